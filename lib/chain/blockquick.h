@@ -1,0 +1,29 @@
+/* Following Diode's chain as BlockQuick (diode-protocol 4), a backend of chain.h. */
+#pragma once
+
+#include "chain/chain.h"
+#include "core/secp.h"
+
+#define BLOCKQUICK_MAX_GAP     40320 /* default: blocks per jump */
+#define BLOCKQUICK_HEAD_SHARE  25    /* default: of 100 */
+#define BLOCKQUICK_POLL_MS     5000  /* default: between two questions for the peak */
+
+struct blockquick_config {
+        struct block_ref checkpoint;   /* number at least 99; the zero hash: none, state is required */
+        size_t n_upstreams;            /* 1 to CHAIN_UPSTREAMS_MAX */
+        struct address upstream[CHAIN_UPSTREAMS_MAX]; /* node ids, pinned */
+        uint64_t max_gap;              /* blocks */
+        unsigned head_share;           /* of 100; 1 to 50 */
+        uint64_t poll_ms;
+        uint64_t chain_id;             /* for tickets */
+        struct address fleet;          /* for tickets */
+        unsigned ticket_version;       /* 1 or 2 */
+        uint8_t device_key[SECP_PRIVKEY_SIZE]; /* signs tickets; the same as the TLS identity */
+        struct view state;             /* what CHAIN_DO_SAVE last gave, or empty; borrowed for the call */
+        uint32_t seed;                 /* for jitter and ids, from the caller's random source */
+};
+
+/* -EBADMSG: state is not one of ours or damaged; -EPROTONOSUPPORT: of a later version;
+ * -EINVAL: a value of the configuration; -ENOMEM. The state wins over the checkpoint; whether the
+ * checkpoint lies on our chain is checked as soon as its number is within reach. */
+_must_check_ int blockquick_new(const struct blockquick_config *config, struct chain **ret);

@@ -1,0 +1,122 @@
+/* One question to kedged, one answer: fixed-size packets over a SOCK_SEQPACKET socket,
+ * read-only verbs. Integers are in the machine's own order: both ends are on it.
+ *
+ * The caller checks that the server is root or the agent's user (SO_PEERCRED against the owner of the
+ * socket's folder) before it believes a byte. */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/types.h"
+#include "base/view.h"
+#include "wire/name.h"
+
+#define QUERY_MAGIC    UINT32_C(0x4b454447) /* KEDG */
+#define QUERY_VERSION  1
+#define QUERY_WAIT_MS  5000
+#define QUERY_CHAINS_MAX 4
+
+enum query_verb {
+        QUERY_RESOLVE = 1, /* name */
+        QUERY_LOOKUP,      /* contract, slot, key: one value of a mapping(bytes32 => bytes32), proven at finalized */
+        QUERY_TIME,
+        QUERY_STATUS,      /* of chain number index */
+        QUERY_UPSTREAM,    /* of chain number index: upstream number item */
+        QUERY_ZONE,        /* zone number index */
+};
+
+enum query_result {
+        QUERY_UNPROVEN = 0, /* not proven (in time); reason says why */
+        QUERY_OK,
+        QUERY_ABSENT,       /* proven absent */
+        QUERY_STALE,        /* was proven, is too old now; reason says since when */
+        QUERY_REFUSED,      /* over quota, or a malformed question */
+        QUERY_UNKNOWN,      /* no such zone, chain, index or verb */
+        QUERY_INVALID,      /* a proven value does not parse: reason names field and block */
+};
+
+struct query_request {
+        uint32_t magic;
+        uint16_t version, verb;
+        uint32_t id, index, item;
+        struct address contract;
+        uint64_t slot;
+        struct hash32 key;        /* LOOKUP: the 32-byte map key */
+        char name[NAME_MAX_LEN + 3]; /* RESOLVE: NUL-padded */
+        char chain[32];           /* LOOKUP, TIME: empty for the first chain */
+};
+
+struct query_block {
+        uint64_t number, timestamp;
+        struct hash32 hash;
+};
+
+struct query_lookup {
+        struct hash32 value;
+        struct query_block block, head;
+        uint64_t age_ms;      /* since the proof */
+};
+
+struct query_time {
+        uint64_t lower;       /* seconds since 1970, proven */
+        uint64_t upper;       /* an estimate, 0: none */
+        uint64_t number;      /* of the head it comes from */
+        uint64_t age_ms;      /* since head last moved */
+};
+
+struct query_status {
+        char version[16], chain[32], backend[16];
+        uint8_t state;        /* 0 starting 1 following 2 behind 3 stale 4 stuck */
+        uint8_t conflict, has_finalized, has_head;
+        uint32_t n_chains, n_upstreams, n_upstreams_up, n_zones;
+        struct query_block finalized, head;
+        uint32_t head_share, head_miners;
+        uint64_t head_age_ms, confirmed_age_ms, uptime_ms;
+        uint64_t time_lower, time_upper, time_noted;
+        uint64_t jumps, memory;
+        uint64_t watched, revocations, names_max_age_ms, tls_max_age_ms;
+        char text[160];
+};
+
+struct query_upstream {
+        char url[256];
+        uint8_t state;        /* enum upstream_state of chain.h */
+        uint64_t peak, rest_ms, failures, lies, bytes_in, bytes_out;
+        char last_error[160];
+};
+
+struct query_zone {
+        char suffix[NAME_MAX_LEN + 3], chain[32];
+        struct address contract;
+        uint64_t slot;
+        uint64_t watched;
+};
+
+struct query_reply {
+        uint32_t magic;
+        uint16_t version, result; /* enum query_result */
+        uint32_t id, zero;
+        char reason[160];
+        union {
+                struct name_answer name;
+                struct query_lookup lookup;
+                struct query_time time;
+                struct query_status status;
+                struct query_upstream upstream;
+                struct query_zone zone;
+        };
+};
+
+/* Checks a packet from outside: size, magic, version, verb, every text NUL-terminated. -EBADMSG, -EPROTONOSUPPORT. */
+_must_check_ int query_request_check(struct view packet, struct query_request *ret);
+_must_check_ int query_reply_check(struct view packet, uint32_t id, struct query_reply *ret);
+
+/* Connects to the agent at path: checks the peer as told above. fd, or -errno: -ENOENT, -ECONNREFUSED no agent,
+ * -EPERM not the agent. */
+_must_check_ int query_connect(const char *path);
+
+/* Asks once and waits at most timeout_ms. *request needs verb and arguments only. Never writes to a closed socket
+ * (MSG_NOSIGNAL), never waits past its deadline. 0, -ETIMEDOUT, -ECONNRESET, -EBADMSG. */
+_must_check_ int query_exchange(int fd, struct query_request *request, int timeout_ms, struct query_reply *ret);
+
+/* connect, exchange, close. */
+_must_check_ int query_ask(const char *path, struct query_request *request, int timeout_ms, struct query_reply *ret);
