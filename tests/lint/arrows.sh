@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# The arrows of docs/HACKING.md: which room may include which. Reads every #include of ours in the
+# product and fails on one that is not drawn here.
+# usage: arrows.sh SOURCE_FOLDER
+set -u
+cd "${1:-.}" || exit 2
+
+# room : prefixes of "..." includes that it may use
+allowed() {
+        case "$1" in
+        lib/base) echo "base/" ;;
+        lib/core) echo "base/ core/" ;;
+        lib/chain) echo "base/ core/ chain/" ;;
+        lib/wire) echo "base/ wire/ config.h" ;;
+        lib/kedge) echo "base/ wire/ kedge/kedge.h kedge/ config.h" ;;
+        lib/kedge-wolfssl) echo "base/ kedge/kedge.h kedge/wolfssl.h kedge-wolfssl/" ;;
+        nss) echo "base/ wire/ nss/ config.h" ;;
+        agent/kedged) echo "base/ core/ chain/ wire/ agent/kedged/ config.h" ;;
+        agent/fetch) echo "base/ wire/ agent/fetch/ config.h" ;;
+        agent/kedgectl) echo "base/ core/ wire/ kedge/kedge.h agent/kedgectl/ config.h" ;;
+        *) return 1 ;;
+        esac
+}
+
+# room : library headers in <...> that are refused there
+refused() {
+        case "$1" in
+        lib/base | lib/wire | lib/kedge | nss) echo "wolfssl/ secp256k1 systemd/ ini.h jansson.h ares.h curl/" ;;
+        lib/core) echo "systemd/ ini.h jansson.h ares.h curl/ stdio.h stdlib.h unistd.h time.h fcntl.h sys/" ;;
+        lib/chain) echo "wolfssl/ secp256k1 systemd/ ini.h jansson.h ares.h curl/ stdio.h unistd.h time.h fcntl.h sys/" ;;
+        lib/kedge-wolfssl) echo "secp256k1 systemd/ ini.h jansson.h ares.h curl/" ;;
+        agent/kedged) echo "wolfssl/ secp256k1 ares.h curl/ netdb.h pwd.h grp.h" ;;
+        agent/fetch) echo "secp256k1 ini.h jansson.h pwd.h" ;;
+        agent/kedgectl) echo "wolfssl/ secp256k1 ini.h ares.h curl/" ;;
+        esac
+}
+
+bad=0
+say() {
+        echo "arrows: $*"
+        bad=1
+}
+
+starts_with_one_of() { # text, prefixes
+        local p
+        for p in $2; do
+                case "$1" in "$p"*) return 0 ;; esac
+        done
+        return 1
+}
+
+check_file() {
+        local file=$1 room=$2 line name
+        while IFS= read -r line; do
+                name=$(printf '%s\n' "$line" | sed -n 's/^ *# *include *"\([^"]*\)".*/\1/p')
+                if [ -n "$name" ]; then
+                        starts_with_one_of "$name" "$(allowed "$room")" || say "$file: $room must not include \"$name\""
+                        case "$name" in *..*) say "$file: \"$name\" climbs out of its room" ;; esac
+                        continue
+                fi
+                name=$(printf '%s\n' "$line" | sed -n 's/^ *# *include *<\([^>]*\)>.*/\1/p')
+                [ -n "$name" ] && starts_with_one_of "$name" "$(refused "$room")" && say "$file: $room must not use <$name>"
+        done < <(grep -E '^ *# *include' "$file")
+}
+
+for file in $(find lib agent nss -name '*.[ch]' | sort); do
+        room=$file
+        while room=${room%/*}; do
+                allowed "$room" >/dev/null && break
+                case "$room" in */*) ;; *) room= && break ;; esac
+        done
+        if [ -z "$room" ]; then
+                say "$file: lies in no room that is drawn here"
+        else
+                check_file "$file" "$room"
+        fi
+done
+
+[ "$bad" = 0 ] && echo "arrows: ok"
+exit "$bad"

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Each lint must fail when the house is broken on purpose: one violation of each kind, in a copy.
+# usage: broken.sh SOURCE_FOLDER
+set -u
+source=$(cd "${1:-.}" && pwd)
+here=$source/tests/lint
+work=$(mktemp -d "${TMPDIR:-/tmp}/kedge-broken.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+bad=0
+
+fresh() {
+        rm -rf "$work/tree"
+        mkdir "$work/tree"
+        (cd "$source" && cp -r lib agent nss "$work/tree/" && mkdir -p "$work/tree/tests" "$work/tree/docs")
+}
+
+must_fail() { # what, command...
+        local what=$1
+        shift
+        if "$@" >/dev/null 2>&1; then
+                echo "broken: not noticed: $what"
+                bad=1
+        fi
+}
+
+fresh
+"$here/arrows.sh" "$work/tree" >/dev/null || { echo "broken: arrows.sh fails on the tree as it is"; bad=1; }
+"$here/length.sh" "$work/tree" >/dev/null || { echo "broken: length.sh fails on the tree as it is"; bad=1; }
+
+sed -i '1i #include "chain/chain.h"' "$work/tree/lib/core/rlp.h"
+must_fail "core includes chain" "$here/arrows.sh" "$work/tree"
+fresh
+sed -i '1i #include <stdio.h>' "$work/tree/lib/core/rlp.h"
+must_fail "core includes stdio.h" "$here/arrows.sh" "$work/tree"
+fresh
+sed -i '1i #include "core/rlp.h"' "$work/tree/nss/nss_kedge.c"
+must_fail "nss includes core" "$here/arrows.sh" "$work/tree"
+fresh
+sed -i '1i #include <wolfssl/ssl.h>' "$work/tree/lib/kedge/client.c"
+must_fail "libkedge includes wolfSSL" "$here/arrows.sh" "$work/tree"
+fresh
+mkdir "$work/tree/lib/attic" && echo > "$work/tree/lib/attic/a.c"
+must_fail "a room that is not drawn" "$here/arrows.sh" "$work/tree"
+
+fresh
+yes '/* line */' | head -801 > "$work/tree/lib/base/long.h"
+must_fail "a file of 801 lines" "$here/length.sh" "$work/tree"
+fresh
+{ echo 'int f(void) {'; yes '        ;' | head -60; echo '}'; } > "$work/tree/lib/base/long.c"
+must_fail "a function of 62 lines" "$here/length.sh" "$work/tree"
+
+fresh
+printf '/* %s: later */\n' "TO""DO" > "$work/tree/lib/base/later.h"
+must_fail "unfinished work" "$here/words.sh" "$work/tree"
+
+cat > "$work/impure.c" <<'EOF'
+#include <stdlib.h>
+void *impure(void);
+void *impure(void) { return malloc(1); }
+EOF
+cc -c "$work/impure.c" -o "$work/impure.o" && ar rc "$work/libimpure.a" "$work/impure.o"
+must_fail "core allocates" "$here/pure.sh" "$work/libimpure.a" "$work/libimpure.a"
+
+[ "$bad" = 0 ] && echo "broken: every lint notices"
+exit "$bad"
