@@ -29,6 +29,7 @@ struct name_answer {
         struct name_addr addr[NAME_ADDRS_MAX];
         struct hash32 pin[NAME_PINS_MAX];   /* field signature and signature_next: SHA-256 of leaf certificate or SPKI */
         struct address device[2];           /* device and device_next; has_device of them */
+        uint8_t zero[6];       /* the layout is the same for 32-bit programs */
         uint64_t final_number, head_number; /* blocks that it stands on */
         uint64_t proven_ms;    /* CLOCK_BOOTTIME of the last proof at a head */
         uint64_t deadline_ms;  /* CLOCK_BOOTTIME after which addresses must not be believed ([names] MaxAge=) */
@@ -47,3 +48,11 @@ _must_check_ bool name_in_suffix(const char *name, const char *suffix);
 static inline bool name_is_fresh(const struct name_answer *a, uint64_t now_ms) {
         return a->verdict != NAME_UNPROVEN && now_ms <= a->deadline_ms;
 }
+
+/* False for counts, families or a verdict that no writer of ours makes: an answer from outside is
+ * looked at only after this. */
+_must_check_ bool name_answer_is_sane(const struct name_answer *a);
+
+_must_check_ bool name_addr_eq(const struct name_addr *a, const struct name_addr *b);
+
+_Static_assert(sizeof(struct name_answer) == 288, "the layout of an answer is part of two formats");

@@ -67,7 +67,7 @@ struct query_status {
         char version[16], chain[32], backend[16];
         uint8_t state;        /* 0 starting 1 following 2 behind 3 stale 4 stuck */
         uint8_t conflict, has_finalized, has_head;
-        uint32_t n_chains, n_upstreams, n_upstreams_up, n_zones;
+        uint32_t n_chains, n_upstreams, n_upstreams_up, n_zones, zero;
         struct query_block finalized, head;
         uint32_t head_share, head_miners;
         uint64_t head_age_ms, confirmed_age_ms, uptime_ms;
@@ -80,6 +80,7 @@ struct query_status {
 struct query_upstream {
         char url[256];
         uint8_t state;        /* enum upstream_state of chain.h */
+        uint8_t zero[7];
         uint64_t peak, rest_ms, failures, lies, bytes_in, bytes_out;
         char last_error[160];
 };
@@ -87,6 +88,7 @@ struct query_upstream {
 struct query_zone {
         char suffix[NAME_MAX_LEN + 3], chain[32];
         struct address contract;
+        uint32_t zero;
         uint64_t slot;
         uint64_t watched;
 };
@@ -106,17 +108,25 @@ struct query_reply {
         };
 };
 
+/* Explicit zeros above keep one layout for 64-bit and 32-bit programs, and let nothing of the agent's memory out. */
+_Static_assert(sizeof(struct query_request) == 368, "the layout is the protocol");
+_Static_assert(sizeof(struct query_reply) == 648, "the layout is the protocol");
+
 /* Checks a packet from outside: size, magic, version, verb, every text NUL-terminated. -EBADMSG, -EPROTONOSUPPORT. */
 _must_check_ int query_request_check(struct view packet, struct query_request *ret);
 _must_check_ int query_reply_check(struct view packet, uint32_t id, struct query_reply *ret);
 
+/* The rest of a reply's texts and counts, which depend on what was asked; query_exchange() has done it. -EBADMSG. */
+_must_check_ int query_reply_check_body(const struct query_reply *reply, uint16_t verb);
+
 /* Connects to the agent at path: checks the peer as told above. fd, or -errno: -ENOENT, -ECONNREFUSED no agent,
- * -EPERM not the agent. */
+ * -EPERM not the agent, -EAGAIN its queue of callers is full, -ENAMETOOLONG. */
 _must_check_ int query_connect(const char *path);
 
 /* Asks once and waits at most timeout_ms. *request needs verb and arguments only. Never writes to a closed socket
- * (MSG_NOSIGNAL), never waits past its deadline. 0, -ETIMEDOUT, -ECONNRESET, -EBADMSG. */
+ * (MSG_NOSIGNAL), never waits past its deadline. 0, -ETIMEDOUT, -ECONNRESET, -EBADMSG. After an
+ * error the connection is good for nothing but close(): an answer that comes late would be taken for the next. */
 _must_check_ int query_exchange(int fd, struct query_request *request, int timeout_ms, struct query_reply *ret);
 
-/* connect, exchange, close. */
+/* connect, exchange, close; all of it within timeout_ms. */
 _must_check_ int query_ask(const char *path, struct query_request *request, int timeout_ms, struct query_reply *ret);

@@ -1,0 +1,73 @@
+/* Host names, RFC 952 and RFC 1123 section 2.1: letters, digits and hyphens. What this file lets through is
+ * lower-case and has one spelling, so names are compared byte by byte everywhere else. */
+
+#include "wire/name.h"
+
+#include <errno.h>
+
+#define LABEL_MAX 63
+
+/* c in lower case, or -1 for a byte that no host name has. */
+static int fold(uint8_t c) {
+        if (c >= 'A' && c <= 'Z')
+                return c - 'A' + 'a';
+        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-')
+                return c;
+        return -1;
+}
+
+static bool label_is_good(struct view label) {
+        if (label.n == 0 || label.n > LABEL_MAX)
+                return false;
+        if (label.p[0] == '-' || label.p[label.n - 1] == '-')
+                return false;
+        for (size_t i = 0; i < label.n; i++)
+                if (fold(label.p[i]) < 0)
+                        return false;
+        return true;
+}
+
+int name_normalize(struct view text, char ret[NAME_MAX_LEN + 1]) {
+        size_t start = 0;
+
+        if (text.n > 0 && text.p[text.n - 1] == '.')
+                text.n--;
+        if (text.n == 0 || text.n > NAME_MAX_LEN)
+                return -EINVAL;
+
+        for (size_t i = 0; i <= text.n; i++)
+                if (i == text.n || text.p[i] == '.') {
+                        if (!label_is_good(VIEW(text.p + start, i - start)))
+                                return -EINVAL;
+                        start = i + 1;
+                }
+
+        for (size_t i = 0; i < text.n; i++)
+                ret[i] = text.p[i] == '.' ? '.' : (char) fold(text.p[i]);
+        ret[text.n] = '\0';
+        return 0;
+}
+
+bool name_in_suffix(const char *name, const char *suffix) {
+        size_t n = strlen(name), k = strlen(suffix);
+
+        if (k == 0 || n < k || memcmp(name + n - k, suffix, k) != 0)
+                return false;
+        return n == k || name[n - k - 1] == '.';
+}
+
+bool name_addr_eq(const struct name_addr *a, const struct name_addr *b) {
+        return a->family == b->family && memcmp(a->b, b->b, a->family == 4 ? 4 : 16) == 0;
+}
+
+bool name_answer_is_sane(const struct name_answer *a) {
+        if (a->verdict > NAME_ABSENT || a->n_addrs > NAME_ADDRS_MAX || a->n_pins > NAME_PINS_MAX ||
+            a->has_device > ELEMENTSOF(a->device))
+                return false;
+        if (a->verdict == NAME_ABSENT && a->n_addrs + a->n_pins + a->has_device > 0)
+                return false;
+        for (size_t i = 0; i < a->n_addrs; i++)
+                if (a->addr[i].family != 4 && a->addr[i].family != 6)
+                        return false;
+        return true;
+}

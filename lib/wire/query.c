@@ -1,0 +1,248 @@
+/* The question to the agent, asked from inside somebody else's program; the format stands in wire/query.h.
+ * It never raises SIGPIPE, never waits past its deadline, keeps nothing between calls, and believes no byte
+ * before the kernel has said who is at the other end. */
+
+#include "wire/query.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "wire/owned.h"
+
+#define RETRY_MS 20 /* between attempts while the agent's queue is full */
+
+static bool text_ends(const char *text, size_t n) {
+        return memchr(text, '\0', n) != NULL;
+}
+
+#define TEXT_ENDS(array) text_ends((array), sizeof(array))
+
+static int check_start(struct view packet, size_t want) {
+        uint32_t magic;
+        uint16_t version;
+
+        if (!view_take_copy(&packet, &magic, sizeof(magic)) || magic != QUERY_MAGIC)
+                return -EBADMSG;
+        if (!view_take_copy(&packet, &version, sizeof(version)))
+                return -EBADMSG;
+        if (version != QUERY_VERSION)
+                return -EPROTONOSUPPORT;
+        return packet.n == want - sizeof(magic) - sizeof(version) ? 0 : -EBADMSG;
+}
+
+int query_request_check(struct view packet, struct query_request *ret) {
+        struct query_request q;
+        int r = check_start(packet, sizeof(q));
+
+        if (r < 0)
+                return r;
+        memcpy(&q, packet.p, sizeof(q));
+        if (q.verb < QUERY_RESOLVE || q.verb > QUERY_ZONE)
+                return -EPROTONOSUPPORT;
+        if (!TEXT_ENDS(q.name) || !TEXT_ENDS(q.chain))
+                return -EBADMSG;
+        *ret = q;
+        return 0;
+}
+
+int query_reply_check(struct view packet, uint32_t id, struct query_reply *ret) {
+        struct query_reply a;
+        int r = check_start(packet, sizeof(a));
+
+        if (r < 0)
+                return r;
+        memcpy(&a, packet.p, sizeof(a));
+        if (a.id != id || a.zero != 0 || !TEXT_ENDS(a.reason))
+                return -EBADMSG;
+        if (a.result > QUERY_INVALID)
+                return -EPROTONOSUPPORT;
+        *ret = a;
+        return 0;
+}
+
+int query_reply_check_body(const struct query_reply *a, uint16_t verb) {
+        bool good = false;
+
+        switch ((enum query_verb) verb) {
+        case QUERY_RESOLVE:
+                good = name_answer_is_sane(&a->name);
+                break;
+        case QUERY_LOOKUP:
+        case QUERY_TIME:
+                good = true;
+                break;
+        case QUERY_STATUS:
+                good = TEXT_ENDS(a->status.version) && TEXT_ENDS(a->status.chain) &&
+                       TEXT_ENDS(a->status.backend) && TEXT_ENDS(a->status.text);
+                break;
+        case QUERY_UPSTREAM:
+                good = TEXT_ENDS(a->upstream.url) && TEXT_ENDS(a->upstream.last_error);
+                break;
+        case QUERY_ZONE:
+                good = TEXT_ENDS(a->zone.suffix) && TEXT_ENDS(a->zone.chain);
+                break;
+        }
+        return good ? 0 : -EBADMSG;
+}
+
+/* Root, or the owner of the folder that the socket lies in. */
+static int check_peer(int fd, const char *path) {
+        struct ucred peer;
+        socklen_t n = sizeof(peer);
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0)
+                return -errno;
+        if (n != sizeof(peer))
+                return -EPERM;
+        return owned_check(path, peer.uid);
+}
+
+int query_connect(const char *path) {
+        _cleanup_(owned_closep) int fd = -1;
+        struct sockaddr_un to = { .sun_family = AF_UNIX };
+        size_t n = strlen(path);
+        int r;
+
+        if (n >= sizeof(to.sun_path))
+                return -ENAMETOOLONG;
+        memcpy(to.sun_path, path, n + 1);
+
+        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return -errno;
+        if (connect(fd, (struct sockaddr *) &to, sizeof(to)) < 0)
+                return -errno;
+        r = check_peer(fd, path);
+        if (r < 0)
+                return r;
+        return TAKE_FD(fd);
+}
+
+static uint64_t now_ms(void) {
+        struct timespec ts = { 0 };
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+}
+
+/* Tells a late answer from ours; not a secret, and needs no memory between calls. */
+static uint32_t new_id(void) {
+        struct timespec ts = { 0 };
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (uint32_t) ts.tv_nsec ^ (uint32_t) ts.tv_sec << 20 ^ (uint32_t) getpid();
+}
+
+static int left_ms(uint64_t deadline_ms) {
+        uint64_t now = now_ms();
+
+        return now < deadline_ms ? (int) (deadline_ms - now) : 0;
+}
+
+/* 0: ready, or broken in a way that the next call will tell. */
+static int wait_for(int fd, short events, uint64_t deadline_ms) {
+        struct pollfd p = { .fd = fd, .events = events };
+
+        for (;;) {
+                int left = left_ms(deadline_ms), r = poll(&p, 1, left);
+
+                if (r > 0)
+                        return 0;
+                if (r == 0 && left == 0)
+                        return -ETIMEDOUT;
+                if (r < 0 && errno != EINTR)
+                        return -errno;
+                if (r < 0 && left == 0)
+                        return -ETIMEDOUT;
+        }
+}
+
+static int put(int fd, const struct query_request *q, uint64_t deadline_ms) {
+        for (;;) {
+                ssize_t n = send(fd, q, sizeof(*q), MSG_NOSIGNAL | MSG_DONTWAIT);
+                int r;
+
+                if (n == (ssize_t) sizeof(*q))
+                        return 0;
+                if (n >= 0)
+                        return -EIO; /* a packet goes whole or not at all */
+                if (errno == EINTR)
+                        continue;
+                if (errno == EPIPE)
+                        return -ECONNRESET;
+                if (errno != EAGAIN)
+                        return -errno;
+                r = wait_for(fd, POLLOUT, deadline_ms);
+                if (r < 0)
+                        return r;
+        }
+}
+
+static int get(int fd, uint32_t id, uint64_t deadline_ms, struct query_reply *ret) {
+        uint8_t packet[sizeof(*ret) + 1]; /* one more, to see a packet that is too long */
+
+        for (;;) {
+                ssize_t n;
+                int r = wait_for(fd, POLLIN, deadline_ms);
+
+                if (r < 0)
+                        return r;
+                n = recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
+                if (n > 0)
+                        return query_reply_check(VIEW(packet, (size_t) n), id, ret);
+                if (n == 0)
+                        return -ECONNRESET;
+                if (errno != EINTR && errno != EAGAIN)
+                        return -errno;
+        }
+}
+
+static int exchange(int fd, struct query_request *request, uint64_t deadline_ms, struct query_reply *ret) {
+        struct query_reply reply;
+        int r;
+
+        request->magic = QUERY_MAGIC;
+        request->version = QUERY_VERSION;
+        request->id = new_id();
+
+        r = put(fd, request, deadline_ms);
+        if (r < 0)
+                return r;
+        r = get(fd, request->id, deadline_ms, &reply);
+        if (r < 0)
+                return r;
+        r = query_reply_check_body(&reply, request->verb);
+        if (r < 0)
+                return r;
+        *ret = reply;
+        return 0;
+}
+
+static uint64_t deadline_in(int timeout_ms) {
+        return now_ms() + (uint64_t) (timeout_ms > 0 ? timeout_ms : 0);
+}
+
+int query_exchange(int fd, struct query_request *request, int timeout_ms, struct query_reply *ret) {
+        return exchange(fd, request, deadline_in(timeout_ms), ret);
+}
+
+int query_ask(const char *path, struct query_request *request, int timeout_ms, struct query_reply *ret) {
+        _cleanup_(owned_closep) int fd = -1;
+        uint64_t deadline_ms = deadline_in(timeout_ms);
+
+        for (;;) {
+                fd = query_connect(path);
+                if (fd >= 0)
+                        return exchange(fd, request, deadline_ms, ret);
+                if (fd != -EAGAIN && fd != -EINTR)
+                        return fd;
+                if (left_ms(deadline_ms) == 0)
+                        return -ETIMEDOUT;
+                (void) poll(NULL, 0, MIN(RETRY_MS, left_ms(deadline_ms)));
+        }
+}
