@@ -24,7 +24,9 @@
  *          -EBADMSG  a proven value does not parse, or the agent's answer does not
  *          -EINVAL   an argument is not what it should be
  *
- *  or another errno of socket(), connect() or poll(), such as -EMFILE.
+ *          -EPROTONOSUPPORT  the agent is of another version than this library
+ *
+ *  or another errno of socket(), connect(), poll() or stat(), such as -EMFILE.
  *
  *  Threads: one client serves one thread at a time; different clients share nothing. Records do not
  *  change after they are made and may be read by many threads. Signals: a call goes on after EINTR,
@@ -270,7 +272,8 @@ KEDGE_PUBLIC KEDGE_MUST_CHECK int kedge_chain_time(struct kedge_client *client, 
                                                    uint64_t *ret_upper);
 
 /** Read a 32-byte value as an IP address: text padded with zero bytes on the right, or 16 zero bytes
- *  and then an IPv6 or v4-mapped address. Strict: nothing is guessed.
+ *  and then an IPv6 or v4-mapped address. Strict: nothing is guessed, and an address that no host can
+ *  have (any, broadcast, multicast) is refused.
  *
  *  @ret_text  KEDGE_ADDRESS_TEXT_SIZE bytes: the address in its canonical form, NUL-terminated
  *
