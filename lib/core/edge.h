@@ -10,7 +10,7 @@
 
 #define EDGE_PAYLOAD_MAX  65535
 #define EDGE_KEYS_MAX     16 /* keys in one getaccountvalues: more may break the framing (1.3) */
-#define EDGE_REQUEST_MAX  1024 /* any request that edge_put_*() writes */
+#define EDGE_REQUEST_MAX  1280 /* any request that edge_put_*() writes */
 
 enum edge_kind {
         EDGE_RESPONSE = 1, /* body: the elements after "response" */
@@ -29,7 +29,8 @@ struct edge_message {
  * do not resynchronise. */
 _must_check_ int edge_parse(struct view payload, struct edge_message *ret);
 
-/* Each writes one request with this id. */
+/* Each writes one request with this id. What may not be sent (no key or more than EDGE_KEYS_MAX of
+ * them, a ticket of an unknown version) leaves the buffer full. */
 void edge_put_hello(struct buf *b, uint64_t id, uint64_t version);
 void edge_put_ping(struct buf *b, uint64_t id);
 void edge_put_getblockpeak(struct buf *b, uint64_t id);
@@ -49,6 +50,8 @@ void edge_error_text(struct view body, uint64_t *ret_code, char *ret, size_t cap
 enum edge_ticket_answer { EDGE_TICKET_THANKS = 1, EDGE_TICKET_TOO_LOW, EDGE_TICKET_TOO_OLD, EDGE_TICKET_TOO_BIG_JUMP };
 
 /* asked is the ticket that was sent; of too_low *ret_last is the ticket that the node says it
- * holds, whose signature the caller judges with ticket_device(). *ret_n: bytes, or min. */
+ * holds, whose signature the caller judges with ticket_device(). *ret_n: bytes, or min. The local
+ * address of *ret_last borrows from body; its server and fleet are those asked for, for they are not
+ * sent. -EBADMSG for any other answer. */
 _must_check_ int edge_parse_ticket_answer(struct view body, const struct ticket *asked,
         enum edge_ticket_answer *ret, struct ticket *ret_last, uint64_t *ret_n);

@@ -114,6 +114,31 @@ int rlp_whole_list(struct view in, struct view *ret) {
         return 0;
 }
 
+int rlp_take_pair(struct view *in, struct view *ret_name, struct view *ret_value) {
+        struct view at = *in, pair, name, value;
+        struct rlp_item item;
+        int r;
+
+        r = rlp_take_list(&at, &pair);
+        if (r < 0)
+                return r;
+        r = rlp_take_string(&pair, &name);
+        if (r < 0)
+                return r;
+
+        value = pair;
+        r = rlp_take(&pair, &item);
+        if (r < 0)
+                return r;
+        if (pair.n > 0)
+                return -EBADMSG;
+
+        *ret_name = name;
+        *ret_value = value;
+        *in = at;
+        return 0;
+}
+
 static size_t width_of(uint64_t x) {
         size_t n = 0;
 

@@ -32,6 +32,10 @@ _must_check_ int rlp_take_uint(struct view *in, uint64_t *ret);
 /* Reads one list that is the whole of in; bytes behind it are -EBADMSG. */
 _must_check_ int rlp_whole_list(struct view in, struct view *ret);
 
+/* Takes a list of exactly a string and one item of any kind: [name, value]. *ret_value is the
+ * value as it stands, RLP of one item. */
+_must_check_ int rlp_take_pair(struct view *in, struct view *ret_name, struct view *ret_value);
+
 void rlp_put_string(struct buf *b, struct view v);
 void rlp_put_uint(struct buf *b, uint64_t x);
 

@@ -1,6 +1,7 @@
 /* Diode tickets, version 1 and 2 (diode-protocol 7): blobs, signatures. */
 #pragma once
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/types.h"
 #include "base/view.h"
@@ -21,6 +22,13 @@ struct ticket {
         uint8_t device_signature[SECP_SIGNATURE_SIZE];
         uint8_t server_signature[SECP_SIGNATURE_SIZE]; /* where there is one */
 };
+
+#define TICKET_BLOB_MAX   224 /* bytes of a device blob */
+
+/* Writes the device blob of 7.1 with these totals instead of the ticket's, and without their limits:
+ * tickets of others may hold up to 256 bits. -E2BIG for the local address, -EINVAL for another version. */
+_must_check_ int ticket_put_blob(struct buf *b, const struct ticket *t, const struct hash32 *connections,
+        const struct hash32 *bytes);
 
 /* keccak256 of the device blob of 7.1. -E2BIG over a limit above, -EINVAL for another version. */
 _must_check_ int ticket_device_digest(const struct ticket *t, struct hash32 *ret);
