@@ -10,8 +10,13 @@
 #define _unused_        __attribute__((unused))
 
 #define ELEMENTSOF(a)   (sizeof(a) / sizeof((a)[0]))
+/* wolfSSL's headers bring the same two. */
+#ifndef MIN
 #define MIN(a, b)       ((a) < (b) ? (a) : (b))
+#endif
+#ifndef MAX
 #define MAX(a, b)       ((a) > (b) ? (a) : (b))
+#endif
 
 #define TAKE_PTR(p)                                                                                \
         ({                                                                                         \
