@@ -1,0 +1,83 @@
+/* What the files of kedgectl share: the options of one call, the exit codes, asking and telling. */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/cleanup.h"
+#include "base/types.h"
+#include "base/view.h"
+#include "wire/query.h"
+
+/* Scripts depend on these; kedgectl(1) lists them. */
+enum ctl_exit {
+        CTL_OK = 0,
+        CTL_FAILURE = 1,
+        CTL_USAGE = 2,
+        CTL_STALE = 3,
+        CTL_UNPROVEN = 4, /* verification failed, or has not succeeded yet */
+        CTL_ABSENT = 5,   /* proven absent */
+        CTL_UNREACHABLE = 6,
+};
+
+struct ctl {
+        bool json, colour;
+        int timeout_ms;
+        uint64_t slot;
+        char chain[32];
+        char path[108]; /* of the agent's socket */
+};
+
+typedef enum ctl_exit ctl_verb_fn(const struct ctl *ctl, int argc, char **argv);
+
+ctl_verb_fn verb_status, verb_upstreams, verb_zones, verb_query, verb_lookup, verb_time, verb_record;
+
+/* tell.c: one line on stderr, and with --json an object with "result" and "reason" on stdout. Returns code. */
+enum ctl_exit ctl_fail(const struct ctl *ctl, enum ctl_exit code, const char *format, ...) _printf_(3, 4);
+
+/* Prints object as the answer, after a "result" that names code, and lets go of it. */
+enum ctl_exit ctl_print_json(enum ctl_exit code, json_t *object_take);
+
+const char *ctl_exit_name(enum ctl_exit code);
+
+/* One aligned line, "  label     value". */
+void ctl_row(const char *label, const char *format, ...) _printf_(2, 3);
+
+enum ctl_colour { CTL_PLAIN, CTL_BOLD, CTL_GREEN, CTL_YELLOW, CTL_RED, CTL_DIM };
+
+/* The terminal's sequence for c, or "" where there is no terminal. CTL_PLAIN ends a colour. */
+const char *ctl_paint(const struct ctl *ctl, enum ctl_colour c);
+
+#define CTL_TEXT_MAX 80
+
+/* "3 s", "2 min 5 s", "1 h 12 min", "3 days 4 h" */
+const char *ctl_words_of_ms(uint64_t ms, char ret[CTL_TEXT_MAX]);
+/* "2026-11-22 01:00:00 UTC", or the plain number where no calendar has it. */
+const char *ctl_date(uint64_t seconds, char ret[CTL_TEXT_MAX]);
+const char *ctl_bytes(uint64_t n, char ret[CTL_TEXT_MAX]);
+/* "0x" and the digits; n is at most 32. */
+const char *ctl_hex(const void *data, size_t n, char ret[CTL_TEXT_MAX]);
+const char *ctl_addr(const struct name_addr *a, char ret[CTL_TEXT_MAX]);
+/* JSON's integers end at INT64_MAX; a number that a stranger chose may not. */
+static inline json_int_t ctl_int(uint64_t x) {
+        return x > INT64_MAX ? INT64_MAX : (json_int_t) x;
+}
+
+json_t *ctl_json_hex(const void *data, size_t n);
+json_t *ctl_json_block(const struct query_block *block);
+
+/* What an upstream said may stand in a text: bytes that a terminal would obey become '?'. */
+void ctl_clean(char *text, size_t n);
+
+/* ask.c: CTL_OK with a reply of result QUERY_OK; else it has told the user why, and what to do. */
+_must_check_ enum ctl_exit ctl_ask(const struct ctl *ctl, struct query_request *request,
+        const char *what, struct query_reply *ret);
+
+/* For walking a list: as ctl_ask(), but the end of the list is CTL_OK with *ret_end. */
+_must_check_ enum ctl_exit ctl_ask_item(const struct ctl *ctl, struct query_request *request,
+        const char *what, struct query_reply *ret, bool *ret_end);
+
+/* A decimal number from text, whole. -EINVAL. */
+_must_check_ int ctl_number(const char *text, uint64_t max, uint64_t *ret);
+
+/* CLOCK_BOOTTIME in milliseconds. */
+uint64_t ctl_boottime_ms(void);

@@ -1,0 +1,132 @@
+/* The verb record: what to store in a contract for KEYTEXT=VALUE, and what a stored value means. Needs no
+ * agent. A value of 0x and 64 digits is read as stored; anything else is text of the field's kind. */
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "agent/kedgectl/ctl.h"
+#include "base/hex.h"
+#include "core/record.h"
+#include "core/slot.h"
+
+struct line {
+        char key_text[SLOT_TEXT_MAX + 1];
+        struct hash32 key, slot, value;
+        char means[RECORD_TEXT_MAX];
+};
+
+static bool is_raw(const char *value) {
+        return strlen(value) == 66 && strncmp(value, "0x", 2) == 0;
+}
+
+/* The field a key text ends in, after checking the host before it. -ENOENT for a key that is no
+ * field's, -EINVAL for a host that is none. */
+static int field_of_key(const char *key, enum record_field *ret) {
+        const char *dot = strrchr(key, '.');
+        int r = record_field_of(VIEW_TEXT(dot ? dot + 1 : key), ret);
+
+        if (r < 0 || !dot || key[0] == '_')
+                return r;
+        return record_host_valid(VIEW(key, (size_t) (dot - key))) ? 0 : -EINVAL;
+}
+
+static const char *kind_text(enum record_field f) {
+        switch (record_field_type(f)) {
+        case RECORD_TYPE_IP:
+                return f == RECORD_SERVER_IP6 ? "an IPv6 address of a host" : "an IP address of a host";
+        case RECORD_TYPE_PORT:
+                return "a port, 1 to 65535";
+        case RECORD_TYPE_BYTES:
+                return "0x and 64 digits";
+        case RECORD_TYPE_ADDRESS:
+                return "0x and 40 digits";
+        case RECORD_TYPE_BITS:
+                return "a set of bits: a number, or 0x and digits";
+        }
+        return "a value";
+}
+
+static enum ctl_exit encode(const struct ctl *ctl, const char *value, int field_r, enum record_field f,
+        struct line *l) {
+
+        struct record_value v;
+
+        if (is_raw(value)) {
+                if (hex_decode(VIEW_TEXT(value), l->value.b, HASH32_SIZE) < 0)
+                        return ctl_fail(ctl, CTL_USAGE, "'%s' is not hexadecimal", value);
+        } else if (field_r == -ENOENT) {
+                return ctl_fail(ctl, CTL_USAGE, "%.80s: not a field that kedge knows: give its value as 0x and 64 digits",
+                        l->key_text);
+        } else if (record_value_of_text(f, VIEW_TEXT(value), &l->value) < 0) {
+                return ctl_fail(ctl, CTL_USAGE, "%.80s: '%.80s' is not %s", l->key_text, value, kind_text(f));
+        }
+        if (field_r == -ENOENT)
+                return CTL_OK;
+        if (record_value_parse(f, &l->value, &v) < 0)
+                return ctl_fail(ctl, CTL_FAILURE, "%.80s: the stored value is not %s", l->key_text, kind_text(f));
+        if (!v.present)
+                strcpy(l->means, "absent");
+        else if (record_value_text(f, &v, l->means, sizeof(l->means)) < 0)
+                l->means[0] = '\0';
+        return CTL_OK;
+}
+
+static enum ctl_exit read_line(const struct ctl *ctl, const char *arg, struct line *ret) {
+        enum record_field f = RECORD_FIELDS;
+        const char *eq = strchr(arg, '=');
+        struct line l = { 0 };
+        enum ctl_exit code;
+        int r;
+
+        if (!eq || eq == arg || !eq[1])
+                return ctl_fail(ctl, CTL_USAGE, "'%.80s' is not of the form KEYTEXT=VALUE", arg);
+        if ((size_t) (eq - arg) > SLOT_TEXT_MAX)
+                return ctl_fail(ctl, CTL_USAGE, "a key text has at most %d bytes", SLOT_TEXT_MAX);
+        memcpy(l.key_text, arg, (size_t) (eq - arg));
+
+        r = field_of_key(l.key_text, &f);
+        if (r == -EINVAL)
+                return ctl_fail(ctl, CTL_USAGE, "%.80s: a host has labels of lower-case letters, digits and '-'",
+                        l.key_text);
+        if (slot_key_of_text(VIEW_TEXT(l.key_text), &l.key) < 0)
+                return ctl_fail(ctl, CTL_USAGE, "%.80s: a key text is printable ASCII without spaces", l.key_text);
+        code = encode(ctl, eq + 1, r, f, &l);
+        if (code != CTL_OK)
+                return code;
+        slot_of_mapping(&l.key, ctl->slot, &l.slot);
+        *ret = l;
+        return CTL_OK;
+}
+
+static void print_line(const struct ctl *ctl, const struct line *l) {
+        char hex[CTL_TEXT_MAX];
+
+        printf("%s%s%s\n", ctl_paint(ctl, CTL_BOLD), l->key_text, ctl_paint(ctl, CTL_PLAIN));
+        ctl_row("key", "%s", ctl_hex(l->key.b, HASH32_SIZE, hex));
+        ctl_row("slot", "%s", ctl_hex(l->slot.b, HASH32_SIZE, hex));
+        ctl_row("value", "%s", ctl_hex(l->value.b, HASH32_SIZE, hex));
+        if (l->means[0] && strcmp(l->means, hex) != 0)
+                ctl_row("means", "%s", l->means);
+}
+
+enum ctl_exit verb_record(const struct ctl *ctl, int argc, char **argv) {
+        json_t *list = ctl->json ? json_array() : NULL;
+
+        for (int i = 0; i < argc; i++) {
+                enum ctl_exit code;
+                struct line l;
+
+                code = read_line(ctl, argv[i], &l);
+                if (code != CTL_OK) {
+                        json_decref(list);
+                        return code;
+                }
+                if (ctl->json)
+                        (void) json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:s}", "key_text", l.key_text,
+                                "key", ctl_json_hex(l.key.b, HASH32_SIZE), "slot", ctl_json_hex(l.slot.b, HASH32_SIZE),
+                                "value", ctl_json_hex(l.value.b, HASH32_SIZE), "means", l.means));
+                else
+                        print_line(ctl, &l);
+        }
+        return ctl->json ? ctl_print_json(CTL_OK, json_pack("{s:o}", "records", list)) : CTL_OK;
+}

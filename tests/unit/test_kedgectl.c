@@ -1,0 +1,490 @@
+/* kedgectl against a scripted agent: what it prints, for people and as JSON, and its exit codes. Scripts
+ * of other people depend on all three. */
+
+#include "unit.h"
+
+#include <jansson.h>
+#include <sys/wait.h>
+
+#include "agent.h"
+
+static struct agent agent;
+static char out[16384], err[4096];
+static const char *program;
+
+static void slurp(const char *name, char *ret, size_t cap) {
+        char path[128];
+        size_t n;
+        FILE *f;
+
+        (void) snprintf(path, sizeof(path), "%s/%s", agent.dir, name);
+        f = fopen(path, "re");
+        ck_assert_ptr_nonnull(f);
+        n = fread(ret, 1, cap - 1, f);
+        ret[n] = '\0';
+        fclose(f);
+        ck_assert_int_eq(unlink(path), 0);
+}
+
+/* Runs kedgectl with args, as a shell would read them. Returns the exit code. */
+static int run(const char *args) {
+        char command[2048];
+        int status;
+
+        (void) snprintf(command, sizeof(command), "KEDGE_RUNTIME_DIR=%s TZ=Asia/Tokyo '%s' %s >%s/out 2>%s/err",
+                agent.dir, program, args, agent.dir, agent.dir);
+        status = system(command);
+        slurp("out", out, sizeof(out));
+        slurp("err", err, sizeof(err));
+        ck_assert(WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
+
+static void assert_one_line_on_stderr(const char *has) {
+        const char *newline = strchr(err, '\n');
+
+        ck_assert_msg(strncmp(err, "kedgectl: ", 10) == 0 && newline && !newline[1], "stderr: %s", err);
+        ck_assert_msg(strstr(err, has) != NULL, "stderr: %s", err);
+}
+
+static json_t *parse_out(const char *result) {
+        json_error_t e;
+        json_t *o = json_loads(out, 0, &e);
+
+        ck_assert_msg(o != NULL, "%s: %s", e.text, out);
+        ck_assert_str_eq(json_string_value(json_object_get(o, "result")), result);
+        return o;
+}
+
+static enum agent_act says(struct agent *a, const struct query_request *q, struct query_reply *reply) {
+        (void) agent_says_script(a, q, reply);
+        switch ((enum query_verb) q->verb) {
+        case QUERY_STATUS:
+                reply->result = q->index < reply->status.n_chains ? QUERY_OK : QUERY_UNKNOWN;
+                break;
+        case QUERY_UPSTREAM:
+                reply->result = q->index == 0 && q->item < 2 ? QUERY_OK : QUERY_UNKNOWN;
+                if (q->item == 1) {
+                        reply->upstream.state = 4;
+                        reply->upstream.rest_ms = 61000;
+                        strcpy(reply->upstream.last_error, "wrong \033[31mroot");
+                }
+                break;
+        case QUERY_ZONE:
+                reply->result = q->index < 1 ? QUERY_OK : QUERY_UNKNOWN;
+                break;
+        case QUERY_RESOLVE:
+        case QUERY_LOOKUP:
+        case QUERY_TIME:
+                break;
+        }
+        return AGENT_REPLY;
+}
+
+static void begin(void) {
+        agent_start(&agent);
+        agent.fn = says;
+}
+
+static void end(void) {
+        agent_stop(&agent);
+}
+
+static struct query_block block(uint64_t number, uint64_t timestamp) {
+        struct query_block b = { .number = number, .timestamp = timestamp };
+
+        memset(b.hash.b, 0xab, HASH32_SIZE);
+        return b;
+}
+
+static struct query_status a_status(void) {
+        return (struct query_status){
+                .version = "0.1.0", .chain = "diode", .backend = "blockquick", .state = 1, .has_finalized = 1, .has_head = 1,
+                .n_chains = 1, .n_upstreams = 4, .n_upstreams_up = 3, .n_zones = 1,
+                .finalized = block(10000312, 1700000000), .head = block(10000315, 1700000045),
+                .head_share = 27, .head_miners = 7, .head_age_ms = 3999, .uptime_ms = 184000,
+                .time_lower = 1700000000, .time_upper = 1700000060, .jumps = 5, .memory = 38123,
+                .watched = 12, .revocations = 1, .names_max_age_ms = 3600000, .tls_max_age_ms = 1800000,
+        };
+}
+
+START_TEST(status_is_the_default_and_reads_well) {
+        begin();
+        agent.script.status = a_status();
+        ck_assert_int_eq(run(""), 0);
+        ck_assert_str_eq(err, "");
+        ck_assert_str_eq(out,
+                "kedged 0.1.0, up 3 min 4 s\n"
+                "\n"
+                "diode (blockquick)  following\n"
+                "  finalized   10000312   2023-11-14 22:13:20 UTC  0xabababababababab...\n"
+                "  head        10000315   2023-11-14 22:14:05 UTC  0xabababababababab...\n"
+                "              27 of 100 stand on it, of 7 miners; it moved 3 s ago\n"
+                "  time        after 2023-11-14 22:13:20 UTC, about before 2023-11-14 22:14:20 UTC\n"
+                "  upstreams   3 of 4 up\n"
+                "  names       12 watched, 1 revoked, in 1 zone\n"
+                "  good for    addresses 1 h, keys 30 min after their proof\n"
+                "  machine     38.1 kB, 5 jumps\n");
+        end();
+} END_TEST
+
+static const struct state_case {
+        uint8_t state;
+        const char *name;
+        int code;
+        const char *result;
+} state_cases[] = {
+        { 0, "starting", 4, "unproven" }, { 1, "following", 0, "ok" }, { 2, "behind", 3, "stale" },
+        { 3, "stale", 3, "stale" },       { 4, "stuck", 4, "unproven" },
+};
+
+START_TEST(status_exits_as_the_state_says) {
+        const struct state_case *c = &state_cases[_i];
+        json_t *o, *chain;
+
+        begin();
+        agent.script.status = a_status();
+        agent.script.status.state = c->state;
+        agent.script.status.has_head = c->state != 0;
+        strcpy(agent.script.status.text, "a \"note\" \033[2J");
+        ck_assert_int_eq(run("status"), c->code);
+        ck_assert_ptr_nonnull(strstr(out, c->name));
+        ck_assert_ptr_nonnull(strstr(out, "  note        a \"note\" ?[2J\n"));
+        ck_assert_int_eq(run("--json status"), c->code);
+        o = parse_out(c->result);
+        chain = json_array_get(json_object_get(o, "chains"), 0);
+        ck_assert_str_eq(json_string_value(json_object_get(chain, "state")), c->name);
+        ck_assert_int_eq(json_integer_value(json_object_get(chain, "head_miners")), 7);
+        ck_assert_int_eq(json_is_null(json_object_get(chain, "head")), c->state == 0);
+        ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(chain, "finalized"), "number")), 10000312);
+        json_decref(o);
+        end();
+} END_TEST
+
+START_TEST(status_shows_every_chain_and_the_worst_code) {
+        begin();
+        agent.script.status = a_status();
+        agent.script.status.n_chains = 2;
+        ck_assert_int_eq(run("status"), 0);
+        ck_assert_ptr_nonnull(strstr(strstr(out, "\ndiode") + 1, "\ndiode"));
+        ck_assert_uint_eq(agent.asked, 2);
+        end();
+} END_TEST
+
+START_TEST(query_reads_well) {
+        json_t *o;
+
+        begin();
+        agent.script.name = agent_record(5400000);
+        if (agent_now_ms() > 2 * 5400000) {
+                char *seconds;
+
+                ck_assert_int_eq(run("query Plant-Control.Fleet"), 0);
+                seconds = strstr(out, "30 min ");
+                seconds = seconds ? strstr(seconds + 1, "good for 30 min ") : NULL;
+                ck_assert_ptr_nonnull(seconds);
+                seconds[15] = '\0'; /* what follows depends on the clock */
+                ck_assert_str_eq(out,
+                        "plant-control.fleet\n"
+                        "  address     192.0.2.7\n"
+                        "  address     2001:db8::7\n"
+                        "  port        8883\n"
+                        "  pin         0x1111111111111111111111111111111111111111111111111111111111111111\n"
+                        "  pin         0x2222222222222222222222222222222222222222222222222222222222222222\n"
+                        "  device      0x3333333333333333333333333333333333333333\n"
+                        "  proven      1 h 30 min ago: final in block 1000, not revoked in 1003\n"
+                        "  addresses   good for 1 h more\n"
+                        "  keys        good for 30 min");
+        }
+        ck_assert_int_eq(run("--json query plant-control.fleet"), 0);
+        o = parse_out("ok");
+        ck_assert_str_eq(json_string_value(json_array_get(json_object_get(o, "addresses"), 1)), "2001:db8::7");
+        ck_assert_int_eq(json_integer_value(json_object_get(o, "port")), 8883);
+        ck_assert_uint_eq(json_array_size(json_object_get(o, "pins")), 2);
+        ck_assert_uint_eq(json_array_size(json_object_get(o, "devices")), 1);
+        ck_assert_int_ge(json_integer_value(json_object_get(o, "good_ms")), 3000000);
+        json_decref(o);
+        end();
+} END_TEST
+
+START_TEST(query_of_an_old_record_is_stale) {
+        begin();
+        agent.script.name = agent_record(1000);
+        agent.script.name.pins_deadline_ms = agent_now_ms() - 1;
+        ck_assert_int_eq(run("query plant.fleet"), 0);
+        ck_assert_ptr_nonnull(strstr(out, "  keys        too old to be believed\n"));
+        agent.script.name.deadline_ms = agent_now_ms() - 1;
+        ck_assert_int_eq(run("query plant.fleet"), 3);
+        end();
+} END_TEST
+
+START_TEST(lookup_reads_well) {
+        json_t *o;
+
+        begin();
+        memcpy(agent.script.lookup.value.b, "10.1.2.3", 8);
+        agent.script.lookup.block = block(1000, 1700000000);
+        agent.script.lookup.head = block(1003, 1700000045);
+        agent.script.lookup.age_ms = 65000;
+        ck_assert_int_eq(run("lookup 0xdb0d000000000000000000000000000000000001 7 server_ip"), 0);
+        ck_assert_str_eq(out,
+                "server_ip\n"
+                "  value       0x31302e312e322e33000000000000000000000000000000000000000000000000\n"
+                "  means       10.1.2.3\n"
+                "  proven      1 min 5 s ago: final in block 1000, the same in 1003\n");
+        ck_assert_uint_eq(agent.last.slot, 7);
+        ck_assert_uint_eq(agent.last.contract.b[0], 0xdb);
+        ck_assert_str_eq((char *) agent.last.key.b, "server_ip");
+
+        ck_assert_int_eq(run("--json --chain other lookup 0xdb0d000000000000000000000000000000000001 0 "
+                "0x0101010101010101010101010101010101010101010101010101010101010101"), 0);
+        ck_assert_uint_eq(agent.last.key.b[31], 1);
+        ck_assert_str_eq(agent.last.chain, "other");
+        o = parse_out("ok");
+        ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(o, "block"), "number")), 1000);
+        ck_assert_int_eq(json_integer_value(json_object_get(o, "age_ms")), 65000);
+        json_decref(o);
+
+        /* a longer key text is hashed: keccak256 of 33 times 'a' starts with other bytes than 'aaaa' */
+        ck_assert_int_eq(run("lookup 0xdb0d000000000000000000000000000000000001 0 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), 0);
+        ck_assert_int_ne(memcmp(agent.last.key.b, "aaaa", 4), 0);
+
+        memset(&agent.script.lookup.value, 0, HASH32_SIZE);
+        ck_assert_int_eq(run("lookup 0xdb0d000000000000000000000000000000000001 0 server_ip"), 5);
+        end();
+} END_TEST
+
+START_TEST(time_reads_well) {
+        json_t *o;
+
+        begin();
+        agent.script.time = (struct query_time){ .lower = 1700000000, .upper = 1700000060, .number = 1003, .age_ms = 90061000 };
+        ck_assert_int_eq(run("time"), 0);
+        ck_assert_str_eq(out,
+                "  not before  2023-11-14 22:13:20 UTC (proven)\n"
+                "  not after   2023-11-14 22:14:20 UTC (an estimate)\n"
+                "  head        1003, accepted 1 day 1 h ago\n");
+        agent.script.time.upper = 0;
+        ck_assert_int_eq(run("time --json"), 0);
+        o = parse_out("ok");
+        ck_assert_int_eq(json_integer_value(json_object_get(o, "lower")), 1700000000);
+        ck_assert(json_is_null(json_object_get(o, "upper")));
+        json_decref(o);
+
+        agent.script.time.lower = UINT64_MAX; /* whatever a miner wrote */
+        ck_assert_int_eq(run("time"), 0);
+        ck_assert_ptr_nonnull(strstr(out, "18446744073709551615 s after 1970"));
+        ck_assert_int_eq(run("--json time"), 0);
+        json_decref(parse_out("ok"));
+        agent.script.time.lower = 0;
+        ck_assert_int_eq(run("time"), 4);
+        end();
+} END_TEST
+
+START_TEST(upstreams_and_zones_read_well) {
+        json_t *o;
+
+        begin();
+        agent.script.upstream = (struct query_upstream){ .url = "diode://0x01@198.51.100.7:41046", .state = 3,
+                .peak = 10000316, .failures = 2, .lies = 1, .bytes_in = 1234567, .bytes_out = 999 };
+        ck_assert_int_eq(run("upstreams"), 0);
+        ck_assert_str_eq(out,
+                "diode://0x01@198.51.100.7:41046  up\n"
+                "  newest      10000316, as it says\n"
+                "  failed      2 times, lied 1 times\n"
+                "  carried     1.2 MB in, 999 B out\n"
+                "diode://0x01@198.51.100.7:41046  resting\n"
+                "  rests       1 min 1 s more\n"
+                "  newest      10000316, as it says\n"
+                "  failed      2 times, lied 1 times\n"
+                "  carried     1.2 MB in, 999 B out\n"
+                "  last error  wrong ?[31mroot\n");
+        ck_assert_int_eq(run("--json upstreams"), 0);
+        o = parse_out("ok");
+        ck_assert_uint_eq(json_array_size(json_object_get(o, "upstreams")), 2);
+        json_decref(o);
+
+        memset(&agent.script.zone, 0, sizeof(agent.script.zone));
+        strcpy(agent.script.zone.suffix, "plant.fleet");
+        strcpy(agent.script.zone.chain, "diode");
+        agent.script.zone.contract.b[0] = 0xdb;
+        agent.script.zone.watched = 3;
+        ck_assert_int_eq(run("zones"), 0);
+        ck_assert_str_eq(out,
+                "plant.fleet\n"
+                "  chain       diode\n"
+                "  contract    0xdb00000000000000000000000000000000000000, slot 0\n"
+                "  names       3 watched\n");
+        ck_assert_int_eq(run("--json zones"), 0);
+        o = parse_out("ok");
+        ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(o, "zones"), 0), "suffix")),
+                "plant.fleet");
+        json_decref(o);
+        end();
+} END_TEST
+
+START_TEST(record_says_what_to_store) {
+        json_t *o;
+
+        begin();
+        ck_assert_int_eq(run("--slot 0 record pump1.server_ip=10.1.2.3 port=8883"), 0);
+        ck_assert_str_eq(out,
+                "pump1.server_ip\n"
+                "  key         0x70756d70312e7365727665725f69700000000000000000000000000000000000\n"
+                "  slot        0x68cf4ad83d85fd1490f54b472ddb7d0a8784aee94c44f61e85597e117b8073a1\n"
+                "  value       0x31302e312e322e33000000000000000000000000000000000000000000000000\n"
+                "  means       10.1.2.3\n"
+                "port\n"
+                "  key         0x706f727400000000000000000000000000000000000000000000000000000000\n"
+                "  slot        0x2b6d80721be667115e1a95e25f8b78df667b3b8819f6840da9dce7a13f2f3d6d\n"
+                "  value       0x00000000000000000000000000000000000000000000000000000000000022b3\n"
+                "  means       8883\n");
+        ck_assert_uint_eq(agent.asked, 0);
+        ck_assert_int_eq(run("--json record --slot 1 "
+                "port=0x00000000000000000000000000000000000000000000000000000000000022b3"), 0);
+        o = parse_out("ok");
+        o = json_array_get(json_object_get(o, "records"), 0);
+        ck_assert_str_eq(json_string_value(json_object_get(o, "means")), "8883");
+        ck_assert_str_ne(json_string_value(json_object_get(o, "slot")),
+                "0x2b6d80721be667115e1a95e25f8b78df667b3b8819f6840da9dce7a13f2f3d6d");
+        end();
+} END_TEST
+
+/* ---- exit codes ---- */
+
+static const struct exit_case {
+        const char *args;
+        enum query_result result;
+        int want;
+        const char *json, *says;
+} exit_cases[] = {
+        { "query plant.fleet", QUERY_UNPROVEN, 4, "unproven", "plant.fleet: not proven: the reason" },
+        { "query plant.fleet", QUERY_ABSENT, 5, "absent", "plant.fleet: proven absent: the reason" },
+        { "query plant.fleet", QUERY_STALE, 3, "stale", "plant.fleet: stale: the reason" },
+        { "query plant.fleet", QUERY_REFUSED, 1, "failure", "refused: the reason" },
+        { "query plant.fleet", QUERY_UNKNOWN, 1, "failure", "kedgectl zones" },
+        { "query plant.fleet", QUERY_INVALID, 1, "failure", "does not parse: the reason" },
+        { "time", QUERY_UNPROVEN, 4, "unproven", "time: not proven" },
+        { "time", QUERY_STALE, 3, "stale", "time: stale" },
+        { "lookup 0xdb0d000000000000000000000000000000000001 0 signature", QUERY_ABSENT, 5, "absent", "signature: proven absent" },
+};
+
+START_TEST(each_result_has_its_exit_code) {
+        const struct exit_case *c = &exit_cases[_i];
+        char args[256];
+
+        begin();
+        agent.fn = agent_says_script;
+        agent.script.result = c->result;
+        strcpy(agent.script.reason, "the reason");
+        ck_assert_int_eq(run(c->args), c->want);
+        assert_one_line_on_stderr(c->says);
+        ck_assert_str_eq(out, "");
+        (void) snprintf(args, sizeof(args), "--json %s", c->args);
+        ck_assert_int_eq(run(args), c->want);
+        assert_one_line_on_stderr(c->says);
+        json_decref(parse_out(c->json));
+        end();
+} END_TEST
+
+static const struct usage_case {
+        const char *args, *says;
+} usage_cases[] = {
+        { "frob", "'frob'" },
+        { "query", "NAME" },
+        { "query a b", "'b'" },
+        { "query a_b", "'a_b'" },
+        { "lookup 0x12 0 k", "'0x12'" },
+        { "lookup 0xdb0d000000000000000000000000000000000001 -1 k", "'-1'" },
+        { "lookup 0xdb0d000000000000000000000000000000000001 18446744073709551616 k", "'18446744073709551616'" },
+        { "lookup 0xdb0d000000000000000000000000000000000001 0 'a b'", "'a b'" },
+        { "status now", "'now'" },
+        { "--frob", "'--frob'" },
+        { "--slot", "'--slot'" },
+        { "--slot x record port=1", "'x'" },
+        { "--timeout 0", "'0'" },
+        { "--timeout 601", "'601'" },
+        { "--chain '' time", "''" },
+        { "record", "KEYTEXT=VALUE" },
+        { "record port", "'port'" },
+        { "record port=", "'port='" },
+        { "record =1", "'=1'" },
+        { "record port=0", "'0'" },
+        { "record port=65536", "'65536'" },
+        { "record server_ip=10.1.2.03", "'10.1.2.03'" },
+        { "record a_b.port=3", "a_b.port" },
+        { "record foo=bar", "foo" },
+        { "record port=0x00000000000000000000000000000000000000000000000000000000000022bg", "hexadecimal" },
+};
+
+START_TEST(a_usage_error_names_the_word_and_asks_nobody) {
+        const struct usage_case *c = &usage_cases[_i];
+
+        begin();
+        ck_assert_int_eq(run(c->args), 2);
+        assert_one_line_on_stderr(c->says);
+        ck_assert_str_eq(out, "");
+        ck_assert_uint_eq(agent.asked, 0);
+        end();
+} END_TEST
+
+START_TEST(an_agent_that_cannot_be_reached_is_6) {
+        begin();
+        agent.fn = agent_says_script;
+        agent.act = AGENT_SILENT;
+        ck_assert_int_eq(run("--timeout 1 time"), 6);
+        assert_one_line_on_stderr("within 1 s");
+        agent.act = AGENT_CLOSE;
+        ck_assert_int_eq(run("time"), 6);
+        assert_one_line_on_stderr("closed the connection");
+        agent.act = AGENT_RAW;
+        agent.raw_n = 10;
+        ck_assert_int_eq(run("time"), 1);
+        assert_one_line_on_stderr("does not parse");
+        agent_halt(&agent);
+        ck_assert_int_eq(run("--json time"), 6);
+        assert_one_line_on_stderr("systemctl start kedged");
+        json_decref(parse_out("unreachable"));
+        agent_remove_dir(&agent);
+} END_TEST
+
+START_TEST(help_and_version_are_not_errors) {
+        char command[1024];
+
+        begin();
+        ck_assert_int_eq(run("--help"), 0);
+        ck_assert_str_eq(err, "");
+        ck_assert_ptr_nonnull(strstr(out, "lookup    CONTRACT SLOT KEY"));
+        ck_assert_int_eq(run("--version"), 0);
+        ck_assert_int_eq(strncmp(out, "kedgectl ", 9), 0);
+        (void) snprintf(command, sizeof(command), "'%s' --help >/dev/full 2>/dev/null", program);
+        ck_assert_int_eq(WEXITSTATUS(system(command)), 1);
+        end();
+} END_TEST
+
+int main(int argc, char **argv) {
+        Suite *s = suite_create("kedgectl");
+        TCase *t = tcase_create("kedgectl");
+
+        if (argc != 2) {
+                fprintf(stderr, "usage: %s KEDGECTL\n", argv[0]);
+                return 2;
+        }
+        program = argv[1];
+        tcase_set_timeout(t, 60);
+        tcase_add_test(t, status_is_the_default_and_reads_well);
+        tcase_add_loop_test(t, status_exits_as_the_state_says, 0, ELEMENTSOF(state_cases));
+        tcase_add_test(t, status_shows_every_chain_and_the_worst_code);
+        tcase_add_test(t, query_reads_well);
+        tcase_add_test(t, query_of_an_old_record_is_stale);
+        tcase_add_test(t, lookup_reads_well);
+        tcase_add_test(t, time_reads_well);
+        tcase_add_test(t, upstreams_and_zones_read_well);
+        tcase_add_test(t, record_says_what_to_store);
+        tcase_add_loop_test(t, each_result_has_its_exit_code, 0, ELEMENTSOF(exit_cases));
+        tcase_add_loop_test(t, a_usage_error_names_the_word_and_asks_nobody, 0, ELEMENTSOF(usage_cases));
+        tcase_add_test(t, an_agent_that_cannot_be_reached_is_6);
+        tcase_add_test(t, help_and_version_are_not_errors);
+        suite_add_tcase(s, t);
+        return unit_run(s);
+}
