@@ -110,8 +110,9 @@ void diode_account_hash(const struct diode_account *a, struct hash32 *ret) {
         sha256(VIEW(bytes, b.n), ret);
 }
 
-enum merkle_verdict diode_account_verify(const struct merkle_roots *state, const struct address *address,
-        struct view pairs, struct view proof, struct diode_account *ret) {
+enum merkle_verdict diode_account_verify(const struct merkle_roots *state,
+                const struct address *address, struct view pairs, struct view proof,
+                struct diode_account *ret) {
         struct hash32 proven, sent;
         struct diode_account a;
         enum merkle_verdict v;

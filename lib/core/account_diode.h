@@ -23,5 +23,5 @@ _must_check_ int diode_account_parse(struct view pairs, struct diode_account *re
  * verification has yielded. MERKLE_PRESENT if the account is true; *ret is written then only.
  * A proof of absence is MERKLE_ABSENT; fields that are not the leaf's, MERKLE_WRONG_ROOT. */
 _must_check_ enum merkle_verdict diode_account_verify(const struct merkle_roots *state,
-        const struct address *address, struct view pairs, struct view proof,
-        struct diode_account *ret);
+                const struct address *address, struct view pairs, struct view proof,
+                struct diode_account *ret);

@@ -1,6 +1,6 @@
 /* Messages of Diode's edge protocol, diode-protocol 1.3, 1.4, 2 and 7.3. A payload is one list of a
- * request id and a message, in strict RLP and nothing behind it. Nodes are lenient there; we are not,
- * for a stream that is off by one byte is not worth guessing at. */
+ * request id and a message, in strict RLP and nothing behind it. Nodes are lenient there; we are
+ * not, for a stream that is off by one byte is not worth guessing at. */
 
 #include "core/edge.h"
 
@@ -25,7 +25,7 @@ int edge_parse(struct view payload, struct edge_message *ret) {
         if (payload.n > EDGE_PAYLOAD_MAX)
                 return -EBADMSG;
         if (rlp_whole_list(payload, &envelope) < 0 || rlp_take_uint(&envelope, &id) < 0 ||
-                rlp_take_list(&envelope, &message) < 0)
+                        rlp_take_list(&envelope, &message) < 0)
                 return -EBADMSG;
         if (envelope.n > 0)
                 return -EBADMSG; /* options are ours to send, not a node's */
@@ -70,7 +70,7 @@ static void put_numbered(struct buf *b, uint64_t id, const char *method, uint64_
 }
 
 static void put_of_account(struct buf *b, uint64_t id, const char *method, uint64_t number,
-        const struct address *a) {
+                const struct address *a) {
         struct request q = begin(b, id, method);
 
         rlp_put_uint(b, number);
@@ -110,12 +110,13 @@ void edge_put_getaccount(struct buf *b, uint64_t id, uint64_t number, const stru
         put_of_account(b, id, "getaccount", number, a);
 }
 
-void edge_put_getaccountroots(struct buf *b, uint64_t id, uint64_t number, const struct address *a) {
+void edge_put_getaccountroots(
+                struct buf *b, uint64_t id, uint64_t number, const struct address *a) {
         put_of_account(b, id, "getaccountroots", number, a);
 }
 
 void edge_put_getaccountvalues(struct buf *b, uint64_t id, uint64_t number, const struct address *a,
-        const struct hash32 *keys, size_t n) {
+                const struct hash32 *keys, size_t n) {
         struct request q;
 
         if (n == 0 || n > EDGE_KEYS_MAX) {
@@ -203,17 +204,17 @@ static int take_last(struct view body, const struct ticket *asked, struct ticket
         }
 
         if (rlp_take_uint(&body, &t.total_connections) < 0 ||
-                rlp_take_uint(&body, &t.total_bytes) < 0 ||
-                rlp_take_string(&body, &t.local_address) < 0 ||
-                rlp_take_bytes(&body, t.device_signature, sizeof(t.device_signature)) < 0 ||
-                body.n > 0)
+                        rlp_take_uint(&body, &t.total_bytes) < 0 ||
+                        rlp_take_string(&body, &t.local_address) < 0 ||
+                        rlp_take_bytes(&body, t.device_signature, sizeof(t.device_signature)) < 0 ||
+                        body.n > 0)
                 return -EBADMSG;
         *ret = t;
         return 0;
 }
 
-int edge_parse_ticket_answer(struct view body, const struct ticket *asked, enum edge_ticket_answer *ret,
-        struct ticket *ret_last, uint64_t *ret_n) {
+int edge_parse_ticket_answer(struct view body, const struct ticket *asked,
+                enum edge_ticket_answer *ret, struct ticket *ret_last, uint64_t *ret_n) {
         enum edge_ticket_answer answer;
         struct view word;
         uint64_t n;

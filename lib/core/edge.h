@@ -8,9 +8,9 @@
 #include "base/view.h"
 #include "core/ticket.h"
 
-#define EDGE_PAYLOAD_MAX  65535
-#define EDGE_KEYS_MAX     16 /* keys in one getaccountvalues: more may break the framing (1.3) */
-#define EDGE_REQUEST_MAX  1280 /* any request that edge_put_*() writes */
+#define EDGE_PAYLOAD_MAX 65535
+#define EDGE_KEYS_MAX    16   /* keys in one getaccountvalues: more may break the framing (1.3) */
+#define EDGE_REQUEST_MAX 1280 /* any request that edge_put_*() writes */
 
 enum edge_kind {
         EDGE_RESPONSE = 1, /* body: the elements after "response" */
@@ -40,18 +40,24 @@ void edge_put_getstateroots(struct buf *b, uint64_t id, uint64_t number);
 void edge_put_getaccount(struct buf *b, uint64_t id, uint64_t number, const struct address *a);
 void edge_put_getaccountroots(struct buf *b, uint64_t id, uint64_t number, const struct address *a);
 void edge_put_getaccountvalues(struct buf *b, uint64_t id, uint64_t number, const struct address *a,
-        const struct hash32 *keys, size_t n);
-void edge_put_ticket(struct buf *b, uint64_t id, const struct ticket *t); /* "ticket" or "ticketv2" */
+                const struct hash32 *keys, size_t n);
+void edge_put_ticket(struct buf *b, uint64_t id, const struct ticket *t); /* or "ticketv2" */
 
-/* The text of an error body, printable ASCII, cut to cap - 1 bytes. *ret_code is 0 where none was sent. */
+/* The text of an error body, printable ASCII, cut to cap - 1 bytes. *ret_code is 0 where none was
+ * sent. */
 void edge_error_text(struct view body, uint64_t *ret_code, char *ret, size_t cap);
 
 /* Answers to tickets (7.3). */
-enum edge_ticket_answer { EDGE_TICKET_THANKS = 1, EDGE_TICKET_TOO_LOW, EDGE_TICKET_TOO_OLD, EDGE_TICKET_TOO_BIG_JUMP };
+enum edge_ticket_answer {
+        EDGE_TICKET_THANKS = 1,
+        EDGE_TICKET_TOO_LOW,
+        EDGE_TICKET_TOO_OLD,
+        EDGE_TICKET_TOO_BIG_JUMP
+};
 
 /* asked is the ticket that was sent; of too_low *ret_last is the ticket that the node says it
  * holds, whose signature the caller judges with ticket_device(). *ret_n: bytes, or min. The local
- * address of *ret_last borrows from body; its server and fleet are those asked for, for they are not
- * sent. -EBADMSG for any other answer. */
+ * address of *ret_last borrows from body; its server and fleet are those asked for, for they are
+ * not sent. -EBADMSG for any other answer. */
 _must_check_ int edge_parse_ticket_answer(struct view body, const struct ticket *asked,
-        enum edge_ticket_answer *ret, struct ticket *ret_last, uint64_t *ret_n);
+                enum edge_ticket_answer *ret, struct ticket *ret_last, uint64_t *ret_n);

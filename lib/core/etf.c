@@ -4,19 +4,19 @@
 
 #include "core/etf.h"
 
-#define ETF_VERSION      131
-#define ETF_SMALL_INT    97
-#define ETF_INT          98
-#define ETF_ATOM         100
-#define ETF_SMALL_TUPLE  104
-#define ETF_NIL          106
-#define ETF_STRING       107
-#define ETF_LIST         108
-#define ETF_BINARY       109
-#define ETF_SMALL_BIG    110
-#define ETF_BIT_BINARY   77
+#define ETF_VERSION     131
+#define ETF_SMALL_INT   97
+#define ETF_INT         98
+#define ETF_ATOM        100
+#define ETF_SMALL_TUPLE 104
+#define ETF_NIL         106
+#define ETF_STRING      107
+#define ETF_LIST        108
+#define ETF_BINARY      109
+#define ETF_SMALL_BIG   110
+#define ETF_BIT_BINARY  77
 
-#define ETF_BIG_MAX      255 /* bytes of magnitude in a small big */
+#define ETF_BIG_MAX 255 /* bytes of magnitude in a small big */
 
 void etf_begin(struct buf *b) {
         buf_put_u8(b, ETF_VERSION);

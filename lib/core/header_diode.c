@@ -10,7 +10,7 @@
 #include "core/rlp.h"
 #include "core/sha256.h"
 
-#define HASHED_MAX 320 /* of the signed form: four byte strings and three integers at their longest */
+#define HASHED_MAX 320 /* of the signed form at its longest */
 
 enum header_name {
         NAME_PREVIOUS_BLOCK,
@@ -141,8 +141,8 @@ void diode_header_hash(const struct diode_header *h, struct hash32 *ret) {
         hash_fields(h, true, ret);
 }
 
-enum header_verdict diode_header_verify(const struct diode_header *h, struct view key_sent,
-        struct diode_signed *ret) {
+enum header_verdict diode_header_verify(
+                const struct diode_header *h, struct view key_sent, struct diode_signed *ret) {
         struct secp_pubkey signer, sent;
         struct hash32 message, hash;
 
@@ -153,7 +153,7 @@ enum header_verdict diode_header_verify(const struct diode_header *h, struct vie
         /* Not for the sake of the key, which we know by now: a recovery id or a field that was
          * changed yields another key, and the sent one tells (4.6, row 7). */
         if (secp_pubkey_parse(key_sent, &sent) < 0 ||
-                memcmp(sent.xy, signer.xy, sizeof(signer.xy)) != 0)
+                        memcmp(sent.xy, signer.xy, sizeof(signer.xy)) != 0)
                 return HEADER_WRONG_KEY;
 
         diode_header_hash(h, &hash);

@@ -6,8 +6,8 @@
 #include "base/view.h"
 #include "core/secp.h"
 
-#define DIODE_NONCE_MAX  32
-#define DIODE_PAIRS_MAX  32 /* pairs in a header, known and unknown names together */
+#define DIODE_NONCE_MAX 32
+#define DIODE_PAIRS_MAX 32 /* pairs in a header, known and unknown names together */
 
 struct diode_header {
         struct hash32 previous_block, state_hash, transaction_hash;
@@ -21,10 +21,10 @@ struct diode_header {
 
 enum header_verdict {
         HEADER_UNPROVEN = 0,
-        HEADER_SIGNED,          /* miner and hash are true of these bytes */
-        HEADER_BAD_SIGNATURE,   /* breaks a rule of 3.4, or yields no key */
-        HEADER_WRONG_KEY,       /* the key sent beside it did not sign it */
-        HEADER_WRONG_HASH,      /* the peer's block_hash is not the hash of its header */
+        HEADER_SIGNED,        /* miner and hash are true of these bytes */
+        HEADER_BAD_SIGNATURE, /* breaks a rule of 3.4, or yields no key */
+        HEADER_WRONG_KEY,     /* the key sent beside it did not sign it */
+        HEADER_WRONG_HASH,    /* the peer's block_hash is not the hash of its header */
 };
 
 struct diode_signed {
@@ -42,7 +42,7 @@ void diode_header_hash(const struct diode_header *h, struct hash32 *ret);
 
 /* Recovers the miner, compares with key_sent (33 or 65 bytes as sent by getblockheader2) and
  * the sent block hash. *ret is written for HEADER_SIGNED only. */
-_must_check_ enum header_verdict diode_header_verify(const struct diode_header *h,
-        struct view key_sent, struct diode_signed *ret);
+_must_check_ enum header_verdict diode_header_verify(
+                const struct diode_header *h, struct view key_sent, struct diode_signed *ret);
 
 const char *header_verdict_text(enum header_verdict v);

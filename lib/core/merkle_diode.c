@@ -1,10 +1,10 @@
-/* The Diode Merkle tree, diode-protocol 5.1 to 5.4. A proof is one path from a root's bucket down to a
- * leaf. Two things make it a proof for a key: the path follows the bits of the key's hash, and every pair
- * of the leaf belongs there; without the first, a peer could show the leaf of another place and
- * call the key absent.
+/* The Diode Merkle tree, diode-protocol 5.1 to 5.4. A proof is one path from a root's bucket down
+ * to a leaf. Two things make it a proof for a key: the path follows the bits of the key's hash, and
+ * every pair of the leaf belongs there; without the first, a peer could show the leaf of another
+ * place and call the key absent.
  *
- * The path is walked first, into a table of fixed size, then judged, then folded upwards: no recursion,
- * and no hash before the shape is known to be good. */
+ * The path is walked first, into a table of fixed size, then judged, then folded upwards: no
+ * recursion, and no hash before the shape is known to be good. */
 
 #include "core/merkle_diode.h"
 
@@ -50,8 +50,8 @@ static unsigned bucket_of(const struct hash32 *h) {
 
 /* Is this an inner node: exactly two elements, of which one is a list (5.3)? Its other element must
  * be a hash then. *ret_child is the body of the list. */
-static enum merkle_verdict take_inner(struct view node, bool *ret_inner, struct step *ret_step,
-        struct view *ret_child) {
+static enum merkle_verdict take_inner(
+                struct view node, bool *ret_inner, struct step *ret_step, struct view *ret_child) {
         struct rlp_item a, b;
 
         *ret_inner = false;
@@ -100,13 +100,13 @@ static bool take_pair(struct view *in, struct pair *ret) {
         struct view pair;
 
         return rlp_take_list(in, &pair) == 0 && rlp_take_string(&pair, &ret->key) == 0 &&
-                ret->key.n > 0 && ret->key.n <= MERKLE_KEY_MAX &&
-                rlp_take_bytes(&pair, ret->value.b, sizeof(ret->value.b)) == 0 && pair.n == 0;
+               ret->key.n > 0 && ret->key.n <= MERKLE_KEY_MAX &&
+               rlp_take_bytes(&pair, ret->value.b, sizeof(ret->value.b)) == 0 && pair.n == 0;
 }
 
 static enum merkle_verdict take_leaf(struct view node, struct leaf *ret) {
         if (rlp_take_string(&node, &ret->prefix) < 0 || rlp_take_uint(&node, &ret->bucket) < 0 ||
-                ret->bucket >= MERKLE_BUCKETS)
+                        ret->bucket >= MERKLE_BUCKETS)
                 return MERKLE_MALFORMED;
 
         for (ret->n = 0; node.n > 0; ret->n++)
@@ -115,8 +115,9 @@ static enum merkle_verdict take_leaf(struct view node, struct leaf *ret) {
         return MERKLE_UNPROVEN;
 }
 
-/* Whether the prefix is the path's first bits as they are spelled on the wire: bytes at a depth of whole
- * bytes, else a text of '0' and '1' (5.3). No hash covers the spelling, so we demand the one. */
+/* Whether the prefix is the path's first bits as they are spelled on the wire: bytes at a depth of
+ * whole bytes, else a text of '0' and '1' (5.3). No hash covers the spelling, so we demand the one.
+ */
 static bool prefix_is_path(struct view prefix, const struct walk *w) {
         if (w->depth % 8 == 0)
                 return view_eq(prefix, VIEW(w->place.b, w->depth / 8));
@@ -206,7 +207,8 @@ static void fold_up(const struct walk *w, struct hash32 *node) {
         }
 }
 
-static enum merkle_verdict find(const struct leaf *leaf, struct view key, struct hash32 *ret_value) {
+static enum merkle_verdict find(
+                const struct leaf *leaf, struct view key, struct hash32 *ret_value) {
         for (size_t i = 0; i < leaf->n; i++)
                 if (view_eq(leaf->pair[i].key, key)) {
                         *ret_value = leaf->pair[i].value;
@@ -216,8 +218,8 @@ static enum merkle_verdict find(const struct leaf *leaf, struct view key, struct
         return MERKLE_ABSENT;
 }
 
-enum merkle_verdict merkle_verify(const struct merkle_roots *roots, struct view key, struct view proof,
-        struct hash32 *ret_value) {
+enum merkle_verdict merkle_verify(const struct merkle_roots *roots, struct view key,
+                struct view proof, struct hash32 *ret_value) {
         enum merkle_verdict v;
         struct hash32 node;
         struct view body;
@@ -255,8 +257,8 @@ void merkle_roots_hash(const struct merkle_roots *roots, struct hash32 *ret) {
         sha256(VIEW(bytes, b.n), ret);
 }
 
-enum merkle_verdict merkle_roots_verify(const struct hash32 *root, struct view list_body,
-        struct merkle_roots *ret) {
+enum merkle_verdict merkle_roots_verify(
+                const struct hash32 *root, struct view list_body, struct merkle_roots *ret) {
         struct merkle_roots roots;
         struct hash32 hash;
 

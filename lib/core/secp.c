@@ -38,7 +38,7 @@ static void signer_done(struct signer *s) {
 /* Blinds the context with what only the holder of the key can know: core has no randomness
  * of its own, and the seed does not change what is signed. */
 static int signer_init(struct signer *s, const uint8_t privkey[SECP_PRIVKEY_SIZE],
-        const struct hash32 *digest) {
+                const struct hash32 *digest) {
         struct hash32 key, seed;
         int ok;
 
@@ -59,7 +59,7 @@ static void pubkey_write(const secp256k1_pubkey *from, struct secp_pubkey *ret) 
         size_t n = sizeof(out);
 
         (void) secp256k1_ec_pubkey_serialize(secp256k1_context_static, out, &n, from,
-                SECP256K1_EC_UNCOMPRESSED); /* cannot fail with room for all of it */
+                        SECP256K1_EC_UNCOMPRESSED); /* cannot fail with room for all of it */
         memcpy(ret->xy, out + 1, sizeof(ret->xy));
 }
 
@@ -67,12 +67,12 @@ static bool s_is_high(const secp256k1_ecdsa_recoverable_signature *sig) {
         secp256k1_ecdsa_signature plain;
 
         (void) secp256k1_ecdsa_recoverable_signature_convert(
-                secp256k1_context_static, &plain, sig); /* always 1 */
+                        secp256k1_context_static, &plain, sig); /* always 1 */
         return secp256k1_ecdsa_signature_normalize(secp256k1_context_static, NULL, &plain) != 0;
 }
 
 int secp_recover(const struct hash32 *digest, const uint8_t signature[SECP_SIGNATURE_SIZE],
-        struct secp_pubkey *ret) {
+                struct secp_pubkey *ret) {
         const secp256k1_context *ctx = secp256k1_context_static;
         secp256k1_ecdsa_recoverable_signature sig;
         secp256k1_pubkey key;
@@ -80,7 +80,7 @@ int secp_recover(const struct hash32 *digest, const uint8_t signature[SECP_SIGNA
         if (signature[0] > RECOVERY_ID_MAX) /* the library would end the process */
                 return -EBADMSG;
         if (!secp256k1_ecdsa_recoverable_signature_parse_compact(
-                    ctx, &sig, signature + 1, signature[0]))
+                            ctx, &sig, signature + 1, signature[0]))
                 return -EBADMSG; /* r or s is not below n */
         if (s_is_high(&sig))
                 return -EBADMSG;
@@ -92,11 +92,11 @@ int secp_recover(const struct hash32 *digest, const uint8_t signature[SECP_SIGNA
 }
 
 bool secp_verify(const struct hash32 *digest, const uint8_t signature[SECP_SIGNATURE_SIZE],
-        const struct secp_pubkey *key) {
+                const struct secp_pubkey *key) {
         struct secp_pubkey made_by;
 
         return secp_recover(digest, signature, &made_by) == 0 &&
-                memcmp(made_by.xy, key->xy, sizeof(key->xy)) == 0;
+               memcmp(made_by.xy, key->xy, sizeof(key->xy)) == 0;
 }
 
 int secp_pubkey_parse(struct view in, struct secp_pubkey *ret) {
@@ -142,7 +142,7 @@ int secp_pubkey_of(const uint8_t privkey[SECP_PRIVKEY_SIZE], struct secp_pubkey 
 }
 
 int secp_sign(const struct hash32 *digest, const uint8_t privkey[SECP_PRIVKEY_SIZE],
-        uint8_t ret_signature[SECP_SIGNATURE_SIZE]) {
+                uint8_t ret_signature[SECP_SIGNATURE_SIZE]) {
         _cleanup_(signer_done) struct signer s = { .ctx = NULL };
         secp256k1_ecdsa_recoverable_signature sig;
         uint8_t out[SECP_SIGNATURE_SIZE];
@@ -152,11 +152,11 @@ int secp_sign(const struct hash32 *digest, const uint8_t privkey[SECP_PRIVKEY_SI
         if (r < 0)
                 return r;
         if (!secp256k1_ecdsa_sign_recoverable(s.ctx, &sig, digest->b, privkey,
-                    secp256k1_nonce_function_rfc6979, NULL))
+                            secp256k1_nonce_function_rfc6979, NULL))
                 return -EINVAL;
 
         (void) secp256k1_ecdsa_recoverable_signature_serialize_compact(
-                s.ctx, out + 1, &recovery_id, &sig); /* always 1 */
+                        s.ctx, out + 1, &recovery_id, &sig); /* always 1 */
         out[0] = (uint8_t) recovery_id;
         memcpy(ret_signature, out, sizeof(out));
         return 0;

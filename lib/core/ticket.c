@@ -1,5 +1,5 @@
-/* Diode tickets, diode-protocol 7.1: a device's signed word on what a node has served it. The totals are
- * bounded here, so that no code above can be led into signing more than nodes accept. */
+/* Diode tickets, diode-protocol 7.1: a device's signed word on what a node has served it. The
+ * totals are bounded here, so that no code above can be led into signing more than nodes accept. */
 
 #include "core/ticket.h"
 
@@ -31,7 +31,7 @@ static void word_of(uint64_t x, struct hash32 *ret) {
 }
 
 int ticket_put_blob(struct buf *b, const struct ticket *t, const struct hash32 *connections,
-        const struct hash32 *bytes) {
+                const struct hash32 *bytes) {
         struct hash32 local;
 
         if (t->version != 1 && t->version != 2)
@@ -100,7 +100,7 @@ int ticket_sign(struct ticket *t, const uint8_t privkey[SECP_PRIVKEY_SIZE]) {
 }
 
 static int signer_of(const struct hash32 *digest, const uint8_t signature[SECP_SIGNATURE_SIZE],
-        struct address *ret) {
+                struct address *ret) {
         struct secp_pubkey key;
         int r;
 

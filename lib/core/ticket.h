@@ -7,15 +7,15 @@
 #include "base/view.h"
 #include "core/secp.h"
 
-#define TICKET_LOCAL_MAX  1024
-#define TICKET_BYTES_MAX  (UINT64_C(1) << 50)
-#define TICKET_CONNS_MAX  (UINT64_C(1) << 40)
+#define TICKET_LOCAL_MAX 1024
+#define TICKET_BYTES_MAX (UINT64_C(1) << 50)
+#define TICKET_CONNS_MAX (UINT64_C(1) << 40)
 
 struct ticket {
-        unsigned version;          /* 1 or 2 */
-        uint64_t block_number;     /* 1: on the wire */
-        struct hash32 block_hash;  /* 1: signed */
-        uint64_t chain_id, epoch;  /* 2 */
+        unsigned version;         /* 1 or 2 */
+        uint64_t block_number;    /* 1: on the wire */
+        struct hash32 block_hash; /* 1: signed */
+        uint64_t chain_id, epoch; /* 2 */
         struct address server, fleet;
         uint64_t total_connections, total_bytes;
         struct view local_address; /* borrowed */
@@ -23,12 +23,13 @@ struct ticket {
         uint8_t server_signature[SECP_SIGNATURE_SIZE]; /* where there is one */
 };
 
-#define TICKET_BLOB_MAX   224 /* bytes of a device blob */
+#define TICKET_BLOB_MAX 224 /* bytes of a device blob */
 
-/* Writes the device blob of 7.1 with these totals instead of the ticket's, and without their limits:
- * tickets of others may hold up to 256 bits. -E2BIG for the local address, -EINVAL for another version. */
-_must_check_ int ticket_put_blob(struct buf *b, const struct ticket *t, const struct hash32 *connections,
-        const struct hash32 *bytes);
+/* Writes the device blob of 7.1 with these totals instead of the ticket's, and without their
+ * limits: tickets of others may hold up to 256 bits. -E2BIG for the local address, -EINVAL for
+ * another version. */
+_must_check_ int ticket_put_blob(struct buf *b, const struct ticket *t,
+                const struct hash32 *connections, const struct hash32 *bytes);
 
 /* keccak256 of the device blob of 7.1. -E2BIG over a limit above, -EINVAL for another version. */
 _must_check_ int ticket_device_digest(const struct ticket *t, struct hash32 *ret);

@@ -16,13 +16,13 @@
 #define BUCKET       5
 #define BUCKET_ROOT  "2b5401aeabed13c777316eb0bd0fa5b1d24ef0235cacac0b8f4897591db03908"
 static const char pairs_sent[] =
-        "e684636f6465a0d5ac43a62c2486646afd4895ca2b8ba8e838a589ad1bd94d227b538c213e3c88d4"
-        "8762616c616e63658b52b7d2da0181e228ec0000c7856e6f6e636580ee8c73746f726167655f726f"
-        "6f74a034192219e3a1fb574c651c64ab709a45dd40c1de171b54b4e1a14bf6069dd91e";
+                "e684636f6465a0d5ac43a62c2486646afd4895ca2b8ba8e838a589ad1bd94d227b538c213e3c88d4"
+                "8762616c616e63658b52b7d2da0181e228ec0000c7856e6f6e636580ee8c73746f726167655f726f"
+                "6f74a034192219e3a1fb574c651c64ab709a45dd40c1de171b54b4e1a14bf6069dd91e";
 static const char proof_sent[] =
-        "f85ca0c9d1c11c36cf65a6bd42ac7e1cdc1c1647e251765653d90d46b52d3e1ac54a18f8393105f6"
-        "945000000000000000000000000000000000000000a00d8db9d829742d5319a9b21d7a4c332176f5"
-        "f4dfacc589d93051b9d4fb90b86d";
+                "f85ca0c9d1c11c36cf65a6bd42ac7e1cdc1c1647e251765653d90d46b52d3e1ac54a18f8393105f6"
+                "945000000000000000000000000000000000000000a00d8db9d829742d5319a9b21d7a4c332176f5"
+                "f4dfacc589d93051b9d4fb90b86d";
 
 enum { NONCE, BALANCE_FIELD, ROOT, CODE, FIELDS };
 
@@ -53,8 +53,8 @@ static void set_up(void) {
 
 static bool same(const struct diode_account *a, const struct diode_account *b) {
         return a->nonce == b->nonce && memcmp(a->balance, b->balance, sizeof(a->balance)) == 0 &&
-                hash32_eq(&a->storage_root, &b->storage_root) &&
-                hash32_eq(&a->code_hash, &b->code_hash);
+               hash32_eq(&a->storage_root, &b->storage_root) &&
+               hash32_eq(&a->code_hash, &b->code_hash);
 }
 
 static void put_raw(struct buf *b, const char *name, struct view value) {
@@ -197,8 +197,9 @@ START_TEST(account_fields_must_be_the_leafs) {
                 good.code_hash.b[0] ^= field == CODE;
                 for (int i = 0; i < FIELDS; i++)
                         put_pair(&b, i);
-                ck_assert_int_eq(diode_account_verify(&roots, &address, VIEW(bytes, b.n), proof, &a),
-                        MERKLE_WRONG_ROOT);
+                ck_assert_int_eq(
+                                diode_account_verify(&roots, &address, VIEW(bytes, b.n), proof, &a),
+                                MERKLE_WRONG_ROOT);
                 ck_assert_uint_eq(a.nonce, 77);
         }
 } END_TEST
@@ -208,7 +209,7 @@ START_TEST(account_proof_must_tie_to_the_state) {
 
         roots.bucket[BUCKET].b[0] ^= 1;
         ck_assert_int_eq(diode_account_verify(&roots, &address, pairs, proof, &a),
-                MERKLE_WRONG_ROOT);
+                        MERKLE_WRONG_ROOT);
 } END_TEST
 
 START_TEST(account_proof_must_be_the_addresss_own) {
@@ -222,8 +223,8 @@ START_TEST(account_that_does_not_parse_is_malformed) {
         struct diode_account a;
 
         pairs.n -= 1;
-        ck_assert_int_eq(diode_account_verify(&roots, &address, pairs, proof, &a),
-                MERKLE_MALFORMED);
+        ck_assert_int_eq(
+                        diode_account_verify(&roots, &address, pairs, proof, &a), MERKLE_MALFORMED);
 } END_TEST
 
 int main(void) {

@@ -6,29 +6,75 @@
 
 #include "core/etf.h"
 
-static void put_small(struct buf *b) { etf_put_uint(b, 0); }
-static void put_255(struct buf *b) { etf_put_uint(b, 255); }
-static void put_256(struct buf *b) { etf_put_uint(b, 256); }
-static void put_int31(struct buf *b) { etf_put_uint(b, INT32_MAX); }
-static void put_big31(struct buf *b) { etf_put_uint(b, UINT64_C(1) << 31); }
-static void put_u64(struct buf *b) { etf_put_uint(b, UINT64_MAX); }
-static void put_neg(struct buf *b) { etf_put_int(b, -1); }
-static void put_int_plus(struct buf *b) { etf_put_int(b, 256); }
-static void put_negint(struct buf *b) { etf_put_int(b, INT32_MIN); }
-static void put_negbig(struct buf *b) { etf_put_int(b, INT64_C(-2147483649)); }
-static void put_negmost(struct buf *b) { etf_put_int(b, INT64_MIN); }
-static void put_bin0(struct buf *b) { etf_put_bytes(b, VIEW(NULL, 0)); }
-static void put_bin3(struct buf *b) { etf_put_bytes(b, VIEW("\1\2\3", 3)); }
-static void put_empty(struct buf *b) { etf_put_list(b, 0); }
-static void put_string3(struct buf *b) { etf_put_string(b, VIEW("\1\2\3", 3)); }
-static void put_string0(struct buf *b) { etf_put_string(b, VIEW(NULL, 0)); }
-static void put_bits0(struct buf *b) { etf_put_bits(b, NULL, 0); }
-static void put_bits1(struct buf *b) { etf_put_bits(b, (const uint8_t *) "\xff", 1); }
-static void put_bits3(struct buf *b) { etf_put_bits(b, (const uint8_t *) "\xbf", 3); }
-static void put_bits8(struct buf *b) { etf_put_bits(b, (const uint8_t *) "\x05", 8); }
-static void put_bits9(struct buf *b) { etf_put_bits(b, (const uint8_t *) "\x80\x80", 9); }
-static void put_bits12(struct buf *b) { etf_put_bits(b, (const uint8_t *) "\xab\xcf", 12); }
-static void put_atom_nil(struct buf *b) { etf_put_atom(b, "nil"); }
+static void put_small(struct buf *b) {
+        etf_put_uint(b, 0);
+}
+static void put_255(struct buf *b) {
+        etf_put_uint(b, 255);
+}
+static void put_256(struct buf *b) {
+        etf_put_uint(b, 256);
+}
+static void put_int31(struct buf *b) {
+        etf_put_uint(b, INT32_MAX);
+}
+static void put_big31(struct buf *b) {
+        etf_put_uint(b, UINT64_C(1) << 31);
+}
+static void put_u64(struct buf *b) {
+        etf_put_uint(b, UINT64_MAX);
+}
+static void put_neg(struct buf *b) {
+        etf_put_int(b, -1);
+}
+static void put_int_plus(struct buf *b) {
+        etf_put_int(b, 256);
+}
+static void put_negint(struct buf *b) {
+        etf_put_int(b, INT32_MIN);
+}
+static void put_negbig(struct buf *b) {
+        etf_put_int(b, INT64_C(-2147483649));
+}
+static void put_negmost(struct buf *b) {
+        etf_put_int(b, INT64_MIN);
+}
+static void put_bin0(struct buf *b) {
+        etf_put_bytes(b, VIEW(NULL, 0));
+}
+static void put_bin3(struct buf *b) {
+        etf_put_bytes(b, VIEW("\1\2\3", 3));
+}
+static void put_empty(struct buf *b) {
+        etf_put_list(b, 0);
+}
+static void put_string3(struct buf *b) {
+        etf_put_string(b, VIEW("\1\2\3", 3));
+}
+static void put_string0(struct buf *b) {
+        etf_put_string(b, VIEW(NULL, 0));
+}
+static void put_bits0(struct buf *b) {
+        etf_put_bits(b, NULL, 0);
+}
+static void put_bits1(struct buf *b) {
+        etf_put_bits(b, (const uint8_t *) "\xff", 1);
+}
+static void put_bits3(struct buf *b) {
+        etf_put_bits(b, (const uint8_t *) "\xbf", 3);
+}
+static void put_bits8(struct buf *b) {
+        etf_put_bits(b, (const uint8_t *) "\x05", 8);
+}
+static void put_bits9(struct buf *b) {
+        etf_put_bits(b, (const uint8_t *) "\x80\x80", 9);
+}
+static void put_bits12(struct buf *b) {
+        etf_put_bits(b, (const uint8_t *) "\xab\xcf", 12);
+}
+static void put_atom_nil(struct buf *b) {
+        etf_put_atom(b, "nil");
+}
 
 static void put_big256(struct buf *b) {
         uint8_t all[34];
@@ -93,7 +139,8 @@ static const struct etf_case {
         { "negative big", put_negbig, "836e040101000080" },
         { "least of 64 bits", put_negmost, "836e08010000000000000080" },
         { "256 bits", put_big256,
-                "836e2000ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff" },
+                        "836e2000fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+                        "f" },
         { "big bytes of a small number", put_big_small, "836200000100" },
         { "big bytes of zero", put_big_zero, "836100" },
         { "big is little endian", put_big_order, "836e0900090807060504030201" },
@@ -111,7 +158,8 @@ static const struct etf_case {
         { "9 bits", put_bits9, "834d00000002018080" },
         { "12 bits, rest cleared", put_bits12, "834d0000000204abc0" },
         { "nested", put_nested,
-                "836c000000026c000000026d000000016161016a6c000000026d0000000162620000012c6a6a" },
+                        "836c000000026c000000026d000000016161016a6c000000026d0000000162620000012c6a"
+                        "6a" },
         { "nil", put_atom_nil, "836400036e696c" },
 };
 

@@ -11,15 +11,15 @@
 
 /* Block 1 of the reference node's development chain, as getblockheader2 answers. */
 static const char block_1[] =
-        "f9016288726573706f6e7365f90134cf8974696d657374616d70845f3cdcf4c8866e756d62657201"
-        "c7856e6f6e636501ec8a73746174655f68617368a062996259558f37d3dd8951b6bd4027b3f7a1fe"
-        "05f7a4852c7cebbfc543069aa9ec8a626c6f636b5f68617368a09a5ad3addb726e83ddd0a928e2e5"
-        "39a0b0ab33a0dbef17931424ec4cdad55ebbf8538f6d696e65725f7369676e6174757265b8410196"
-        "eb92a20d574e35c52228353990374ed4f4480dd0aaa8874e2be05677c8353b43863d2e144529bb8b"
-        "35f1ff5f1a5eda024f51e0ac7c713dca3274cd71f2f471f08e70726576696f75735f626c6f636ba0"
-        "407470c8e4cc963a86933286f44213c232afe248a6f7e8a43b63c2fa6d36c09df2907472616e7361"
-        "6374696f6e5f68617368a091cc603b4a734d24dae95eaf54ffdd4b1f2e692e24eb0099e852953d02"
-        "1d232aa1029b73121502261a96fce50e5498f0245712ea15c4b37f562fc733919bfaf64923";
+                "f9016288726573706f6e7365f90134cf8974696d657374616d70845f3cdcf4c8866e756d62657201"
+                "c7856e6f6e636501ec8a73746174655f68617368a062996259558f37d3dd8951b6bd4027b3f7a1fe"
+                "05f7a4852c7cebbfc543069aa9ec8a626c6f636b5f68617368a09a5ad3addb726e83ddd0a928e2e5"
+                "39a0b0ab33a0dbef17931424ec4cdad55ebbf8538f6d696e65725f7369676e6174757265b8410196"
+                "eb92a20d574e35c52228353990374ed4f4480dd0aaa8874e2be05677c8353b43863d2e144529bb8b"
+                "35f1ff5f1a5eda024f51e0ac7c713dca3274cd71f2f471f08e70726576696f75735f626c6f636ba0"
+                "407470c8e4cc963a86933286f44213c232afe248a6f7e8a43b63c2fa6d36c09df2907472616e7361"
+                "6374696f6e5f68617368a091cc603b4a734d24dae95eaf54ffdd4b1f2e692e24eb0099e852953d02"
+                "1d232aa1029b73121502261a96fce50e5498f0245712ea15c4b37f562fc733919bfaf64923";
 #define BLOCK_1_HASH  "9a5ad3addb726e83ddd0a928e2e539a0b0ab33a0dbef17931424ec4cdad55ebb"
 #define BLOCK_1_MINER "db80b082205981a24cf571248a2153a64dec7c63"
 
@@ -27,8 +27,14 @@ static const char block_1[] =
 enum { PREVIOUS, STATE, TRANSACTION, TIMESTAMP, NUMBER, NONCE, SIGNATURE, HASH, FIELDS };
 
 static const char *const names[FIELDS] = {
-        "previous_block", "state_hash", "transaction_hash", "timestamp",
-        "number", "nonce", "miner_signature", "block_hash",
+        "previous_block",
+        "state_hash",
+        "transaction_hash",
+        "timestamp",
+        "number",
+        "nonce",
+        "miner_signature",
+        "block_hash",
 };
 
 static struct diode_header good;
@@ -134,12 +140,12 @@ static int parse(const struct buf *b, struct diode_header *ret) {
 
 static bool same(const struct diode_header *a, const struct diode_header *b) {
         return hash32_eq(&a->previous_block, &b->previous_block) &&
-                hash32_eq(&a->state_hash, &b->state_hash) &&
-                hash32_eq(&a->transaction_hash, &b->transaction_hash) &&
-                a->timestamp == b->timestamp && a->number == b->number &&
-                view_eq(VIEW(a->nonce, a->nonce_n), VIEW(b->nonce, b->nonce_n)) &&
-                memcmp(a->miner_signature, b->miner_signature, SECP_SIGNATURE_SIZE) == 0 &&
-                hash32_eq(&a->block_hash_sent, &b->block_hash_sent);
+               hash32_eq(&a->state_hash, &b->state_hash) &&
+               hash32_eq(&a->transaction_hash, &b->transaction_hash) &&
+               a->timestamp == b->timestamp && a->number == b->number &&
+               view_eq(VIEW(a->nonce, a->nonce_n), VIEW(b->nonce, b->nonce_n)) &&
+               memcmp(a->miner_signature, b->miner_signature, SECP_SIGNATURE_SIZE) == 0 &&
+               hash32_eq(&a->block_hash_sent, &b->block_hash_sent);
 }
 
 START_TEST(header_reproduces_a_block_of_the_reference_node) {

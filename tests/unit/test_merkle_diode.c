@@ -1,6 +1,6 @@
-/* core/merkle_diode: a proof follows the key's path and ends in a leaf whose pairs all belong there.
- * Each refusal below is wrong in one way only: its root is the true root of what is shown, so that the
- * hashes are right and one check alone stands between the proof and a verdict. */
+/* core/merkle_diode: a proof follows the key's path and ends in a leaf whose pairs all belong
+ * there. Each refusal below is wrong in one way only: its root is the true root of what is shown,
+ * so that the hashes are right and one check alone stands between the proof and a verdict. */
 
 #include "unit.h"
 
@@ -17,51 +17,51 @@ static const struct vector_case {
         enum merkle_verdict want;
         const char *value;
 } vector_cases[] = {
-        { "present at depth 4",
-                "b3911885402c23272c09a12bf0550461b71d2278f7597125e780a68dd1382004", 0,
-                "ef183b20c604232e4f654a3ccfc221cc1746f8e07cd599da930b69c37ca43b43",
-                "f9013fa04d7136902b0f9f48b32458103512eefdf4de9d0e35757b2f9b1dabd7a8ea73ae"
-                "f9011bf8f8f8d5a012905923cd4c60321c005b6f56217db7497d3fe9d6ad7982f1377606"
-                "4772db93f8b2a0a5160779d8d5405d5e530c72a7ed7715fd5c2de27dff580bb9b138ccc2"
-                "b81e7df88f85313030313180f842a0b3911885402c23272c09a12bf0550461b71d2278f7"
-                "597125e780a68dd1382004a0000000000000000000000000cd483e5641fa0e356b59739f"
-                "5a97201cefd88653f842a0c656bfa587f356a441ad73b8610146e1795ff312fbbd1035f9"
-                "7d5facd716b36da000000000000000000000000000000000000000000000000000000000"
-                "000fd24ba0c12889e2dccc20d39ae14a89772a8e1a9ff67e9a1832fe8d2df06f080b2882"
-                "02a0bd51f2aefbc2e984c7e18570b9b41dae244be4005b70a87723dbfcd7ce0e8f3e",
-                MERKLE_PRESENT, "000000000000000000000000cd483e5641fa0e356b59739f5a97201cefd88653" },
-        { "absent at depth 6",
-                "332bc1a93f2bdea06bf74d18c9bf1e45f37d08a3170a9ba0f8b8aa6ba2f63dcc", 12,
-                "78a71b8cfafb5137abf1784a7c32d32c28cb2411b319b29d568a47ce5bd4e428",
-                "f9011ea0267596906f7ee68f1060a9a22e224284dab3a9a13adea5d8944a28056b041835"
-                "f8fba0eee520920fb182a84f121b8ddd8cdefba70b929e6636b0e468a1a9ab8c35ab41f8"
-                "d8f8b5f892f86fa0efd2f8c1b1e13a16c683e49a798c3d20f5c25478df5bc9963e53f4e3"
-                "62e5be4ff84c863131303030310cf842a08b72b3efa25b2cfc67e332037816feed4ad981"
-                "af41db0c073430a770ceea4042a06e207468697274792d6f6e652062797465733d796573"
-                "20697420697300000000a0e2bee5cc92a999205610b8523fa8ca129ec79ff0d94d5481e6"
-                "fecabc829bfaa4a059d7180555940d0678307865ff8c66e05e8c48dde80fa463980b0d86"
-                "2ed345b0a0c1ddf11b0ae822d09884ec768b73891cbd56a83007b93f450f6b07b5ffa5b3"
-                "2d",
-                MERKLE_ABSENT, NULL },
+        { "present at depth 4", "b3911885402c23272c09a12bf0550461b71d2278f7597125e780a68dd1382004",
+                        0, "ef183b20c604232e4f654a3ccfc221cc1746f8e07cd599da930b69c37ca43b43",
+                        "f9013fa04d7136902b0f9f48b32458103512eefdf4de9d0e35757b2f9b1dabd7a8ea73ae"
+                        "f9011bf8f8f8d5a012905923cd4c60321c005b6f56217db7497d3fe9d6ad7982f1377606"
+                        "4772db93f8b2a0a5160779d8d5405d5e530c72a7ed7715fd5c2de27dff580bb9b138ccc2"
+                        "b81e7df88f85313030313180f842a0b3911885402c23272c09a12bf0550461b71d2278f7"
+                        "597125e780a68dd1382004a0000000000000000000000000cd483e5641fa0e356b59739f"
+                        "5a97201cefd88653f842a0c656bfa587f356a441ad73b8610146e1795ff312fbbd1035f9"
+                        "7d5facd716b36da000000000000000000000000000000000000000000000000000000000"
+                        "000fd24ba0c12889e2dccc20d39ae14a89772a8e1a9ff67e9a1832fe8d2df06f080b2882"
+                        "02a0bd51f2aefbc2e984c7e18570b9b41dae244be4005b70a87723dbfcd7ce0e8f3e",
+                        MERKLE_PRESENT,
+                        "000000000000000000000000cd483e5641fa0e356b59739f5a97201cefd88653" },
+        { "absent at depth 6", "332bc1a93f2bdea06bf74d18c9bf1e45f37d08a3170a9ba0f8b8aa6ba2f63dcc",
+                        12, "78a71b8cfafb5137abf1784a7c32d32c28cb2411b319b29d568a47ce5bd4e428",
+                        "f9011ea0267596906f7ee68f1060a9a22e224284dab3a9a13adea5d8944a28056b041835"
+                        "f8fba0eee520920fb182a84f121b8ddd8cdefba70b929e6636b0e468a1a9ab8c35ab41f8"
+                        "d8f8b5f892f86fa0efd2f8c1b1e13a16c683e49a798c3d20f5c25478df5bc9963e53f4e3"
+                        "62e5be4ff84c863131303030310cf842a08b72b3efa25b2cfc67e332037816feed4ad981"
+                        "af41db0c073430a770ceea4042a06e207468697274792d6f6e652062797465733d796573"
+                        "20697420697300000000a0e2bee5cc92a999205610b8523fa8ca129ec79ff0d94d5481e6"
+                        "fecabc829bfaa4a059d7180555940d0678307865ff8c66e05e8c48dde80fa463980b0d86"
+                        "2ed345b0a0c1ddf11b0ae822d09884ec768b73891cbd56a83007b93f450f6b07b5ffa5b3"
+                        "2d",
+                        MERKLE_ABSENT, NULL },
         { "absent in the empty tree",
-                "7d5eb416221c6f7df6b7f9ca8adab339343847dd82d0ffb24cf49437c78e3a54", 4,
-                "6ecacecd9f80d20087077225eb0cf313584d24eb72c5e72e09e44364638db45a",
-                "c28004",
-                MERKLE_ABSENT, NULL },
+                        "7d5eb416221c6f7df6b7f9ca8adab339343847dd82d0ffb24cf49437c78e3a54", 4,
+                        "6ecacecd9f80d20087077225eb0cf313584d24eb72c5e72e09e44364638db45a",
+                        "c28004", MERKLE_ABSENT, NULL },
         { "right child of 17 items",
-                "be2974546978e3739e6d6da85c4be9f334ce32df2b9fd4b6ff1b55c0d57e9d44", 9,
-                "17c52e6f7b329b532a681f981aba5b517ea7bd65b21fe61d590e75440e45884a",
-                "f869a0a098c115b2d363414661323a461f225eecf148567af017b524142303f87e978ef8"
-                "463109f842a0be2974546978e3739e6d6da85c4be9f334ce32df2b9fd4b6ff1b55c0d57e"
-                "9d44a0eff9eb68b7eaa494bc421f36109b0c996249389c6926dd47c8ccd5bfb9067c3e",
-                MERKLE_PRESENT, "eff9eb68b7eaa494bc421f36109b0c996249389c6926dd47c8ccd5bfb9067c3e" },
+                        "be2974546978e3739e6d6da85c4be9f334ce32df2b9fd4b6ff1b55c0d57e9d44", 9,
+                        "17c52e6f7b329b532a681f981aba5b517ea7bd65b21fe61d590e75440e45884a",
+                        "f869a0a098c115b2d363414661323a461f225eecf148567af017b524142303f87e978ef8"
+                        "463109f842a0be2974546978e3739e6d6da85c4be9f334ce32df2b9fd4b6ff1b55c0d57e"
+                        "9d44a0eff9eb68b7eaa494bc421f36109b0c996249389c6926dd47c8ccd5bfb9067c3e",
+                        MERKLE_PRESENT,
+                        "eff9eb68b7eaa494bc421f36109b0c996249389c6926dd47c8ccd5bfb9067c3e" },
         { "left child of 17 items",
-                "2ef94a67f93c79a6fe2710bb5f2907658c1f96d8cc6bae6bf8c8e180119897e1", 7,
-                "698bcda6cbaf3ad2a2a27964027c310d33518159f2c45a540c3867fa654336a9",
-                "f869f8463007f842a02ef94a67f93c79a6fe2710bb5f2907658c1f96d8cc6bae6bf8c8e1"
-                "80119897e1a0ae2bd281d98fc06ff6a3dc23c88417bbf9f84f713b2b7eab88309a70242d"
-                "26aea049f613093a6390f11b08ec3f64b707d1c56bc78e5c608849a9c5300379de8825",
-                MERKLE_PRESENT, "ae2bd281d98fc06ff6a3dc23c88417bbf9f84f713b2b7eab88309a70242d26ae" },
+                        "2ef94a67f93c79a6fe2710bb5f2907658c1f96d8cc6bae6bf8c8e180119897e1", 7,
+                        "698bcda6cbaf3ad2a2a27964027c310d33518159f2c45a540c3867fa654336a9",
+                        "f869f8463007f842a02ef94a67f93c79a6fe2710bb5f2907658c1f96d8cc6bae6bf8c8e1"
+                        "80119897e1a0ae2bd281d98fc06ff6a3dc23c88417bbf9f84f713b2b7eab88309a70242d"
+                        "26aea049f613093a6390f11b08ec3f64b707d1c56bc78e5c608849a9c5300379de8825",
+                        MERKLE_PRESENT,
+                        "ae2bd281d98fc06ff6a3dc23c88417bbf9f84f713b2b7eab88309a70242d26ae" },
 };
 
 START_TEST(merkle_reproduces_vectors) {
@@ -93,8 +93,8 @@ struct proof {
         size_t depth;
         bool right[DEPTH_ROOM];
         struct hash32 sibling[DEPTH_ROOM];
-        size_t sibling_n;  /* bytes of it that are sent */
-        bool both_lists;   /* the sibling of the first step is sent as an empty list */
+        size_t sibling_n; /* bytes of it that are sent */
+        bool both_lists;  /* the sibling of the first step is sent as an empty list */
         uint8_t prefix[DEPTH_ROOM];
         size_t prefix_n;
         unsigned bucket;
@@ -340,7 +340,11 @@ START_TEST(merkle_refuses_another_bucket) {
 
 START_TEST(merkle_refuses_what_is_no_bucket) {
         const struct view sent[] = {
-                BYTES(0x10), BYTES(0x81, 0x87), BYTES(0x82, 0x00, 0x07), BYTES(0x00), BYTES(0xc0),
+                BYTES(0x10),
+                BYTES(0x81, 0x87),
+                BYTES(0x82, 0x00, 0x07),
+                BYTES(0x00),
+                BYTES(0xc0),
         };
 
         for (size_t i = 0; i < ELEMENTSOF(sent); i++) {
@@ -468,7 +472,7 @@ START_TEST(merkle_refuses_a_hash_in_place_of_the_leaf) {
         rlp_put_string(&b, VIEW_OF(&proof.sibling[0]));
         rlp_list_end(&b, node);
         ck_assert_int_eq(merkle_verify(&proof.roots, VIEW_OF(&key), VIEW(bytes, b.n), &value),
-                MERKLE_MALFORMED);
+                        MERKLE_MALFORMED);
 } END_TEST
 
 START_TEST(merkle_refuses_a_key_of_no_or_too_many_bytes) {
@@ -484,7 +488,7 @@ START_TEST(merkle_refuses_a_key_of_no_or_too_many_bytes) {
                 proof.bucket = place.b[31] % MERKLE_BUCKETS;
                 (void) judge_rehashed(); /* an empty leaf in the bucket of k */
                 ck_assert_int_eq(merkle_verify(&proof.roots, k, VIEW(bytes, bytes_n), &value),
-                        i < 2 ? MERKLE_ABSENT : MERKLE_MALFORMED);
+                                i < 2 ? MERKLE_ABSENT : MERKLE_MALFORMED);
         }
 } END_TEST
 
@@ -533,7 +537,9 @@ START_TEST(merkle_sixteen_roots_tie_to_the_root) {
         struct view body;
 
         ck_assert_int_eq(hex_decode(VIEW_TEXT("438a90405daa876539082cd0baf6cddaa3bf880f1c8af0c0"
-                                              "381f0042db93088a"), root.b, sizeof(root.b)), 0);
+                                              "381f0042db93088a"),
+                                         root.b, sizeof(root.b)),
+                        0);
         roots_body(&b);
         body = heap_copy(VIEW(bytes, b.n));
         ck_assert_int_eq(merkle_roots_verify(&root, body, &got), MERKLE_PRESENT);
@@ -545,7 +551,7 @@ START_TEST(merkle_sixteen_roots_tie_to_the_root) {
         ck_assert_int_eq(merkle_roots_verify(&root, body, &got), MERKLE_WRONG_ROOT);
         root.b[0] ^= 1;
         ck_assert_int_eq(merkle_roots_verify(&root, VIEW(body.p, body.n - 33), &got),
-                MERKLE_MALFORMED);
+                        MERKLE_MALFORMED);
         ck_assert_uint_eq(got.bucket[0].b[0], 0xaa);
         heap_drop(body);
 

@@ -30,16 +30,16 @@ static const struct rlp_case {
         { "long form of 55 bytes", { (const uint8_t[57]){ 0xb8, 55 }, 57 }, -EBADMSG },
         { "long form of a list of 55", { (const uint8_t[57]){ 0xf8, 55 }, 57 }, -EBADMSG },
         { "leading zero in length", { (const uint8_t[59]){ 0xb9, 0x00, 56 }, 59 }, -EBADMSG },
-        { "leading zero in length of list",
-                { (const uint8_t[59]){ 0xf9, 0x00, 56 }, 59 }, -EBADMSG },
+        { "leading zero in length of list", { (const uint8_t[59]){ 0xf9, 0x00, 56 }, 59 },
+                        -EBADMSG },
         { "one byte missing", BYTES(0x82, 0x00), -EBADMSG },
         { "one byte of 56 missing", { (const uint8_t[57]){ 0xb8, 56 }, 57 }, -EBADMSG },
         { "length missing", BYTES(0xb8), -EBADMSG },
         { "half a length", BYTES(0xb9, 0x01), -EBADMSG },
         { "element of list missing", BYTES(0xc1), -EBADMSG },
         { "length of 2^64 - 1", BYTES(0xbf, 255, 255, 255, 255, 255, 255, 255, 255), -EBADMSG },
-        { "length of 2^32 + 1 where one byte is there",
-                BYTES(0xbc, 1, 0, 0, 0, 1, 0x80), -EBADMSG },
+        { "length of 2^32 + 1 where one byte is there", BYTES(0xbc, 1, 0, 0, 0, 1, 0x80),
+                        -EBADMSG },
 };
 
 START_TEST(rlp_take_case) {

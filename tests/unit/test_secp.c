@@ -29,8 +29,8 @@ static const struct key_case {
 } key_cases[] = {
         { DEVICE_PRIVATE, DEVICE_PUBLIC, DEVICE_ADDRESS },
         { "4c1b40024483f7c8e957c898d8b17e8b03284826cc35c6681f63d5963b7a81a4",
-                "03278d0a21dae84121f62c0e6ccace5c6b48db91f4bc6adf0fdc540ef8fe7160c3",
-                "7c27048079efabcf19a7428f0cea5068a65de41a" },
+                        "03278d0a21dae84121f62c0e6ccace5c6b48db91f4bc6adf0fdc540ef8fe7160c3",
+                        "7c27048079efabcf19a7428f0cea5068a65de41a" },
 };
 
 START_TEST(secp_private_key_to_public_key_to_address) {
@@ -68,15 +68,16 @@ START_TEST(secp_signature_recovers_its_key) {
 /* RFC 6979 with key 1 over sha256("Satoshi Nakamoto"): a value that many libraries test. */
 START_TEST(secp_nonce_is_that_of_rfc_6979) {
         static const char want[] =
-                "934b1ea10a4b3c1757e2b0c017d0b6143ce3c9a7e6a4a49860d7a6ab210ee3d8"
-                "2442ce9d2b916064108014783e923ec36b49743e2ffa1c4496f01a512aafd9e5";
+                        "934b1ea10a4b3c1757e2b0c017d0b6143ce3c9a7e6a4a49860d7a6ab210ee3d8"
+                        "2442ce9d2b916064108014783e923ec36b49743e2ffa1c4496f01a512aafd9e5";
         uint8_t one[SECP_PRIVKEY_SIZE] = { [31] = 1 }, got[SECP_SIGNATURE_SIZE];
         struct hash32 h;
         char text[129];
 
         ck_assert_int_eq(hex_decode(VIEW_TEXT("a0dc65ffca799873cbea0ac274015b95"
                                               "26505daaaed385155425f7337704883e"),
-                                 h.b, sizeof(h.b)), 0);
+                                         h.b, sizeof(h.b)),
+                        0);
         ck_assert_int_eq(secp_sign(&h, one, got), 0);
         ck_assert_str_eq(hex_encode(got + 1, 64, text), want);
 } END_TEST
