@@ -85,6 +85,15 @@ static enum reputation_verdict accept(struct reputation *t, const struct reduced
 
 /* ---- contiguous runs ---- */
 
+/* Field by field: between them lies padding, which nobody writes. */
+static void assert_same_blocks(const struct reputation *a, const struct reputation *b) {
+        for (size_t i = 0; i < REPUTATION_WINDOW; i++) {
+                ck_assert(hash32_eq(&a->block[i].hash, &b->block[i].hash));
+                ck_assert(address_eq(&a->block[i].miner, &b->block[i].miner));
+                ck_assert_uint_eq(a->block[i].timestamp, b->block[i].timestamp);
+        }
+}
+
 START_TEST(fifty_of_a_hundred_is_not_more_than_half) {
         struct reputation t = table_at(1000, by_tens);
 
@@ -164,7 +173,7 @@ START_TEST(a_long_run_replaces_the_whole_table) {
                 ck_assert_int_eq(accept(&t, run, lengths[i] + 50, NO_LIMIT), REPUTATION_MOVED);
                 ck_assert_uint_eq(t.number, final);
                 u = table_at(final, alone);
-                ck_assert_mem_eq(t.block, u.block, sizeof(t.block));
+                assert_same_blocks(&t, &u);
                 ck_assert_uint_eq(t.n_older, MIN(lengths[i], (size_t) 100));
                 for (size_t k = 0; k < t.n_older; k++) {
                         struct address miner = miner_of(alone(final - 100 - k));
@@ -303,7 +312,7 @@ START_TEST(after_a_gap_the_table_is_exactly_the_last_hundred) {
         ck_assert_int_eq(accept(&t, run, 300, NO_LIMIT), REPUTATION_MOVED);
         ck_assert_uint_eq(t.number, 2249);
         u = table_at(2249, alone);
-        ck_assert_mem_eq(t.block, u.block, sizeof(t.block));
+        assert_same_blocks(&t, &u);
         ck_assert_uint_eq(t.n_older, 100);
         for (uint64_t k = 0; k < 100; k++) {
                 struct address miner = miner_of(alone(2149 - k));
