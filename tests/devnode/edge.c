@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <openssl/err.h>
+
 #include "tests/devnode/node.h"
 
 #define ARGS_MAX 96u
@@ -371,7 +373,10 @@ static bool tls_again(struct conn *c, int r) {
 }
 
 static bool shake(struct conn *c) {
-        int r = SSL_do_handshake(c->ssl);
+        int r;
+
+        ERR_clear_error(); /* else the trouble of one connection shows on the next */
+        r = SSL_do_handshake(c->ssl);
 
         if (r != 1)
                 return tls_again(c, r);
@@ -387,7 +392,10 @@ static bool shake(struct conn *c) {
 
 static void read_some(struct conn *c) {
         while (!c->dead) {
-                int r = SSL_read(c->ssl, c->in + c->in_n, (int) (sizeof(c->in) - c->in_n));
+                int r;
+
+                ERR_clear_error();
+                r = SSL_read(c->ssl, c->in + c->in_n, (int) (sizeof(c->in) - c->in_n));
 
                 if (r <= 0) {
                         (void) tls_again(c, r);
@@ -405,7 +413,10 @@ static void write_some(struct conn *c) {
                 struct chunk *k = c->queue;
 
                 if (k->at < k->n) {
-                        int r = SSL_write(c->ssl, k->data + k->at, (int) (k->n - k->at));
+                        int r;
+
+                        ERR_clear_error();
+                        r = SSL_write(c->ssl, k->data + k->at, (int) (k->n - k->at));
 
                         if (r <= 0) {
                                 (void) tls_again(c, r);
