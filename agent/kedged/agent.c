@@ -1,0 +1,316 @@
+/* The object that owns the others, and the loop around them.
+ *
+ * What always holds: one thread, one loop; every callback does bounded work. What callbacks leave to do (proofs
+ * that have ended, names to refresh, readers to tell) is done once after them, in on_post(): so no part is ever
+ * entered while it is at work. */
+
+#include "agent/kedged/agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <systemd/sd-daemon.h>
+
+#include "agent/kedged/device.h"
+#include "agent/kedged/file.h"
+#include "agent/kedged/log.h"
+#include "agent/kedged/util.h"
+
+static void tell_readers(struct agent *a, uint64_t now) {
+        if (!a->watch.changed)
+                return;
+        if (a->watch.urgent || now >= a->publish.published_ms + PUBLISH_EVERY_MS)
+                publish_names(&a->publish, &a->watch, now);
+}
+
+static void tell_systemd(struct agent *a) {
+        char line[sizeof(a->status_line)];
+
+        agent_status_text(a, line, sizeof(line));
+        if (strcmp(line, a->status_line) == 0)
+                return;
+        memcpy(a->status_line, line, sizeof(line));
+        (void) sd_notifyf(0, "STATUS=%s", line);
+}
+
+static void set_deadline(struct agent *a, uint64_t now) {
+        uint64_t at = proofs_wake_ms(&a->proofs);
+
+        if (a->watch.changed)
+                at = MIN(at, MAX(a->publish.published_ms, now) + PUBLISH_EVERY_MS);
+        if (at == UINT64_MAX) {
+                (void) sd_event_source_set_enabled(a->deadline, SD_EVENT_OFF);
+                return;
+        }
+        (void) sd_event_source_set_time(a->deadline, at * 1000);
+        (void) sd_event_source_set_enabled(a->deadline, SD_EVENT_ONESHOT);
+}
+
+static int on_post(sd_event_source *source _unused_, void *userdata) {
+        struct agent *a = userdata;
+        uint64_t now = now_ms();
+
+        watch_pump(&a->watch, now);
+        proofs_pump(&a->proofs, now);
+        watch_pump(&a->watch, now);
+        tell_readers(a, now);
+        set_deadline(a, now);
+        return 0;
+}
+
+static int on_deadline(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata _unused_) {
+        return 0; /* on_post() follows */
+}
+
+static int on_housekeeping(sd_event_source *source, uint64_t usec _unused_, void *userdata) {
+        struct agent *a = userdata;
+        uint64_t now = now_ms();
+
+        query_expire(&a->query, now);
+        if (now - a->retried_ms >= AGENT_RETRY_MS) {
+                a->retried_ms = now;
+                watch_expire(&a->watch, now);
+                watch_announce(&a->watch);
+                for (size_t i = 0; i < a->n_runs; i++)
+                        run_retry(a->runs[i]);
+        }
+        tell_systemd(a);
+        (void) sd_event_source_set_time(source, (now + AGENT_HOUSEKEEPING_MS) * 1000);
+        (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        return 0;
+}
+
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *si _unused_, void *userdata _unused_) {
+        (void) sd_event_exit(sd_event_source_get_event(source), 0);
+        return 0;
+}
+
+static int on_reload(sd_event_source *source _unused_, const struct signalfd_siginfo *si _unused_, void *userdata) {
+        agent_reload(userdata);
+        return 0;
+}
+
+static void on_upstream(void *userdata, unsigned upstream, enum courier_kind kind, struct view body) {
+        struct agent *a = userdata;
+
+        for (size_t i = 0; i < a->n_runs; i++) {
+                struct run *run = a->runs[i];
+
+                if (upstream < run->base || upstream - run->base >= run->config.upstreams.n)
+                        continue;
+                if (kind == COURIER_DOWN)
+                        log_info("chain %s: upstream %s: %.*s", run->config.name,
+                                run->config.upstreams.u[upstream - run->base].url, (int) body.n, (const char *) body.p);
+                run_event(run,
+                        kind == COURIER_UP   ? CHAIN_EV_UP :
+                        kind == COURIER_DOWN ? CHAIN_EV_DOWN :
+                                               CHAIN_EV_BYTES,
+                        upstream - run->base, body);
+                return;
+        }
+}
+
+static void on_link(void *userdata, bool up) {
+        struct agent *a = userdata;
+
+        for (size_t i = 0; i < a->n_runs; i++)
+                run_link(a->runs[i], up);
+}
+
+/* One agent per state folder: two would take turns at forgetting what the other knows. */
+static int lock_state(struct agent *a) {
+        a->lock_fd = openat(a->state_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (a->lock_fd < 0)
+                return -errno;
+        if (flock(a->lock_fd, LOCK_EX | LOCK_NB) < 0)
+                return -errno;
+        return 0;
+}
+
+static int open_folder(const char *path, mode_t mode, int *ret_fd) {
+        int fd = file_folder(AT_FDCWD, path, mode);
+
+        if (fd < 0) {
+                log_error("%s: cannot be made or opened: %s", path, strerror(-fd));
+                return fd;
+        }
+        *ret_fd = fd;
+        return 0;
+}
+
+static int open_folders(struct agent *a) {
+        int r;
+
+        r = open_folder(a->config->state_dir, 0755, &a->state_fd);
+        if (r >= 0)
+                r = open_folder(a->config->runtime_dir, 0755, &a->run_fd);
+        if (r < 0)
+                return r;
+        a->public_fd = file_folder(a->state_fd, "public", 0755);
+        if (a->public_fd < 0) {
+                log_error("%s/public: cannot be made or opened: %s", a->config->state_dir, strerror(-a->public_fd));
+                return a->public_fd;
+        }
+        r = lock_state(a);
+        if (r < 0)
+                log_error("%s: %s", a->config->state_dir,
+                        r == -EWOULDBLOCK ? "another kedged works with this folder" : strerror(-r));
+        return r;
+}
+
+static int open_loop(struct agent *a) {
+        sigset_t set;
+        int r;
+
+        if (sigemptyset(&set) < 0 || sigaddset(&set, SIGTERM) < 0 || sigaddset(&set, SIGINT) < 0 ||
+                sigaddset(&set, SIGHUP) < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        r = sd_event_default(&a->event);
+        if (r >= 0)
+                r = sd_event_add_signal(a->event, &a->sigterm, SIGTERM, on_stop, a);
+        if (r >= 0)
+                r = sd_event_add_signal(a->event, &a->sigint, SIGINT, on_stop, a);
+        if (r >= 0)
+                r = sd_event_add_signal(a->event, &a->sighup, SIGHUP, on_reload, a);
+        if (r >= 0)
+                r = sd_event_add_post(a->event, &a->post, on_post, a);
+        if (r >= 0)
+                r = sd_event_add_time(a->event, &a->timer, CLOCK_BOOTTIME, 0, 100000, on_housekeeping, a);
+        if (r >= 0)
+                r = sd_event_add_time(a->event, &a->deadline, CLOCK_BOOTTIME, 0, 1000, on_deadline, a);
+        if (r >= 0)
+                r = sd_event_set_watchdog(a->event, true);
+        if (r < 0)
+                log_error("the event loop cannot be set up: %s", strerror(-r));
+        return r;
+}
+
+static int open_book(struct agent *a) {
+        int r = book_open(&a->book, a->state_fd);
+
+        if (r == -EBADMSG)
+                log_error("both generations of revocations in %s are damaged. kedged does not start without them, since "
+                          "keys that were taken back would be good again: restore them from a backup, or move both "
+                          "files away if you accept that",
+                        a->config->state_dir);
+        else if (r < 0)
+                log_error("revocations in %s cannot be read: %s", a->config->state_dir, strerror(-r));
+        return r;
+}
+
+static int open_sockets(struct agent *a) {
+        char path[CONFIG_PATH_MAX + 32];
+        int r;
+
+        a->courier.on_event = on_upstream;
+        a->courier.on_link = on_link;
+        a->courier.userdata = a;
+        (void) snprintf(path, sizeof(path), "%s/fetch.sock", a->config->runtime_dir);
+        r = courier_open(&a->courier, a->event, path, a->config->fetch_uid, a->device_key);
+        if (r >= 0) {
+                a->query.ask = agent_answer;
+                a->query.userdata = a;
+                (void) snprintf(path, sizeof(path), "%s/query.sock", a->config->runtime_dir);
+                r = query_open(&a->query, a->event, path);
+        }
+        if (r < 0)
+                log_error("%s: %s", path, strerror(-r));
+        return r;
+}
+
+static int open_readers(struct agent *a) {
+        int r;
+
+        a->publish.run_fd = a->run_fd;
+        a->publish.public_fd = a->public_fd;
+        r = publish_boot_id(a->publish.boot_id);
+        if (r < 0) {
+                log_error("the id of this boot cannot be read from /proc: %s", strerror(-r));
+                return r;
+        }
+        publish_withdraw(&a->publish); /* of an agent that was killed: its names are ours to prove again */
+        r = publish_suffixes(&a->publish, a->config);
+        if (r < 0)
+                log_error("%s/public/suffixes cannot be written: %s", a->config->state_dir, strerror(-r));
+        return r;
+}
+
+int agent_new(const char *config_path, struct config *config_take, struct agent **ret) {
+        _cleanup_(agent_freep) struct agent *a = calloc(1, sizeof(*a));
+        int r;
+
+        if (!a) {
+                config_take = config_free(config_take);
+                return -ENOMEM;
+        }
+        a->config_path = config_path;
+        a->config = config_take;
+        a->state_fd = a->run_fd = a->public_fd = a->lock_fd = -1;
+        a->started_ms = now_ms();
+        watch_init(&a->watch, a->config, a->runs, &a->proofs, &a->book, agent_on_name, a);
+        a->keys = (struct keys){ .config = a->config, .proofs = &a->proofs, .book = &a->book,
+                                 .reply = agent_on_key, .userdata = a };
+        r = open_folders(a);
+        if (r >= 0)
+                r = device_key_open(a->state_fd, a->device_key);
+        if (r >= 0)
+                r = open_book(a);
+        if (r >= 0)
+                r = open_loop(a);
+        for (size_t i = 0; r >= 0 && i < a->config->n_chains; i++)
+                r = agent_run_open(a, i);
+        if (r >= 0)
+                r = open_readers(a);
+        if (r >= 0)
+                r = open_sockets(a);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(a);
+        return 0;
+}
+
+int agent_serve(struct agent *a) {
+        int r;
+
+        (void) sd_notify(0, "READY=1");
+        log_info("started: %zu chains, %zu zones", a->n_runs, a->config->n_zones);
+        r = sd_event_loop(a->event);
+        (void) sd_notify(0, "STOPPING=1");
+        publish_withdraw(&a->publish);
+        for (size_t i = 0; i < a->n_runs; i++)
+                run_retry(a->runs[i]);
+        watch_announce(&a->watch);
+        log_info("stopped");
+        return r;
+}
+
+struct agent *agent_free(struct agent *a) {
+        if (!a)
+                return NULL;
+        proofs_done(&a->proofs);
+        query_done(&a->query);
+        courier_done(&a->courier);
+        watch_done(&a->watch);
+        book_done(&a->book);
+        for (size_t i = 0; i < a->n_runs; i++)
+                a->runs[i] = run_free(a->runs[i]);
+        source_freep(&a->post);
+        source_freep(&a->timer);
+        source_freep(&a->deadline);
+        source_freep(&a->sigterm);
+        source_freep(&a->sigint);
+        source_freep(&a->sighup);
+        a->event = sd_event_unref(a->event);
+        (void) fd_close(a->lock_fd);
+        (void) fd_close(a->public_fd);
+        (void) fd_close(a->run_fd);
+        (void) fd_close(a->state_fd);
+        a->config = config_free(a->config);
+        explicit_bzero(a->device_key, sizeof(a->device_key));
+        free(a);
+        return NULL;
+}

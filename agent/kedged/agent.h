@@ -1,0 +1,73 @@
+/* The agent: owns every part, and connects them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "agent/kedged/book.h"
+#include "agent/kedged/config.h"
+#include "agent/kedged/courier.h"
+#include "agent/kedged/keys.h"
+#include "agent/kedged/proof.h"
+#include "agent/kedged/publish.h"
+#include "agent/kedged/query.h"
+#include "agent/kedged/run.h"
+#include "agent/kedged/watch.h"
+#include "base/cleanup.h"
+
+#define AGENT_HOUSEKEEPING_MS 1000
+#define AGENT_RETRY_MS        5000 /* between two tries to save what could not be saved */
+
+struct agent {
+        const char *config_path;
+        struct config *config;
+        sd_event *event;
+        sd_event_source *post, *timer, *deadline, *sigterm, *sigint, *sighup;
+        int state_fd, run_fd, public_fd, lock_fd;
+        uint64_t started_ms, retried_ms;
+        uint8_t device_key[SECP_PRIVKEY_SIZE];
+        struct courier courier;
+        size_t n_runs;
+        struct run *runs[CONFIG_CHAINS_MAX];
+        struct proofs proofs;
+        struct book book;
+        struct watch watch;
+        struct keys keys;
+        struct publish publish;
+        struct query query;
+        char status_line[256];
+};
+
+/* Takes config_take over. What is wrong is logged, once. */
+_must_check_ int agent_new(const char *config_path, struct config *config_take, struct agent **ret);
+struct agent *agent_free(struct agent *a);
+
+static inline void agent_freep(struct agent **a) {
+        *a = agent_free(*a);
+}
+
+/* Serves until SIGTERM or SIGINT. 0: a clean stop. */
+_must_check_ int agent_serve(struct agent *a);
+
+/* A machine for a configured chain, from its saved state or its checkpoint. Errors are logged. */
+_must_check_ int agent_chain_new(const struct config_chain *config, const uint8_t device_key[SECP_PRIVKEY_SIZE],
+        struct view state, struct chain **ret);
+
+/* Opens the chain's state file and makes its run. Errors are logged. */
+_must_check_ int agent_run_open(struct agent *a, size_t index);
+
+/* SIGHUP: reads the configuration again; keeps the running one where the new one is no good. */
+void agent_reload(struct agent *a);
+
+/* Verbs of the query socket; see query_ask_fn. */
+bool agent_answer(void *userdata, struct query_client *client, const struct query_request *request,
+        struct query_reply *ret);
+void agent_on_name(void *userdata, uint64_t client, uint32_t id, const struct watch_reply *reply);
+void agent_on_key(void *userdata, uint64_t client, const struct query_reply *reply);
+
+/* One line: state, finalized, head, upstreams, names. */
+void agent_status_text(const struct agent *a, char *ret, size_t cap);
+
+enum agent_state { AGENT_STARTING = 0, AGENT_FOLLOWING, AGENT_BEHIND, AGENT_STALE, AGENT_STUCK };
+enum agent_state agent_chain_state(const struct agent *a, const struct run *run, uint64_t now);

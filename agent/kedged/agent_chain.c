@@ -1,0 +1,120 @@
+/* A configured chain becomes a machine at work: its saved state, its checkpoint, its upstreams. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "agent/kedged/agent.h"
+#include "agent/kedged/log.h"
+#include "agent/kedged/util.h"
+#include "chain/blockquick.h"
+
+int agent_chain_new(const struct config_chain *config, const uint8_t device_key[SECP_PRIVKEY_SIZE],
+        struct view state, struct chain **ret) {
+        struct blockquick_config bq = {
+                .checkpoint = config->checkpoint,
+                .n_upstreams = config->upstreams.n,
+                .max_gap = config->max_gap,
+                .head_share = (unsigned) config->head_share,
+                .poll_ms = config->poll_ms,
+                .chain_id = config->chain_id,
+                .fleet = config->fleet,
+                .ticket_version = (unsigned) config->ticket_version,
+                .state = state,
+        };
+        int r;
+
+        for (size_t i = 0; i < config->upstreams.n; i++)
+                bq.upstream[i] = config->upstreams.u[i].node;
+        memcpy(bq.device_key, device_key, sizeof(bq.device_key));
+        if (getrandom(&bq.seed, sizeof(bq.seed), 0) != (ssize_t) sizeof(bq.seed))
+                return -EIO;
+        r = blockquick_new(&bq, ret);
+        explicit_bzero(bq.device_key, sizeof(bq.device_key));
+        if (r == -EBADMSG)
+                log_error("chain %s: its saved state is not one of ours", config->name);
+        else if (r == -EPROTONOSUPPORT)
+                log_error("chain %s: its saved state was written by a later kedge: install that one again", config->name);
+        else if (r == -EINVAL)
+                log_error("chain %s: a value of its section is refused by the backend", config->name);
+        else if (r < 0)
+                log_error("chain %s: %s", config->name, strerror(-r));
+        return r;
+}
+
+/* What to do where state cannot be read: never start from less than we knew. */
+static void explain(const char *name, const char *file, const char *folder, int r) {
+        if (r == -EBADMSG)
+                log_error("chain %s: both generations of %s in %s are damaged. kedged does not start from an older "
+                          "anchor by itself: restore them from a backup, or, if you trust Checkpoint= as it stands "
+                          "today, move both files away and start again",
+                        name, file, folder);
+        else if (r == -EPROTONOSUPPORT)
+                log_error("chain %s: %s in %s was written by a later kedge: install that one again", name, file, folder);
+        else
+                log_error("chain %s: %s in %s cannot be read: %s", name, file, folder, strerror(-r));
+}
+
+static void on_answer(void *userdata, struct run *run, const struct chain_answer *answer) {
+        struct agent *a = userdata;
+
+        proofs_answer(&a->proofs, run, answer);
+}
+
+static void on_moved(void *userdata, struct run *run) {
+        struct agent *a = userdata;
+
+        watch_moved(&a->watch, run);
+}
+
+static int open_state(struct agent *a, const struct config_chain *config, struct store *store, uint8_t **ret, size_t *ret_n) {
+        char file[STORE_NAME_MAX];
+        int r;
+
+        (void) snprintf(file, sizeof(file), "chain-%s.state", config->name);
+        r = store_open(store, a->state_fd, file, CHAIN_STATE_MAX, ret, ret_n);
+        if (r == -ENOENT) {
+                *ret = NULL;
+                *ret_n = 0;
+                if (!hash32_is_zero(&config->checkpoint.hash))
+                        return 0;
+                log_error("chain %s: there is no saved state in %s and no Checkpoint=: write a block's number and hash "
+                          "that you trust into [Chain %s]",
+                        config->name, a->config->state_dir, config->name);
+                return -EINVAL;
+        }
+        if (r < 0)
+                explain(config->name, file, a->config->state_dir, r);
+        return r;
+}
+
+int agent_run_open(struct agent *a, size_t index) {
+        const struct config_chain *config = &a->config->chain[index];
+        const struct run_hooks hooks = { .answer = on_answer, .moved = on_moved, .userdata = a };
+        size_t width = config_width(a->config->n_chains), n;
+        _cleanup_(freep) uint8_t *state = NULL;
+        struct store store;
+        struct chain *chain;
+        struct run *run;
+        int r;
+
+        r = open_state(a, config, &store, &state, &n);
+        if (r >= 0)
+                r = agent_chain_new(config, a->device_key, VIEW(state, n), &chain);
+        if (r >= 0)
+                r = run_new(config, index, (unsigned) (index * width), chain, a->event, &hooks, &run);
+        if (r < 0)
+                return r;
+        run->width = (unsigned) width;
+        run->state_fd = a->state_fd;
+        run->courier = &a->courier;
+        run->store = store;
+        if (n > 0)
+                memcpy(run->state, state, n);
+        run->state_n = n;
+        run->state_height = store.height;
+        a->runs[a->n_runs++] = run;
+        return 0;
+}

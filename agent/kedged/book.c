@@ -1,0 +1,178 @@
+/* Revocations in memory and on disk. Memory is always ahead or level: a revocation takes effect the moment
+ * it is seen, and is announced when it is on disk. */
+
+#include "agent/kedged/book.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/kedged/log.h"
+#include "agent/kedged/util.h"
+#include "base/buf.h"
+
+#define BOOK_FILE "revocations"
+
+static bool key_eq(const struct book_key *a, const struct book_key *b) {
+        return a->chain_id == b->chain_id && a->slot == b->slot &&
+                address_eq(&a->contract, &b->contract) && strcmp(a->host, b->host) == 0;
+}
+
+static size_t position(const struct book *b, const struct book_key *key) {
+        size_t i = 0;
+
+        while (i < b->n && !key_eq(&b->entry[i]->key, key))
+                i++;
+        return i;
+}
+
+const struct revocations *book_find(const struct book *b, const struct book_key *key) {
+        size_t i = position(b, key);
+
+        return i < b->n ? &b->entry[i]->revocations : NULL;
+}
+
+size_t book_count(const struct book *b) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < b->n; i++)
+                n += b->entry[i]->revocations.n;
+        return n;
+}
+
+int book_set(struct book *b, const struct book_key *key, const struct revocations *r) {
+        size_t i = position(b, key);
+
+        if (r->n > SERVED_REVOCATIONS_MAX)
+                return -E2BIG;
+        if (r->n == 0) {
+                if (i == b->n)
+                        return 0;
+                free(b->entry[i]);
+                b->entry[i] = b->entry[--b->n];
+                b->dirty = true;
+                return 0;
+        }
+        if (i == b->n) {
+                if (b->n == BOOK_RECORDS_MAX)
+                        return -E2BIG;
+                b->entry[i] = malloc(sizeof(*b->entry[i]));
+                if (!b->entry[i])
+                        return -ENOMEM;
+                b->entry[i]->key = *key;
+                b->n++;
+        }
+        b->entry[i]->revocations = *r;
+        b->dirty = true;
+        return 0;
+}
+
+static void put_entry(struct buf *out, const struct book_entry *e) {
+        buf_put_be(out, e->key.chain_id, 8);
+        buf_put(out, e->key.contract.b, ADDRESS_SIZE);
+        buf_put_be(out, e->key.slot, 8);
+        buf_put_u8(out, (uint8_t) strlen(e->key.host));
+        buf_put(out, e->key.host, strlen(e->key.host));
+        buf_put_u8(out, (uint8_t) e->revocations.n);
+        for (size_t i = 0; i < e->revocations.n; i++) {
+                const struct revocation *r = &e->revocations.r[i];
+
+                buf_put_u8(out, (uint8_t) r->field);
+                buf_put(out, r->key.b, HASH32_SIZE);
+                buf_put_be(out, r->at.number, 8);
+                buf_put(out, r->at.hash.b, HASH32_SIZE);
+        }
+}
+
+int book_save(struct book *b) {
+        _cleanup_(freep) uint8_t *p = NULL;
+        struct view payload;
+        size_t cap = 4;
+        struct buf out;
+        int r;
+
+        if (!b->dirty)
+                return 0;
+        for (size_t i = 0; i < b->n; i++)
+                cap += 38 + strlen(b->entry[i]->key.host) + 73 * b->entry[i]->revocations.n;
+        p = malloc(cap);
+        if (!p)
+                return -ENOMEM;
+        out = (struct buf){ .p = p, .cap = cap };
+        buf_put_be(&out, b->n, 4);
+        for (size_t i = 0; i < b->n; i++)
+                put_entry(&out, b->entry[i]);
+        r = buf_done(&out, &payload);
+        if (r >= 0)
+                r = store_save(&b->store, 0, payload);
+        if (r >= 0)
+                b->dirty = false;
+        return r;
+}
+
+static bool take_revocation(struct view *in, struct revocation *r) {
+        uint64_t field;
+
+        if (!view_take_be(in, 1, &field) || field > RECORD_FIELDS ||
+                !view_take_copy(in, r->key.b, HASH32_SIZE) || !view_take_be(in, 8, &r->at.number) ||
+                !view_take_copy(in, r->at.hash.b, HASH32_SIZE))
+                return false;
+        r->field = (enum record_field) field;
+        return true;
+}
+
+static bool take_entry(struct view *in, struct book_key *key, struct revocations *all) {
+        uint64_t n;
+
+        memset(key, 0, sizeof(*key));
+        memset(all, 0, sizeof(*all));
+        if (!view_take_be(in, 8, &key->chain_id) || !view_take_copy(in, key->contract.b, ADDRESS_SIZE) ||
+                !view_take_be(in, 8, &key->slot) || !view_take_be(in, 1, &n) || n > NAME_MAX_LEN ||
+                !view_take_copy(in, key->host, (size_t) n) || memchr(key->host, 0, (size_t) n) ||
+                !view_take_be(in, 1, &n) || n < 1 || n > SERVED_REVOCATIONS_MAX)
+                return false;
+        for (all->n = 0; all->n < n; all->n++)
+                if (!take_revocation(in, &all->r[all->n]))
+                        return false;
+        return true;
+}
+
+int book_parse(struct book *b, struct view payload) {
+        struct revocations all;
+        struct book_key key;
+        uint64_t n;
+        int r;
+
+        if (!view_take_be(&payload, 4, &n) || n > BOOK_RECORDS_MAX)
+                return -EBADMSG;
+        for (uint64_t i = 0; i < n; i++) {
+                if (!take_entry(&payload, &key, &all) || book_find(b, &key))
+                        return -EBADMSG;
+                r = book_set(b, &key, &all);
+                if (r < 0)
+                        return r;
+        }
+        b->dirty = false;
+        return payload.n == 0 ? 0 : -EBADMSG;
+}
+
+int book_open(struct book *b, int state_fd) {
+        _cleanup_(freep) uint8_t *p = NULL;
+        size_t n;
+        int r;
+
+        b->n = 0;
+        b->dirty = false;
+        r = store_open(&b->store, state_fd, BOOK_FILE, BOOK_BYTES_MAX, &p, &n);
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0)
+                return r;
+        return book_parse(b, VIEW(p, n));
+}
+
+void book_done(struct book *b) {
+        for (size_t i = 0; i < b->n; i++)
+                free(b->entry[i]);
+        b->n = 0;
+}

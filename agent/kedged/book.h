@@ -1,0 +1,53 @@
+/* The book of revocations: what a head no longer held, by contract, slot and name. It outlives kill -9
+ * and upstreams that show an older head later. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/kedged/store.h"
+#include "base/cleanup.h"
+#include "core/served.h"
+#include "wire/name.h"
+
+#define BOOK_RECORDS_MAX 2048
+#define BOOK_BYTES_MAX   (4u << 20)
+
+struct book_key {
+        uint64_t chain_id, slot;
+        struct address contract;
+        char host[NAME_MAX_LEN + 1]; /* below the zone's apex; empty: the apex itself */
+};
+
+struct book_entry {
+        struct book_key key;
+        struct revocations revocations; /* never none */
+};
+
+struct book {
+        struct store store;
+        size_t n;
+        struct book_entry *entry[BOOK_RECORDS_MAX];
+        bool dirty; /* memory knows more than the disk */
+};
+
+/* Errors as store_open()'s, but none for no file; -EBADMSG for a payload that is not a book. */
+_must_check_ int book_open(struct book *b, int state_fd);
+void book_done(struct book *b);
+
+/* NULL: nothing revoked. Good until the next book_set(). */
+const struct revocations *book_find(const struct book *b, const struct book_key *key);
+
+/* What is in force from now on, in memory; none removes the record. 0, or -ENOMEM, -E2BIG: the caller
+ * serves nothing of this record. */
+_must_check_ int book_set(struct book *b, const struct book_key *key, const struct revocations *r);
+
+/* Puts the book on disk where it is not. 0: it is there. */
+_must_check_ int book_save(struct book *b);
+
+/* How many revocations are in force. */
+size_t book_count(const struct book *b);
+
+/* Exposed for tests: the payload. */
+_must_check_ int book_parse(struct book *b, struct view payload);

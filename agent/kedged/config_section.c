@@ -1,0 +1,141 @@
+/* Sections of the configuration: [Agent], [Chain NAME], [Zone SUFFIX] and the roles. A section may
+ * be opened again in a drop-in, to change keys of it, but not twice in one file. */
+
+#include "agent/kedged/config_read.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/kedged/config_value.h"
+#include "agent/kedged/log.h"
+
+static const char *const role_names[ROLES] = {
+        [ROLE_NAMES] = "names", [ROLE_TLS] = "tls",   [ROLE_PAM] = "pam",
+        [ROLE_NET] = "net",     [ROLE_TIME] = "time", [ROLE_COMMAND] = "command",
+};
+
+void config_defaults(struct config *c) {
+        memset(c, 0, sizeof(*c));
+        c->fetch_uid = CONFIG_NO_UID;
+        for (size_t i = 0; i < ROLES; i++)
+                c->role[i].max_age_ms = 3600000;
+        c->role[ROLE_TLS].max_age_ms = 1800000;
+        c->role[ROLE_PAM].max_age_ms = 1800000;
+        c->role[ROLE_COMMAND].max_age_ms = 300000;
+}
+
+static void chain_defaults(struct config_chain *chain, const char *name) {
+        *chain = (struct config_chain){
+                .backend = "blockquick",
+                .max_gap = 40320,
+                .head_share = 25,
+                .poll_ms = 5000,
+                .request_ms = 10000,
+                .rest_ms = 5000,
+                .ticket_version = 1,
+        };
+        (void) snprintf(chain->name, sizeof(chain->name), "%s", name);
+}
+
+static void open_chain(struct config_reader *in, const char *name) {
+        struct config *c = in->config;
+        char checked[CONFIG_CHAIN_NAME];
+        const char *why = config_parse_chain(name, checked);
+        size_t i = 0;
+
+        if (why) {
+                config_complain(in, name, why);
+                return;
+        }
+        while (i < c->n_chains && strcmp(c->chain[i].name, checked) != 0)
+                i++;
+        if (i == CONFIG_CHAINS_MAX) {
+                config_complain(in, name, "is one chain too many: at most 4");
+                return;
+        }
+        if (i == c->n_chains)
+                chain_defaults(&c->chain[c->n_chains++], checked);
+        in->section = SECTION_CHAIN;
+        in->index = i;
+        in->seen = &in->file.chain[i];
+}
+
+static void open_zone(struct config_reader *in, const char *name) {
+        struct config *c = in->config;
+        char suffix[NAME_MAX_LEN + 1];
+        size_t i = 0;
+
+        if (name_normalize(VIEW_TEXT(name), suffix) < 0) {
+                config_complain(in, name, "is not a name: labels of a to z, 0 to 9 and '-'");
+                return;
+        }
+        while (i < c->n_zones && strcmp(c->zone[i].suffix, suffix) != 0)
+                i++;
+        if (i == CONFIG_ZONES_MAX) {
+                config_complain(in, name, "is one zone too many: at most 64");
+                return;
+        }
+        if (i == c->n_zones) {
+                c->zone[i] = (struct config_zone){ 0 };
+                (void) snprintf(c->zone[i].suffix, sizeof(c->zone[i].suffix), "%s", suffix);
+                c->n_zones++;
+        }
+        in->section = SECTION_ZONE;
+        in->index = i;
+        in->seen = &in->file.zone[i];
+}
+
+static void open_plain(struct config_reader *in, const char *name) {
+        if (strcmp(name, "Agent") == 0) {
+                in->section = SECTION_AGENT;
+                in->seen = &in->file.agent;
+                return;
+        }
+        for (size_t i = 0; i < ROLES; i++)
+                if (strcmp(name, role_names[i]) == 0) {
+                        in->section = SECTION_ROLE;
+                        in->index = i;
+                        in->seen = &in->file.role[i];
+                        return;
+                }
+        log_warning("%s:%u: [%s] is not a section that we know: ignored", in->path, in->line, name);
+        in->section = SECTION_UNKNOWN;
+        in->seen = &in->file.unknown;
+        in->file.unknown = 0;
+}
+
+void config_section_open(struct config_reader *in, const char *line) {
+        const char *end = strchr(line, ']');
+        char name[CONFIG_WORD_MAX + 1];
+        size_t n;
+
+        if (!end) {
+                config_complain(in, "the line", "opens a section without closing it by ']'");
+                return;
+        }
+        n = (size_t) (end - line) - 1;
+        if (n > CONFIG_WORD_MAX) {
+                config_complain(in, "the section's name", "is longer than 49 bytes");
+                return;
+        }
+        end += 1 + strspn(end + 1, " \t\r\n");
+        if (*end != 0 && *end != ';' && *end != '#') {
+                config_complain(in, "the line", "goes on behind the section's ']'");
+                return;
+        }
+        memcpy(name, line + 1, n);
+        name[n] = 0;
+
+        if (strncmp(name, "Chain ", 6) == 0)
+                open_chain(in, name + 6);
+        else if (strncmp(name, "Zone ", 5) == 0)
+                open_zone(in, name + 5);
+        else
+                open_plain(in, name);
+        if (in->failed)
+                return;
+        if (*in->seen & UINT32_C(1) << 31)
+                config_complain(in, name, "is a section that stands twice in this file");
+        *in->seen |= UINT32_C(1) << 31;
+}

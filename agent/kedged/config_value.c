@@ -1,0 +1,241 @@
+/* Values of the configuration. Strict: a value has one meaning or is refused; nothing is cut,
+ * rounded or guessed. */
+
+#include "agent/kedged/config_value.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/kedged/config.h"
+#include "base/hex.h"
+
+#define DURATION_MAX_MS (UINT64_C(10) * 365 * 86400 * 1000)
+
+/* Digits alone, without sign or leading zero; yields where they end. */
+static bool digits(const char **text, uint64_t *ret) {
+        const char *p = *text;
+        uint64_t x = 0;
+
+        if (!isdigit((unsigned char) *p) || (p[0] == '0' && isdigit((unsigned char) p[1])))
+                return false;
+        for (; isdigit((unsigned char) *p); p++) {
+                uint64_t d = (uint64_t) (*p - '0');
+
+                if (x > (UINT64_MAX - d) / 10)
+                        return false;
+                x = x * 10 + d;
+        }
+        *text = p;
+        *ret = x;
+        return true;
+}
+
+const char *config_parse_path(const char *text, void *dest) {
+        size_t n = strlen(text);
+
+        if (text[0] != '/')
+                return "is not an absolute path";
+        if (n > CONFIG_PATH_MAX)
+                return "is too long: at most 90 bytes";
+        while (n > 1 && text[n - 1] == '/')
+                n--;
+        memcpy(dest, text, n);
+        ((char *) dest)[n] = 0;
+        return NULL;
+}
+
+const char *config_parse_uid(const char *text, void *dest) {
+        uint64_t x;
+
+        if (!digits(&text, &x) || *text != 0 || x >= UINT32_MAX)
+                return "is not a numeric user id";
+        *(uid_t *) dest = (uid_t) x;
+        return NULL;
+}
+
+const char *config_parse_number(const char *text, void *dest) {
+        uint64_t x;
+
+        if (!digits(&text, &x) || *text != 0)
+                return "is not a decimal number";
+        *(uint64_t *) dest = x;
+        return NULL;
+}
+
+const char *config_parse_share(const char *text, void *dest) {
+        uint64_t x;
+
+        if (config_parse_number(text, &x) || x < 1 || x > 50)
+                return "is not a number from 1 to 50";
+        *(uint64_t *) dest = x;
+        return NULL;
+}
+
+const char *config_parse_version(const char *text, void *dest) {
+        uint64_t x;
+
+        if (config_parse_number(text, &x) || x < 1 || x > 2)
+                return "is neither 1 nor 2";
+        *(uint64_t *) dest = x;
+        return NULL;
+}
+
+const char *config_parse_pause(const char *text, void *dest) {
+        static const struct {
+                const char *unit;
+                uint64_t ms;
+        } units[] = {
+                { "ms", 1 }, { "s", 1000 }, { "min", 60000 }, { "h", 3600000 }, { "d", 86400000 },
+        };
+        uint64_t x;
+
+        if (!digits(&text, &x))
+                return "is not a duration such as 500ms, 5s, 30min, 1h or 2d";
+        while (*text == ' ')
+                text++;
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
+                if (strcmp(text, units[i].unit) == 0) {
+                        if (x > DURATION_MAX_MS / units[i].ms)
+                                return "is longer than ten years";
+                        *(uint64_t *) dest = x * units[i].ms;
+                        return NULL;
+                }
+        if (*text == 0 && x == 0) {
+                *(uint64_t *) dest = 0;
+                return NULL;
+        }
+        return "has no unit that we know: ms, s, min, h or d";
+}
+
+const char *config_parse_duration(const char *text, void *dest) {
+        uint64_t x;
+        const char *why = config_parse_pause(text, &x);
+
+        if (why)
+                return why;
+        if (x == 0)
+                return "must not be zero";
+        *(uint64_t *) dest = x;
+        return NULL;
+}
+
+const char *config_parse_address(const char *text, void *dest) {
+        struct address a;
+
+        if (strncmp(text, "0x", 2) != 0 || hex_decode(VIEW_TEXT(text), a.b, sizeof(a.b)) < 0)
+                return "is not an address: 0x and 40 hexadecimal digits";
+        memcpy(dest, &a, sizeof(a));
+        return NULL;
+}
+
+const char *config_parse_block(const char *text, void *dest) {
+        struct block_ref ref;
+
+        if (!digits(&text, &ref.number) || *text != ':')
+                return "is not NUMBER:0xHASH";
+        text++;
+        if (strncmp(text, "0x", 2) != 0 ||
+                hex_decode(VIEW_TEXT(text), ref.hash.b, sizeof(ref.hash.b)) < 0)
+                return "has no hash of 0x and 64 hexadecimal digits behind the number";
+        if (hash32_is_zero(&ref.hash))
+                return "has a hash of zeros, which no block has";
+        if (ref.number < 99)
+                return "is too low: following starts from the 100 headers that end at it";
+        memcpy(dest, &ref, sizeof(ref));
+        return NULL;
+}
+
+/* host:port or [v6]:port */
+static const char *parse_endpoint(const char *text, struct config_upstream *u) {
+        const char *end, *colon = strrchr(text, ':');
+        uint64_t port;
+        size_t n;
+
+        if (!colon)
+                return "has no port";
+        end = colon;
+        if (*text == '[') {
+                text++;
+                if (colon == text || colon[-1] != ']')
+                        return "has no ']' behind its address";
+                end = colon - 1;
+        }
+        n = (size_t) (end - text);
+        if (n == 0 || n > NAME_MAX_LEN)
+                return "has no host, or one that is too long";
+        for (size_t i = 0; i < n; i++)
+                if (!isalnum((unsigned char) text[i]) && !strchr("-._:", text[i]))
+                        return "has a host with a character that no host has";
+        if (colon == end && memchr(text, ':', n))
+                return "has an IPv6 address without brackets";
+        colon++;
+        if (!digits(&colon, &port) || *colon != 0 || port < 1 || port > 65535)
+                return "has no port from 1 to 65535";
+        memcpy(u->host, text, n);
+        u->host[n] = 0;
+        u->port = (uint16_t) port;
+        return NULL;
+}
+
+const char *config_parse_upstream(const char *text, void *dest) {
+        struct config_upstreams *all = dest;
+        struct config_upstream u = { 0 };
+        const char *p = text, *why;
+
+        if (*text == 0) { /* a drop-in starts the list anew */
+                all->n = 0;
+                return NULL;
+        }
+        if (strncmp(p, "diode://", 8) != 0)
+                return "does not start with diode://";
+        p += 8;
+        if (strncmp(p, "0x", 2) != 0 || strlen(p) < 43 || p[42] != '@' ||
+                hex_decode(VIEW(p, 42), u.node.b, sizeof(u.node.b)) < 0)
+                return "is not diode://0x<40 digits of the node's address>@host:port";
+        why = parse_endpoint(p + 43, &u);
+        if (why)
+                return why;
+        if (strlen(text) >= sizeof(u.url))
+                return "is too long";
+        if (all->n >= CHAIN_UPSTREAMS_MAX)
+                return "is one too many: a chain has at most 8 upstreams";
+        for (size_t i = 0; i < all->n; i++)
+                if (strcmp(all->u[i].url, text) == 0)
+                        return "stands twice";
+        memcpy(u.url, text, strlen(text) + 1);
+        all->u[all->n++] = u;
+        return NULL;
+}
+
+const char *config_parse_chain(const char *text, void *dest) {
+        size_t n = strlen(text);
+
+        if (n == 0 || n >= CONFIG_CHAIN_NAME)
+                return "is not a chain's name of 1 to 31 characters";
+        for (size_t i = 0; i < n; i++)
+                if (!(text[i] >= 'a' && text[i] <= 'z') && !isdigit((unsigned char) text[i]) &&
+                        (text[i] != '-' || i == 0))
+                        return "is not a chain's name: a to z, 0 to 9 and '-' inside";
+        memcpy(dest, text, n + 1);
+        return NULL;
+}
+
+const char *config_parse_backend(const char *text, void *dest) {
+        if (strcmp(text, "blockquick") != 0)
+                return "is not a backend of ours: blockquick";
+        memcpy(dest, text, strlen(text) + 1);
+        return NULL;
+}
+
+const char *config_parse_stale(const char *text, void *dest) {
+        static const char *const words[] = { "deny", "serve", "keep" };
+
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (strcmp(text, words[i]) == 0) {
+                        *(enum config_stale *) dest = (enum config_stale) i;
+                        return NULL;
+                }
+        return "is not deny, serve or keep";
+}

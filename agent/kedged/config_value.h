@@ -1,0 +1,19 @@
+/* Values of the configuration: text to what it means. Each returns NULL, or why the text is refused;
+ * dest is written on success only. */
+#pragma once
+
+typedef const char *config_parse_fn(const char *text, void *dest);
+
+config_parse_fn config_parse_path;      /* char[CONFIG_PATH_MAX + 1] */
+config_parse_fn config_parse_uid;       /* uid_t */
+config_parse_fn config_parse_number;    /* uint64_t */
+config_parse_fn config_parse_share;     /* uint64_t, 1 to 50 */
+config_parse_fn config_parse_version;   /* uint64_t, 1 or 2 */
+config_parse_fn config_parse_duration;  /* uint64_t, ms; not zero */
+config_parse_fn config_parse_pause;     /* uint64_t, ms; zero is fine */
+config_parse_fn config_parse_address;   /* struct address */
+config_parse_fn config_parse_block;     /* struct block_ref: number:hash */
+config_parse_fn config_parse_upstream;  /* struct config_upstreams: one more; empty: none again */
+config_parse_fn config_parse_chain;     /* char[CONFIG_CHAIN_NAME] */
+config_parse_fn config_parse_backend;   /* char[16] */
+config_parse_fn config_parse_stale;     /* enum config_stale */

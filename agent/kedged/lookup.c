@@ -1,0 +1,169 @@
+/* From a name to the slots that hold its record (design section 5), and from their proven values to what may be
+ * said of the name (section 4): the one place where values, finality and revocations become an answer.
+ *
+ * What always holds: a value that does not parse makes the whole record INVALID, and nothing of it is served;
+ * a key that head holds no longer, or holds in a form that is none, is revoked in the same judgement. */
+
+#include "agent/kedged/lookup.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "core/slot.h"
+
+static const enum record_field fields[LOOKUP_FIELDS] = {
+        RECORD_SERVER_IP,      RECORD_SERVER_IP6, RECORD_PORT,        RECORD_SIGNATURE,
+        RECORD_SIGNATURE_NEXT, RECORD_DEVICE,     RECORD_DEVICE_NEXT,
+};
+
+int lookup_slots(struct view host, uint64_t slot, struct hash32 ret[LOOKUP_FIELDS]) {
+        char text[SLOT_TEXT_MAX + 1];
+        struct hash32 key;
+
+        if (host.n > 0 && !record_host_valid(host))
+                return -EINVAL;
+        for (size_t i = 0; i < LOOKUP_FIELDS; i++) {
+                int r = record_key_text(host, fields[i], text, sizeof(text));
+
+                if (r >= 0)
+                        r = slot_key_of_text(VIEW_TEXT(text), &key);
+                if (r < 0)
+                        return r;
+                slot_of_mapping(&key, slot, &ret[i]);
+        }
+        return 0;
+}
+
+int lookup_zone(const struct config *config, const char *name, size_t *ret_zone, struct view *ret_host) {
+        size_t best = 0, at = SIZE_MAX;
+
+        for (size_t i = 0; i < config->n_zones; i++) {
+                size_t n = strlen(config->zone[i].suffix);
+
+                if (n > best && name_in_suffix(name, config->zone[i].suffix)) {
+                        best = n;
+                        at = i;
+                }
+        }
+        if (at == SIZE_MAX)
+                return -ENOENT;
+        *ret_zone = at;
+        *ret_host = VIEW(name, strlen(name) == best ? 0 : strlen(name) - best - 1);
+        return 0;
+}
+
+/* The field whose value does not parse, or RECORD_FIELDS. Such a field counts as absent. */
+static enum record_field read_record(const struct hash32 values[LOOKUP_FIELDS], struct record *ret) {
+        enum record_field bad = RECORD_FIELDS;
+
+        memset(ret, 0, sizeof(*ret));
+        for (size_t i = 0; i < LOOKUP_FIELDS; i++) {
+                struct record_value v;
+
+                if (record_value_parse(fields[i], &values[i], &v) >= 0)
+                        ret->field[fields[i]] = v;
+                else if (bad == RECORD_FIELDS)
+                        bad = fields[i];
+        }
+        return bad;
+}
+
+static void invalid(struct lookup_judgement *j, enum record_field field, const struct block_ref *at) {
+        j->result = QUERY_INVALID;
+        (void) snprintf(j->why, sizeof(j->why), "field %s at block %llu holds bytes that are no value of it",
+                record_field_name(field), (unsigned long long) at->number);
+}
+
+static void put_addr(struct name_answer *a, const struct record_value *v) {
+        struct name_addr *to = &a->addr[a->n_addrs];
+
+        if (!v->present)
+                return;
+        to->family = v->ip.family;
+        memcpy(to->b, v->ip.b, v->ip.family == 4 ? 4 : 16);
+        a->n_addrs++;
+}
+
+static void put_answer(struct name_answer *a, const struct record *r) {
+        static const enum record_field pins[] = { RECORD_SIGNATURE, RECORD_SIGNATURE_NEXT };
+        static const enum record_field devices[] = { RECORD_DEVICE, RECORD_DEVICE_NEXT };
+
+        put_addr(a, &r->field[RECORD_SERVER_IP]);
+        put_addr(a, &r->field[RECORD_SERVER_IP6]);
+        if (r->field[RECORD_PORT].present)
+                a->port = r->field[RECORD_PORT].port;
+        for (size_t i = 0; i < ELEMENTSOF(pins); i++)
+                if (r->field[pins[i]].present)
+                        a->pin[a->n_pins++] = r->field[pins[i]].raw;
+        for (size_t i = 0; i < ELEMENTSOF(devices); i++)
+                if (r->field[devices[i]].present)
+                        a->device[a->has_device++] = r->field[devices[i]].address;
+}
+
+static void put_times(struct name_answer *a, const struct lookup_values *v, const struct config_role roles[ROLES]) {
+        a->final_number = v->final_at.number;
+        a->head_number = v->head_at.number;
+        a->proven_ms = v->proven_ms;
+        a->deadline_ms = v->proven_ms + config_role_age_ms(&roles[ROLE_NAMES]);
+        a->pins_deadline_ms = v->proven_ms + config_role_age_ms(&roles[ROLE_TLS]);
+}
+
+static void judge_served(const struct served *s, struct lookup_judgement *ret) {
+        switch (s->record_why) {
+        case SERVED_GRANTED:
+                ret->result = QUERY_OK;
+                ret->answer.verdict = NAME_PRESENT;
+                put_answer(&ret->answer, &s->record);
+                return;
+        case SERVED_ABSENT:
+        case SERVED_REVOKED_AT_HEAD:
+        case SERVED_REVOKED_EARLIER:
+                ret->result = QUERY_ABSENT;
+                ret->answer.verdict = NAME_ABSENT;
+                break;
+        case SERVED_UNPROVEN:
+        case SERVED_NOT_FINAL:
+                ret->result = QUERY_UNPROVEN;
+                break;
+        }
+        (void) snprintf(ret->why, sizeof(ret->why), "%s", served_why_text(s->record_why));
+}
+
+void lookup_judge(const struct lookup_values *values, const struct revocations *earlier,
+        const struct config_role roles[ROLES], struct lookup_judgement *ret) {
+        enum record_field bad_final, bad_head;
+        struct record final, head;
+        struct served served;
+        int r;
+
+        memset(ret, 0, sizeof(*ret));
+        put_times(&ret->answer, values, roles);
+        bad_final = read_record(values->final, &final);
+        bad_head = read_record(values->head, &head);
+        r = served_decide(&final, &values->final_at, &head, &values->head_at, earlier, &served);
+        if (r < 0) {
+                ret->keep_revocations = true;
+                (void) snprintf(ret->why, sizeof(ret->why), "%s",
+                        r == -E2BIG ? "more revocations of this record than we can keep: nothing is served" :
+                                      "the head lies below the finalized block");
+                return;
+        }
+        ret->revocations = served.revocations;
+        ret->revocations_changed = served.revocations_changed;
+        if (bad_head != RECORD_FIELDS)
+                invalid(ret, bad_head, &values->head_at);
+        else if (bad_final != RECORD_FIELDS)
+                invalid(ret, bad_final, &values->final_at);
+        else
+                judge_served(&served, ret);
+}
+
+void lookup_revocation_text(const struct revocation *r, char *ret, size_t cap) {
+        char hex[2 * HASH32_SIZE + 1];
+
+        (void) snprintf(ret, cap, "%s revoked at block %llu 0x%s",
+                r->field == RECORD_FIELDS ? "the record" : record_field_name(r->field),
+                (unsigned long long) r->at.number, hex_encode(r->at.hash.b, HASH32_SIZE, hex));
+}

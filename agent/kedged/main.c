@@ -1,0 +1,87 @@
+/* kedged: follows chains, proves state, decides, publishes, answers. It has no network: kedge-fetch carries
+ * its bytes. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/kedged/agent.h"
+#include "agent/kedged/log.h"
+#include <config.h> /* the build's, not our own config.h */
+
+static const char usage_text[] =
+        "usage: kedged [--config=FILE] [--check-config]\n"
+        "\n"
+        "Follows the configured chains and answers for the names of the configured zones.\n"
+        "\n"
+        "  --config=FILE    read FILE and FILE.d/*.conf instead of " KEDGE_CONF_DIR "/kedged.conf\n"
+        "  --check-config   read the configuration, say what is wrong with it, and exit\n"
+        "  --version        print the version\n"
+        "  --help           print this\n";
+
+static int check_config(const struct config *config) {
+        for (size_t i = 0; i < config->n_zones; i++)
+                if (!config_suffix_is_private(config->zone[i].suffix))
+                        log_warning("[Zone %s]: not below .internal or home.arpa: use it only if the domain is your own. "
+                                    "Programs that bypass the system's resolver may ask the public DNS for it",
+                                config->zone[i].suffix);
+        (void) printf("the configuration is good: %zu chains, %zu zones\n", config->n_chains, config->n_zones);
+        return EXIT_SUCCESS;
+}
+
+static int serve(const char *path, struct config *config) {
+        _cleanup_(agent_freep) struct agent *agent = NULL;
+
+        (void) umask(022);
+        if (agent_new(path, config, &agent) < 0)
+                return EXIT_FAILURE;
+        return agent_serve(agent) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv) {
+        static const struct option options[] = {
+                { "config", required_argument, NULL, 'c' },
+                { "check-config", no_argument, NULL, 'k' },
+                { "version", no_argument, NULL, 'V' },
+                { "help", no_argument, NULL, 'h' },
+                { 0 },
+        };
+        const char *path = KEDGE_CONF_DIR "/kedged.conf";
+        char why[CONFIG_WHY_MAX];
+        struct config *config;
+        bool check = false;
+
+        for (int c; (c = getopt_long(argc, argv, "", options, NULL)) >= 0;)
+                switch (c) {
+                case 'c':
+                        path = optarg;
+                        break;
+                case 'k':
+                        check = true;
+                        break;
+                case 'V':
+                        (void) printf("kedged %s\n", KEDGE_VERSION);
+                        return EXIT_SUCCESS;
+                case 'h':
+                        (void) fputs(usage_text, stdout);
+                        return EXIT_SUCCESS;
+                default:
+                        return 2;
+                }
+        if (optind < argc) {
+                (void) fprintf(stderr, "kedged: %s: takes no argument; see --help\n", argv[optind]);
+                return 2;
+        }
+        if (config_load(path, &config, why) < 0) {
+                log_error("%s", why);
+                return EXIT_FAILURE;
+        }
+        if (!check)
+                return serve(path, config);
+        check_config(config);
+        config = config_free(config);
+        return EXIT_SUCCESS;
+}

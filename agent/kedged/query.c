@@ -1,0 +1,181 @@
+/* One packet in, one packet out, for anybody on this machine. Nothing here blocks; a connection that sends what
+ * is no question, does not read its answers, or is idle, is closed; a user who asks too much is refused, and
+ * nobody else notices. */
+
+#include "agent/kedged/query.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "agent/kedged/courier.h"
+#include "agent/kedged/log.h"
+#include "agent/kedged/util.h"
+
+static void client_free(struct query_client *c) {
+        struct query_client **at = &c->query->clients;
+
+        while (*at != c)
+                at = &(*at)->next;
+        *at = c->next;
+        quota_leave(&c->query->quota, c->uid);
+        source_freep(&c->source);
+        (void) fd_close(c->fd);
+        free(c);
+}
+
+void query_reply_init(struct query_reply *reply, uint32_t id, enum query_result result) {
+        memset(reply, 0, sizeof(*reply));
+        reply->magic = QUERY_MAGIC;
+        reply->version = QUERY_VERSION;
+        reply->result = (uint16_t) result;
+        reply->id = id;
+}
+
+/* False where the client does not read: it is closed by the caller. */
+static bool put(struct query_client *c, const struct query_reply *reply) {
+        ssize_t n;
+
+        do
+                n = send(c->fd, reply, sizeof(*reply), MSG_DONTWAIT | MSG_NOSIGNAL);
+        while (n < 0 && errno == EINTR);
+        return n == (ssize_t) sizeof(*reply);
+}
+
+bool query_may_look_up(struct query_client *client) {
+        return client->open < QUERY_OPEN_MAX &&
+                quota_take(&client->query->quota, client->uid, QUOTA_LOOKUP, now_ms());
+}
+
+/* False: close it. */
+static bool take(struct query_client *c, struct view packet) {
+        struct query_request request;
+        struct query_reply reply;
+        uint32_t id;
+        int r;
+
+        if (packet.n != sizeof(request))
+                return false;
+        memcpy(&id, packet.p + offsetof(struct query_request, id), sizeof(id));
+        if (!quota_take(&c->query->quota, c->uid, QUOTA_REQUEST, now_ms())) {
+                query_reply_init(&reply, id, QUERY_REFUSED);
+                (void) snprintf(reply.reason, sizeof(reply.reason), "too many questions of this user: ask again later");
+                return put(c, &reply);
+        }
+        r = query_request_check(packet, &request);
+        if (r == -EPROTONOSUPPORT) {
+                query_reply_init(&reply, id, QUERY_UNKNOWN);
+                (void) snprintf(reply.reason, sizeof(reply.reason), "the agent does not know this question");
+                return put(c, &reply);
+        }
+        if (r < 0)
+                return false;
+        query_reply_init(&reply, request.id, QUERY_UNPROVEN);
+        if (c->query->ask(c->query->userdata, c, &request, &reply))
+                return put(c, &reply);
+        c->open++;
+        return true;
+}
+
+static int on_packet(sd_event_source *source _unused_, int fd _unused_, uint32_t revents _unused_, void *userdata) {
+        struct query_client *c = userdata;
+        uint8_t packet[sizeof(struct query_request) + 1];
+
+        for (unsigned i = 0; i < QUERY_BURST; i++) {
+                ssize_t n = recv(c->fd, packet, sizeof(packet), MSG_DONTWAIT);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0 && errno == EAGAIN)
+                        return 0;
+                c->seen_ms = now_ms();
+                if (n <= 0 || !take(c, VIEW(packet, (size_t) n))) {
+                        client_free(c);
+                        return 0;
+                }
+        }
+        return 0;
+}
+
+void query_serve(struct query *q, int fd, uid_t uid) {
+        struct query_client *c;
+
+        if (quota_join(&q->quota, uid, now_ms()) < 0) {
+                (void) fd_close(fd);
+                return;
+        }
+        c = calloc(1, sizeof(*c));
+        if (!c || sd_event_add_io(q->event, &c->source, fd, EPOLLIN, on_packet, c) < 0) {
+                quota_leave(&q->quota, uid);
+                (void) fd_close(fd);
+                free(c);
+                return;
+        }
+        c->query = q;
+        c->fd = fd;
+        c->uid = uid;
+        c->id = ++q->next_id;
+        c->seen_ms = now_ms();
+        c->next = q->clients;
+        q->clients = c;
+}
+
+static int on_listen(sd_event_source *source _unused_, int listen_fd, uint32_t revents _unused_, void *userdata) {
+        struct query *q = userdata;
+        int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        struct ucred who;
+        socklen_t n = sizeof(who);
+
+        if (fd < 0) {
+                if (errno == EMFILE || errno == ENFILE) /* make room, or the loop would spin */
+                        query_expire(q, UINT64_MAX);
+                return 0;
+        }
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0) {
+                (void) fd_close(fd);
+                return 0;
+        }
+        query_serve(q, fd, who.uid);
+        return 0;
+}
+
+void query_reply(struct query *q, uint64_t client, const struct query_reply *reply) {
+        struct query_client *c = q->clients;
+
+        while (c && c->id != client)
+                c = c->next;
+        if (!c)
+                return;
+        if (c->open > 0)
+                c->open--;
+        c->seen_ms = now_ms();
+        if (!put(c, reply))
+                client_free(c);
+}
+
+void query_expire(struct query *q, uint64_t now) {
+        for (struct query_client *c = q->clients, *next; c; c = next) {
+                next = c->next;
+                if (c->open == 0 && now - MIN(now, c->seen_ms) > QUERY_IDLE_MS)
+                        client_free(c);
+        }
+}
+
+int query_open(struct query *q, sd_event *event, const char *path) {
+        q->event = event;
+        q->listen_fd = courier_listen(path, 0666, 128);
+        if (q->listen_fd < 0)
+                return q->listen_fd;
+        return sd_event_add_io(event, &q->listen_source, q->listen_fd, EPOLLIN, on_listen, q);
+}
+
+void query_done(struct query *q) {
+        if (!q->event)
+                return;
+        while (q->clients)
+                client_free(q->clients);
+        source_freep(&q->listen_source);
+        q->listen_fd = fd_close(q->listen_fd);
+}

@@ -1,0 +1,85 @@
+/* SIGHUP: another configuration while running. It is taken whole or not at all; what it may change is zones,
+ * ages and upstreams. Machines for changed upstreams are made before anything is given up. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "agent/kedged/agent.h"
+#include "agent/kedged/log.h"
+#include "agent/kedged/util.h"
+
+struct machines {
+        struct chain *chain[CONFIG_CHAINS_MAX];
+};
+
+static void machines_done(struct machines *m) {
+        for (size_t i = 0; i < CONFIG_CHAINS_MAX; i++)
+                m->chain[i] = chain_free(m->chain[i]);
+}
+
+static bool same_upstreams(const struct config_chain *a, const struct config_chain *b) {
+        if (a->upstreams.n != b->upstreams.n)
+                return false;
+        for (size_t i = 0; i < a->upstreams.n; i++)
+                if (strcmp(a->upstreams.u[i].url, b->upstreams.u[i].url) != 0)
+                        return false;
+        return true;
+}
+
+static int make_machines(struct agent *a, const struct config *next, struct machines *m) {
+        for (size_t i = 0; i < a->n_runs; i++) {
+                struct run *run = a->runs[i];
+                int r;
+
+                if (same_upstreams(&run->config, &next->chain[i]))
+                        continue;
+                r = agent_chain_new(&next->chain[i], a->device_key, VIEW(run->state, run->state_n), &m->chain[i]);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int replace(struct agent *a, struct config **next) {
+        _cleanup_(machines_done) struct machines m = { 0 };
+        char why[CONFIG_WHY_MAX];
+        int r;
+
+        r = config_load(a->config_path, next, why);
+        if (r >= 0)
+                r = config_may_replace(a->config, *next, why);
+        if (r < 0) {
+                log_error("%s; the running configuration stays", why);
+                return r;
+        }
+        r = make_machines(a, *next, &m);
+        if (r >= 0)
+                r = publish_suffixes(&a->publish, *next);
+        if (r < 0) {
+                log_error("the new configuration cannot be put into effect: %s; the running one stays", strerror(-r));
+                return r;
+        }
+        watch_reconfigure(&a->watch, *next);
+        a->keys.config = *next;
+        for (size_t i = 0; i < a->n_runs; i++)
+                if (m.chain[i])
+                        run_replace(a->runs[i], &(*next)->chain[i], TAKE_PTR(m.chain[i]));
+                else
+                        a->runs[i]->config = (*next)->chain[i];
+        return 0;
+}
+
+void agent_reload(struct agent *a) {
+        _cleanup_(config_freep) struct config *next = NULL;
+        struct config *was = a->config;
+
+        (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long) now_ms() * 1000);
+        if (replace(a, &next) >= 0) {
+                a->config = TAKE_PTR(next);
+                was = config_free(was);
+                log_info("reloaded: %zu zones", a->config->n_zones);
+        }
+        (void) sd_notify(0, "READY=1");
+}

@@ -1,0 +1,300 @@
+/* Carries out a chain's actions, in their order. What always holds: the machine is stepped by one event at a
+ * time (a question asked while its actions are carried out waits until they are done); what it wants on disk
+ * is on disk before what follows is done, and where the disk refuses, the message that stands next is held
+ * back (a ticket that we would not remember) while following goes on in memory; while there is no kedge-fetch
+ * the machine's time stands still, so that upstreams are not rested for our own fault. */
+
+#include "agent/kedged/run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/kedged/evidence.h"
+#include "agent/kedged/log.h"
+#include "agent/kedged/util.h"
+#include "base/hex.h"
+
+#define RUN_CULPRIT_MAX 64
+#define RUN_STEPS_MAX   1024 /* of one event, with what the machine has left over */
+
+static void step(struct run *run, const struct chain_in *in);
+
+static const char *upstream_url(const struct run *run, unsigned upstream) {
+        return upstream < run->config.upstreams.n ? run->config.upstreams.u[upstream].url : "(no upstream)";
+}
+
+static int save(struct run *run) {
+        int r = store_save(&run->store, run->state_height, VIEW(run->state, run->state_n));
+
+        if (r == -ESTALE)
+                log_error("chain %s: refused to save block %llu over block %llu: what we know as final never goes back",
+                        run->config.name, (unsigned long long) run->state_height,
+                        (unsigned long long) run->store.height);
+        run->state_dirty = r < 0;
+        return r;
+}
+
+static int do_save(struct run *run, struct view bytes) {
+        chain_status(run->chain, &run->status);
+        if (bytes.n > sizeof(run->state)) {
+                log_error("chain %s: a state of %zu bytes is over its limit", run->config.name, bytes.n);
+                return -E2BIG;
+        }
+        if (bytes.n > 0)
+                memcpy(run->state, bytes.p, bytes.n);
+        run->state_n = bytes.n;
+        run->state_height = run->status.finalized.ref.number;
+        return save(run);
+}
+
+void run_retry(struct run *run) {
+        if (run->state_dirty)
+                (void) save(run);
+}
+
+static void do_blame(const struct run *run, const struct chain_action *a) {
+        char hex[2 * RUN_CULPRIT_MAX + 1] = "";
+        size_t n = MIN(a->bytes.n, (size_t) RUN_CULPRIT_MAX);
+
+        if (n > 0)
+                (void) hex_encode(a->bytes.p, n, hex);
+        log_warning("chain %s: upstream %s: %s%s%s%s", run->config.name, upstream_url(run, a->upstream), a->text,
+                n > 0 ? "; bytes " : "", hex, a->bytes.n > n ? "..." : "");
+}
+
+static void do_evidence(const struct run *run, const struct chain_action *a) {
+        int r;
+
+        log_error("chain %s: evidence: %s", run->config.name, a->text);
+        if (run->state_fd < 0)
+                return;
+        r = evidence_keep(run->state_fd, run->config.name, a->text, a->bytes);
+        if (r == -EDQUOT)
+                log_warning("evidence/ in the state folder is full: move files away to keep more");
+        else if (r < 0 && r != -EEXIST)
+                log_error("evidence could not be kept: %s", strerror(-r));
+}
+
+static void do_connect(struct run *run, unsigned upstream) {
+        const struct config_upstream *u = &run->config.upstreams.u[upstream];
+
+        if (run->courier)
+                courier_connect(run->courier, run->base + upstream, u->host, u->port);
+}
+
+/* True where the next action must not be done. */
+static bool carry_out(struct run *run, const struct chain_action *a) {
+        bool known = a->upstream < run->config.upstreams.n;
+
+        switch (a->kind) {
+        case CHAIN_DO_CONNECT:
+                if (known)
+                        do_connect(run, a->upstream);
+                break;
+        case CHAIN_DO_SEND:
+                if (known && run->courier)
+                        courier_send(run->courier, run->base + a->upstream, a->bytes);
+                break;
+        case CHAIN_DO_DROP:
+                if (known && run->courier)
+                        courier_drop(run->courier, run->base + a->upstream);
+                break;
+        case CHAIN_DO_ANSWER:
+                run->hooks.answer(run->hooks.userdata, run, a->answer);
+                break;
+        case CHAIN_DO_HEAD:
+                chain_status(run->chain, &run->status);
+                run->hooks.moved(run->hooks.userdata, run);
+                break;
+        case CHAIN_DO_SAVE:
+                return do_save(run, a->bytes) < 0;
+        case CHAIN_DO_BLAME:
+                do_blame(run, a);
+                break;
+        case CHAIN_DO_EVIDENCE:
+                do_evidence(run, a);
+                break;
+        case CHAIN_DO_NOTE:
+                log_notice("chain %s: %s", run->config.name, a->text);
+                break;
+        }
+        return false;
+}
+
+static void set_timer(struct run *run) {
+        uint64_t at = run->out.wake_ms;
+
+        if (!run->timer)
+                return;
+        if (!run->linked || at == 0 || at > UINT64_MAX / 1000) {
+                (void) sd_event_source_set_enabled(run->timer, SD_EVENT_OFF);
+                return;
+        }
+        (void) sd_event_source_set_time(run->timer, at * 1000);
+        (void) sd_event_source_set_enabled(run->timer, SD_EVENT_ONESHOT);
+}
+
+static void step(struct run *run, const struct chain_in *in) {
+        bool held = false;
+
+        run->out.n = run->out.used = 0;
+        run->out.more = false;
+        run->out.wake_ms = 0;
+        if (chain_step(run->chain, in, &run->out) < 0) {
+                log_error("chain %s: refused an event of kind %d; it is not followed any more: restart kedged",
+                        run->config.name, in->event);
+                run->ended = true;
+                return;
+        }
+        for (size_t i = 0; i < run->out.n; i++) {
+                const struct chain_action *a = &run->out.action[i];
+
+                if (held && a->kind == CHAIN_DO_SEND)
+                        held = false;
+                else
+                        held = carry_out(run, a);
+        }
+}
+
+/* One event, then what waits: what the machine has left over, and questions asked meanwhile. */
+static void drain(struct run *run, const struct chain_in *first) {
+        struct chain_in in = *first;
+
+        run->busy = true;
+        step(run, &in);
+        for (unsigned i = 0; i < RUN_STEPS_MAX && !run->ended; i++) {
+                struct chain_ask ask;
+
+                in = (struct chain_in){ .event = CHAIN_EV_TICK, .now_ms = now_ms(), .ask = &ask };
+                if (run->n_cancels > 0) {
+                        in.event = CHAIN_EV_CANCEL;
+                        ask = run->cancel[--run->n_cancels];
+                } else if (!run->out.more && run->n_asks > 0) {
+                        in.event = CHAIN_EV_ASK;
+                        ask = run->ask[0];
+                        memmove(run->ask, run->ask + 1, --run->n_asks * sizeof(ask));
+                } else if (!run->out.more)
+                        break;
+                step(run, &in);
+        }
+        run->busy = false;
+        chain_status(run->chain, &run->status);
+        set_timer(run);
+}
+
+void run_event(struct run *run, enum chain_event event, unsigned upstream, struct view bytes) {
+        struct chain_in in = { .event = event, .now_ms = now_ms(), .upstream = upstream, .bytes = bytes };
+        enum chain_state before = run->status.state;
+        bool conflict = run->status.conflict;
+
+        if (run->ended)
+                return;
+        drain(run, &in);
+        if (run->status.state != before || run->status.conflict != conflict)
+                run->hooks.moved(run->hooks.userdata, run);
+}
+
+int run_ask(struct run *run, const struct chain_ask *ask) {
+        struct chain_in in = { .event = CHAIN_EV_ASK, .now_ms = now_ms(), .ask = ask };
+
+        if (!run->linked || run->ended)
+                return -ENOTCONN;
+        if (!run->busy) {
+                drain(run, &in);
+                return 0;
+        }
+        if (run->n_asks == CHAIN_ASKS_MAX)
+                return -EBUSY;
+        run->ask[run->n_asks++] = *ask;
+        return 0;
+}
+
+void run_cancel(struct run *run, uint64_t id) {
+        struct chain_ask ask = { .id = id };
+        struct chain_in in = { .event = CHAIN_EV_CANCEL, .now_ms = now_ms(), .ask = &ask };
+
+        for (size_t i = 0; i < run->n_asks; i++)
+                if (run->ask[i].id == id) {
+                        memmove(run->ask + i, run->ask + i + 1, (--run->n_asks - i) * sizeof(ask));
+                        return;
+                }
+        if (run->ended)
+                return;
+        if (!run->busy)
+                drain(run, &in);
+        else if (run->n_cancels < CHAIN_ASKS_MAX)
+                run->cancel[run->n_cancels++] = ask;
+}
+
+void run_link(struct run *run, bool up) {
+        run->linked = up;
+        if (up)
+                run_event(run, CHAIN_EV_TICK, 0, VIEW(NULL, 0));
+        else
+                set_timer(run);
+}
+
+static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+        run_event(userdata, CHAIN_EV_TICK, 0, VIEW(NULL, 0));
+        return 0;
+}
+
+int run_new(const struct config_chain *config, size_t index, unsigned base, struct chain *chain_take,
+        sd_event *event, const struct run_hooks *hooks, struct run **ret) {
+        _cleanup_(run_freep) struct run *run = calloc(1, sizeof(*run));
+        int r;
+
+        if (!run) {
+                chain_take = chain_free(chain_take);
+                return -ENOMEM;
+        }
+        run->chain = chain_take;
+        run->index = index;
+        run->base = base;
+        run->width = CHAIN_UPSTREAMS_MAX;
+        run->state_fd = -1;
+        run->config = *config;
+        run->hooks = *hooks;
+        if (event) {
+                r = sd_event_add_time(event, &run->timer, CLOCK_BOOTTIME, 0, 1000, on_timer, run);
+                if (r < 0)
+                        return r;
+                (void) sd_event_source_set_enabled(run->timer, SD_EVENT_OFF);
+        }
+        chain_status(run->chain, &run->status);
+        *ret = TAKE_PTR(run);
+        return 0;
+}
+
+struct run *run_free(struct run *run) {
+        if (!run)
+                return NULL;
+        source_freep(&run->timer);
+        run->chain = chain_free(run->chain);
+        explicit_bzero(&run->out, sizeof(run->out));
+        free(run);
+        return NULL;
+}
+
+void run_replace(struct run *run, const struct config_chain *config, struct chain *chain_take) {
+        for (unsigned i = 0; run->courier && i < run->width; i++)
+                courier_forget(run->courier, run->base + i);
+        run->chain = chain_free(run->chain);
+        run->chain = chain_take;
+        run->config = *config;
+        run->n_asks = run->n_cancels = 0;
+        chain_status(run->chain, &run->status);
+        run->hooks.moved(run->hooks.userdata, run);
+        if (run->linked)
+                run_event(run, CHAIN_EV_TICK, 0, VIEW(NULL, 0));
+}
+
+size_t run_upstreams_up(const struct run *run) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < run->status.n_upstreams && i < CHAIN_UPSTREAMS_MAX; i++)
+                n += run->status.upstream[i].state == UPSTREAM_UP;
+        return n;
+}

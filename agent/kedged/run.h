@@ -1,0 +1,72 @@
+/* A chain at work: the machine of lib/chain, its saved state, its upstreams, its timer. Carries out
+ * what the machine wants. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "agent/kedged/config.h"
+#include "agent/kedged/courier.h"
+#include "agent/kedged/store.h"
+#include "base/cleanup.h"
+#include "chain/chain.h"
+
+struct run;
+
+struct run_hooks {
+        void (*answer)(void *userdata, struct run *run, const struct chain_answer *answer);
+        void (*moved)(void *userdata, struct run *run); /* finalized, head or the state of trust has changed */
+        void *userdata;
+};
+
+struct run {
+        size_t index;
+        unsigned base; /* our upstream 0 is the courier's upstream base */
+        unsigned width; /* how many upstreams it may have there */
+        int state_fd;  /* borrowed; for evidence */
+        struct config_chain config;
+        struct chain *chain;
+        struct courier *courier; /* borrowed; NULL in tests */
+        struct run_hooks hooks;
+        struct store store;
+        sd_event_source *timer;
+        bool linked; /* kedge-fetch is there: the machine's time goes on */
+        bool busy;   /* inside the machine's actions: questions wait */
+        bool ended;  /* a stop that no later event undoes: the machine refused an event */
+        struct chain_status status; /* after the last event */
+        size_t n_asks, n_cancels;
+        struct chain_ask ask[CHAIN_ASKS_MAX];
+        struct chain_ask cancel[CHAIN_ASKS_MAX];
+        uint8_t state[CHAIN_STATE_MAX]; /* what CHAIN_DO_SAVE last gave */
+        size_t state_n;
+        uint64_t state_height;
+        bool state_dirty; /* and is not on disk */
+        struct chain_out out;
+};
+
+/* Takes chain_take over. event NULL: without a timer, for tests. store must be open; state is what it held. */
+_must_check_ int run_new(const struct config_chain *config, size_t index, unsigned base, struct chain *chain_take,
+        sd_event *event, const struct run_hooks *hooks, struct run **ret);
+struct run *run_free(struct run *run);
+
+static inline void run_freep(struct run **run) {
+        *run = run_free(*run);
+}
+
+/* Another machine over the same state, with other upstreams. */
+void run_replace(struct run *run, const struct config_chain *config, struct chain *chain_take);
+
+/* Events from the courier and the loop. */
+void run_link(struct run *run, bool up);
+void run_event(struct run *run, enum chain_event event, unsigned upstream, struct view bytes);
+
+/* Asks; the answer comes through the hook, never from inside this call when another event is being handled.
+ * -EBUSY: CHAIN_ASKS_MAX questions wait already; -ENOTCONN: there is no kedge-fetch. */
+_must_check_ int run_ask(struct run *run, const struct chain_ask *ask);
+void run_cancel(struct run *run, uint64_t id);
+
+/* Tries again to save what could not be saved. */
+void run_retry(struct run *run);
+
+size_t run_upstreams_up(const struct run *run);

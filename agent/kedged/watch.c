@@ -1,0 +1,305 @@
+/* The table of names that were asked for. A name enters when it is asked for, stays as long as it can be proven
+ * and is asked for once a day, and is answered from here until its deadline. At most WATCH_MAX of them: the one
+ * not asked for longest goes first, and one that is proven absent goes before any that is there, so that asking
+ * for names that do not exist pushes out no name that does. */
+
+#include "agent/kedged/watch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/kedged/log.h"
+#include "agent/kedged/util.h"
+
+static uint32_t hash_name(const char *name) {
+        uint32_t h = 2166136261u;
+
+        for (; *name; name++)
+                h = (h ^ (uint8_t) *name) * 16777619u;
+        return h % WATCH_BUCKETS;
+}
+
+void watch_init(struct watch *w, const struct config *config, struct run *const *runs, struct proofs *proofs,
+        struct book *book, watch_reply_fn *reply, void *userdata) {
+        memset(w, 0, sizeof(*w));
+        w->config = config;
+        w->runs = runs;
+        w->proofs = proofs;
+        w->book = book;
+        w->reply = reply;
+        w->userdata = userdata;
+        w->fetch_last = &w->fetch_first;
+}
+
+static struct watch_entry *find(const struct watch *w, const char *name) {
+        struct watch_entry *e = w->bucket[hash_name(name)];
+
+        while (e && strcmp(e->name, name) != 0)
+                e = e->bucket_next;
+        return e;
+}
+
+static void unlink_fetch(struct watch *w, struct watch_entry *e) {
+        struct watch_entry **at = &w->fetch_first;
+
+        while (*at && *at != e)
+                at = &(*at)->fetch_next;
+        if (*at) {
+                *at = e->fetch_next;
+                if (w->fetch_last == &e->fetch_next)
+                        w->fetch_last = at;
+        }
+        e->wanted = false;
+}
+
+/* Forgets a name; NULL. One with an open proof goes when that ends, and is out of sight until then. */
+struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e) {
+        struct watch_entry **at = &w->bucket[hash_name(e->name)];
+
+        if (!e->dropped) {
+                while (*at != e)
+                        at = &(*at)->bucket_next;
+                *at = e->bucket_next;
+                w->n--;
+                w->changed = w->changed || e->known;
+                unlink_fetch(w, e);
+                watch_group_leave(w, e);
+                watch_answer(w, e, "the name was forgotten", now_ms());
+                e->dropped = true;
+        }
+        if (!e->running)
+                free(e);
+        return NULL;
+}
+
+/* Makes room by the rule that this file's head states. -EBUSY where every name has an open proof. */
+static int make_room(struct watch *w) {
+        struct watch_entry *victim = NULL;
+
+        if (w->n < WATCH_MAX)
+                return 0;
+        for (size_t i = 0; i < WATCH_BUCKETS; i++)
+                for (struct watch_entry *e = w->bucket[i]; e; e = e->bucket_next) {
+                        bool here = e->known && e->reply.result != QUERY_ABSENT;
+                        bool there = victim && victim->known && victim->reply.result != QUERY_ABSENT;
+
+                        if (e->running)
+                                continue;
+                        if (!victim || (there && !here) || (here == there && e->asked_ms < victim->asked_ms))
+                                victim = e;
+                }
+        if (!victim)
+                return -EBUSY;
+        (void) watch_forget(w, victim);
+        return 0;
+}
+
+static int add(struct watch *w, const char *name, uint64_t now, struct watch_entry **ret) {
+        const struct config_zone *zone;
+        struct watch_entry *e;
+        struct view host;
+        size_t z;
+        int r = lookup_zone(w->config, name, &z, &host);
+
+        if (r < 0)
+                return r;
+        r = make_room(w);
+        if (r < 0)
+                return r;
+        e = calloc(1, sizeof(*e));
+        if (!e)
+                return -ENOMEM;
+        zone = &w->config->zone[z];
+        e->group = watch_group_of(w, w->runs[zone->chain_index], &zone->contract);
+        if (!e->group) {
+                free(e);
+                return -ENOMEM;
+        }
+        memcpy(e->name, name, strlen(name) + 1);
+        e->watch = w;
+        e->host_n = host.n;
+        e->zone = z;
+        e->asked_ms = now;
+        e->group_next = e->group->entries;
+        e->group->entries = e;
+        e->bucket_next = w->bucket[hash_name(name)];
+        w->bucket[hash_name(name)] = e;
+        w->n++;
+        *ret = e;
+        return 0;
+}
+
+static void stale(const struct watch_entry *e, const char *why, uint64_t now, struct watch_reply *ret) {
+        char age[32];
+
+        *ret = (struct watch_reply){ .result = QUERY_STALE };
+        (void) snprintf(ret->why, sizeof(ret->why), "last proven %s ago: %.100s",
+                age_text(now - MIN(now, e->values.proven_ms), age), why);
+        ret->answer.proven_ms = e->values.proven_ms;
+        ret->answer.final_number = e->values.final_at.number;
+        ret->answer.head_number = e->values.head_at.number;
+}
+
+/* What stands, as far as it may still be believed. */
+static bool current(const struct watch_entry *e, uint64_t now, struct watch_reply *ret) {
+        if (!e->known || now > e->reply.answer.deadline_ms)
+                return false;
+        *ret = e->reply;
+        if (now > ret->answer.pins_deadline_ms) {
+                memset(ret->answer.pin, 0, sizeof(ret->answer.pin));
+                memset(ret->answer.device, 0, sizeof(ret->answer.device));
+                ret->answer.n_pins = ret->answer.has_device = 0;
+        }
+        return true;
+}
+
+void watch_answer(struct watch *w, struct watch_entry *e, const char *failed, uint64_t now) {
+        struct watch_waiter *all = TAKE_PTR(e->waiters);
+        struct watch_reply reply = { 0 };
+
+        e->n_waiters = 0;
+        if (!current(e, now, &reply)) {
+                if (e->known)
+                        stale(e, failed ? failed : "no newer head since", now, &reply);
+                else
+                        (void) snprintf(reply.why, sizeof(reply.why), "%s", failed ? failed : "not proven");
+        }
+        while (all) {
+                _cleanup_(freep) struct watch_waiter *one = all;
+
+                all = one->next;
+                w->reply(w->userdata, one->client, one->id, &reply);
+        }
+}
+
+bool watch_peek(struct watch *w, const char *name, uint64_t now, struct watch_reply *ret) {
+        struct watch_entry *e = find(w, name);
+
+        if (!e || !current(e, now, ret))
+                return false;
+        e->asked_ms = now;
+        return true;
+}
+
+static int wait_for(struct watch_entry *e, uint64_t client, uint32_t id) {
+        struct watch_waiter *one;
+
+        if (e->n_waiters == WATCH_WAITERS)
+                return -EBUSY;
+        one = malloc(sizeof(*one));
+        if (!one)
+                return -ENOMEM;
+        *one = (struct watch_waiter){ .next = e->waiters, .client = client, .id = id };
+        e->waiters = one;
+        e->n_waiters++;
+        return 0;
+}
+
+int watch_ask(struct watch *w, const char *name, uint64_t client, uint32_t id, uint64_t now) {
+        struct watch_entry *e = find(w, name);
+        bool fresh = !e;
+        int r = 0;
+
+        if (!e)
+                r = add(w, name, now, &e);
+        if (r < 0)
+                return r;
+        e->asked_ms = now;
+        if (!e->running)
+                r = watch_prove(w, e, now);
+        if (r >= 0)
+                r = wait_for(e, client, id);
+        if (r < 0 && fresh)
+                (void) watch_forget(w, e);
+        return r;
+}
+
+void watch_expire(struct watch *w, uint64_t now) {
+        for (size_t i = 0; i < WATCH_BUCKETS; i++)
+                for (struct watch_entry *e = w->bucket[i], *next; e; e = next) {
+                        next = e->bucket_next;
+                        if (now - MIN(now, e->asked_ms) > WATCH_KEEP_MS && !e->running)
+                                (void) watch_forget(w, e);
+                }
+}
+
+static bool still_ours(const struct watch *w, const struct watch_entry *e, const struct config *next) {
+        const struct config_zone *was = &w->config->zone[e->zone], *is;
+        struct view host;
+        size_t z;
+
+        if (lookup_zone(next, e->name, &z, &host) < 0 || host.n != e->host_n)
+                return false;
+        is = &next->zone[z];
+        return is->chain_index == was->chain_index && is->slot == was->slot &&
+                address_eq(&is->contract, &was->contract);
+}
+
+void watch_reconfigure(struct watch *w, const struct config *config) {
+        for (size_t i = 0; i < WATCH_BUCKETS; i++)
+                for (struct watch_entry *e = w->bucket[i], *next; e; e = next) {
+                        struct view host;
+
+                        next = e->bucket_next;
+                        if (!still_ours(w, e, config))
+                                (void) watch_forget(w, e);
+                        else if (lookup_zone(config, e->name, &e->zone, &host) >= 0 && e->known) {
+                                struct name_answer *a = &e->reply.answer;
+
+                                a->deadline_ms = e->values.proven_ms + config_role_age_ms(&config->role[ROLE_NAMES]);
+                                a->pins_deadline_ms =
+                                        e->values.proven_ms + config_role_age_ms(&config->role[ROLE_TLS]);
+                        }
+                }
+        w->config = config;
+        w->changed = true;
+}
+
+size_t watch_entries(const struct watch *w, uint64_t now, struct snapshot_entry *ret, size_t cap) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < WATCH_BUCKETS; i++)
+                for (const struct watch_entry *e = w->bucket[i]; e && n < cap; e = e->bucket_next) {
+                        struct watch_reply reply;
+
+                        if (!current(e, now, &reply) || (reply.result != QUERY_OK && reply.result != QUERY_ABSENT))
+                                continue;
+                        memcpy(ret[n].name, e->name, sizeof(ret[n].name));
+                        ret[n++].answer = reply.answer;
+                }
+        return n;
+}
+
+size_t watch_count_zone(const struct watch *w, size_t zone) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < WATCH_BUCKETS; i++)
+                for (const struct watch_entry *e = w->bucket[i]; e; e = e->bucket_next)
+                        n += e->zone == zone;
+        return n;
+}
+
+void watch_done(struct watch *w) {
+        for (size_t i = 0; i < WATCH_BUCKETS; i++)
+                for (struct watch_entry *e = w->bucket[i], *next; e; e = next) {
+                        next = e->bucket_next;
+                        e->running = false;
+                        while (e->waiters) {
+                                _cleanup_(freep) struct watch_waiter *one = e->waiters;
+
+                                e->waiters = one->next;
+                        }
+                        e->n_waiters = 0;
+                        free(e);
+                }
+        while (w->groups) {
+                _cleanup_(freep) struct watch_group *g = w->groups;
+
+                w->groups = g->next;
+        }
+        for (size_t i = 0; i < w->n_announced; i++)
+                free(w->announce[i]);
+        memset(w, 0, sizeof(*w));
+}

@@ -1,0 +1,124 @@
+/* Names that were asked for: proven, kept proven as the chain goes on, and given to whoever asks. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/kedged/book.h"
+#include "agent/kedged/config.h"
+#include "agent/kedged/lookup.h"
+#include "agent/kedged/proof.h"
+#include "base/cleanup.h"
+#include "wire/snapshot.h"
+
+#define WATCH_MAX       4096
+#define WATCH_BUCKETS   1024
+#define WATCH_KEEP_MS   (UINT64_C(24) * 3600 * 1000) /* after it was last asked for */
+#define WATCH_RETRY_MS  2000 /* between two tries at a contract that could not be proven */
+#define WATCH_FETCH_MAX 12   /* records of changed contracts in flight: questions of clients go on beside */
+#define WATCH_WAITERS   256  /* for one name */
+
+struct watch_reply {
+        enum query_result result;
+        char why[LOOKUP_WHY_MAX];
+        struct name_answer answer;
+};
+
+/* Whoever waits for a name is known by two numbers; gone ones are the hook's business. */
+typedef void watch_reply_fn(void *userdata, uint64_t client, uint32_t id, const struct watch_reply *reply);
+
+struct watch_group;
+
+struct watch_entry {
+        struct watch_entry *bucket_next, *group_next, *fetch_next;
+        struct watch *watch;
+        struct watch_group *group;
+        char name[NAME_MAX_LEN + 1];
+        size_t host_n; /* the part of name that lies below the zone */
+        size_t zone;
+        uint64_t asked_ms;
+        bool known;   /* was proven: values and judgement stand */
+        bool wanted;  /* stands in the list of records to fetch */
+        bool running; /* a proof is open */
+        bool counted; /* among those in flight for the watch itself */
+        bool dropped; /* goes when its proof ends */
+        uint64_t serial; /* of the proof that values come from */
+        struct hash32 final_root, head_root;
+        struct lookup_values values;
+        struct watch_reply reply;
+        size_t n_waiters;
+        struct watch_waiter *waiters;
+};
+
+struct watch_waiter {
+        struct watch_waiter *next;
+        uint64_t client;
+        uint32_t id;
+};
+
+/* A contract that records are watched in. */
+struct watch_group {
+        struct watch_group *next;
+        struct watch *watch;
+        struct run *run;
+        struct address contract;
+        struct watch_entry *entries;
+        bool due, running;
+        uint64_t started_ms, retry_ms;
+        struct hash32 head_root; /* of the last proof; zero: none */
+};
+
+struct watch {
+        const struct config *config;
+        struct run *const *runs;
+        struct proofs *proofs;
+        struct book *book;
+        watch_reply_fn *reply;
+        void *userdata;
+        size_t n, n_fetching;
+        bool changed; /* what readers should see has changed */
+        bool urgent;  /* and it is a revocation */
+        struct watch_entry *bucket[WATCH_BUCKETS];
+        struct watch_entry *fetch_first, **fetch_last;
+        struct watch_group *groups;
+        size_t n_announced; /* lines that wait for the disk */
+        char *announce[64];
+        size_t unannounced; /* and those beyond */
+};
+
+void watch_init(struct watch *w, const struct config *config, struct run *const *runs, struct proofs *proofs,
+        struct book *book, watch_reply_fn *reply, void *userdata);
+void watch_done(struct watch *w);
+
+/* What is known of a normalized name, without asking the chain: true with an answer; false: ask. */
+_must_check_ bool watch_peek(struct watch *w, const char *name, uint64_t now, struct watch_reply *ret);
+
+/* Asks for name on behalf of client; the reply comes through the hook, never from inside. -ENOENT: not a name of
+ * ours; -EBUSY: too many wait, or too many questions are open; -ENOMEM; -EINVAL: no host of the zone. */
+_must_check_ int watch_ask(struct watch *w, const char *name, uint64_t client, uint32_t id, uint64_t now);
+
+/* The chain moved: each contract on it is to be proven again. */
+void watch_moved(struct watch *w, const struct run *run);
+
+/* Starts what is due; drops names that nobody asks for any more. */
+void watch_pump(struct watch *w, uint64_t now);
+void watch_expire(struct watch *w, uint64_t now);
+
+/* Says what was revoked, as far as the disk holds it; tries the disk again. */
+void watch_announce(struct watch *w);
+
+/* Another configuration: names of zones that are gone or point elsewhere are forgotten. */
+void watch_reconfigure(struct watch *w, const struct config *config);
+
+/* Entries for a snapshot: at most cap, those that readers may see at now. */
+size_t watch_entries(const struct watch *w, uint64_t now, struct snapshot_entry *ret, size_t cap);
+size_t watch_count_zone(const struct watch *w, size_t zone);
+
+/* Between the files of watch: answers to those who wait, in watch.c; proofs, in watch_prove.c. */
+void watch_answer(struct watch *w, struct watch_entry *e, const char *failed, uint64_t now);
+struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e);
+struct watch_group *watch_group_of(struct watch *w, struct run *run, const struct address *contract);
+void watch_group_leave(struct watch *w, struct watch_entry *e);
+_must_check_ int watch_prove(struct watch *w, struct watch_entry *e, uint64_t now);
+void watch_note(struct watch *w, const struct watch_entry *e, const struct revocation *r);

@@ -1,0 +1,292 @@
+/* Keeping watched names proven. When a chain moves, one account proof per contract and block shows whether its
+ * storage root is still the one that the records were proven under; where it is, all of them are proven again at
+ * the new block, and where it is not, each is fetched. Every judgement goes through apply(): revocations are in
+ * the book before readers or the journal hear of them. */
+
+#include "agent/kedged/watch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/kedged/log.h"
+#include "agent/kedged/util.h"
+
+static struct view host_of(const struct watch_entry *e) {
+        return VIEW(e->name, e->host_n);
+}
+
+static int slots_of(const struct watch *w, const struct watch_entry *e, struct proof_question *q) {
+        q->run = e->group->run;
+        q->contract = e->group->contract;
+        q->n_slots = LOOKUP_FIELDS;
+        return lookup_slots(host_of(e), w->config->zone[e->zone].slot, q->slots);
+}
+
+static void book_key_of(const struct watch *w, const struct watch_entry *e, struct book_key *ret) {
+        const struct config_zone *zone = &w->config->zone[e->zone];
+
+        memset(ret, 0, sizeof(*ret));
+        ret->chain_id = e->group->run->config.chain_id;
+        ret->slot = zone->slot;
+        ret->contract = zone->contract;
+        memcpy(ret->host, e->name, e->host_n);
+}
+
+static bool known_revocation(const struct revocations *all, const struct revocation *r) {
+        for (size_t i = 0; all && i < all->n; i++)
+                if (all->r[i].field == r->field && hash32_eq(&all->r[i].key, &r->key))
+                        return true;
+        return false;
+}
+
+static void note_new(struct watch *w, const struct watch_entry *e, const struct revocations *before,
+        const struct revocations *after) {
+        for (size_t i = 0; i < after->n; i++)
+                if (!known_revocation(before, &after->r[i])) {
+                        watch_note(w, e, &after->r[i]);
+                        w->urgent = true;
+                }
+}
+
+/* Judges what stands in e->values, and brings the book and the readers up to it. */
+static void apply(struct watch *w, struct watch_entry *e) {
+        const struct revocations *before;
+        struct lookup_judgement j;
+        struct book_key key;
+
+        book_key_of(w, e, &key);
+        before = book_find(w->book, &key);
+        lookup_judge(&e->values, before, w->config->role, &j);
+        if (j.revocations_changed && !j.keep_revocations) {
+                note_new(w, e, before, &j.revocations);
+                if (book_set(w->book, &key, &j.revocations) < 0) {
+                        j.result = QUERY_UNPROVEN;
+                        j.answer = (struct name_answer){ .deadline_ms = j.answer.deadline_ms };
+                        (void) snprintf(j.why, sizeof(j.why), "no room left to note a revocation: nothing is served");
+                        log_error("%s: %s", e->name, j.why);
+                }
+        }
+        if (j.result == QUERY_INVALID && (!e->known || e->reply.result != QUERY_INVALID))
+                log_warning("%s: %s; the name is not served", e->name, j.why);
+        e->known = true;
+        e->reply.result = j.result;
+        e->reply.answer = j.answer;
+        memcpy(e->reply.why, j.why, sizeof(e->reply.why));
+        w->changed = true;
+}
+
+static void take_values(struct watch_entry *e, const struct proof_result *result) {
+        e->serial = result->serial;
+        e->values.final_at = result->final.block.ref;
+        e->values.head_at = result->head.block.ref;
+        e->values.proven_ms = result->head_moved_ms;
+        e->final_root = result->final.storage_root;
+        e->head_root = result->head.storage_root;
+        memcpy(e->values.final, result->final.values, sizeof(e->values.final));
+        memcpy(e->values.head, result->head.values, sizeof(e->values.head));
+}
+
+static void on_fetched(void *userdata, const struct proof_result *result) {
+        struct watch_entry *e = userdata;
+        struct watch *w = e->watch;
+        bool counted = e->counted;
+
+        e->running = e->counted = false;
+        w->n_fetching -= counted;
+        if (e->dropped) {
+                free(e);
+                return;
+        }
+        if (result->proven && (!e->known || result->serial > e->serial)) {
+                take_values(e, result);
+                apply(w, e);
+                e->group->head_root = e->head_root;
+                watch_announce(w);
+        }
+        watch_answer(w, e, result->proven ? NULL : result->why, now_ms());
+        if (!e->known)
+                (void) watch_forget(w, e);
+        else if (!result->proven && counted) {
+                e->group->due = true;
+                e->group->retry_ms = now_ms() + WATCH_RETRY_MS;
+        }
+}
+
+/* counted: for the watch itself, not for a client. */
+static int start_fetch(struct watch *w, struct watch_entry *e, bool counted, uint64_t now) {
+        struct proof_question q = { 0 };
+        int r = slots_of(w, e, &q);
+
+        if (r >= 0)
+                r = proof_start(w->proofs, &q, on_fetched, e, now);
+        if (r < 0)
+                return r;
+        e->running = true;
+        e->counted = counted;
+        w->n_fetching += counted;
+        return 0;
+}
+
+int watch_prove(struct watch *w, struct watch_entry *e, uint64_t now) {
+        return start_fetch(w, e, false, now);
+}
+
+struct watch_group *watch_group_of(struct watch *w, struct run *run, const struct address *contract) {
+        struct watch_group *g = w->groups;
+
+        while (g && (g->run != run || !address_eq(&g->contract, contract)))
+                g = g->next;
+        if (g)
+                return g;
+        g = calloc(1, sizeof(*g));
+        if (!g)
+                return NULL;
+        g->watch = w;
+        g->run = run;
+        g->contract = *contract;
+        g->next = w->groups;
+        w->groups = g;
+        return g;
+}
+
+static void drop_group(struct watch *w, struct watch_group *g) {
+        struct watch_group **at = &w->groups;
+
+        if (g->entries || g->running)
+                return;
+        while (*at != g)
+                at = &(*at)->next;
+        *at = g->next;
+        free(g);
+}
+
+void watch_group_leave(struct watch *w, struct watch_entry *e) {
+        struct watch_group *g = e->group;
+        struct watch_entry **at = &g->entries;
+
+        while (*at != e)
+                at = &(*at)->group_next;
+        *at = e->group_next;
+        e->group = NULL;
+        drop_group(w, g);
+}
+
+static void want(struct watch *w, struct watch_entry *e) {
+        if (e->wanted)
+                return;
+        e->wanted = true;
+        e->fetch_next = NULL;
+        *w->fetch_last = e;
+        w->fetch_last = &e->fetch_next;
+}
+
+/* The contract's storage roots at both blocks are proven; true where they say all of e's values. */
+static bool carry_over(struct watch_entry *e, const struct proof_result *result) {
+        if (!hash32_eq(&result->head.storage_root, &e->head_root))
+                return false;
+        if (hash32_eq(&result->final.storage_root, &e->head_root))
+                memcpy(e->values.final, e->values.head, sizeof(e->values.final));
+        else if (!hash32_eq(&result->final.storage_root, &e->final_root))
+                return false;
+        e->serial = result->serial;
+        e->final_root = result->final.storage_root;
+        e->values.final_at = result->final.block.ref;
+        e->values.head_at = result->head.block.ref;
+        e->values.proven_ms = result->head_moved_ms;
+        return true;
+}
+
+static void on_refreshed(void *userdata, const struct proof_result *result) {
+        struct watch_group *g = userdata;
+        struct watch *w = g->watch;
+
+        g->running = false;
+        if (!result->proven) {
+                g->due = true;
+                g->retry_ms = now_ms() + WATCH_RETRY_MS;
+        } else
+                g->head_root = result->head.storage_root;
+        for (struct watch_entry *e = g->entries; result->proven && e; e = e->group_next) {
+                if (!e->known || e->serial > result->serial)
+                        continue;
+                if (carry_over(e, result))
+                        apply(w, e);
+                else
+                        want(w, e);
+        }
+        watch_announce(w);
+        drop_group(w, g);
+}
+
+static void start_refresh(struct watch *w, struct watch_group *g, uint64_t now) {
+        struct proof_question q = { 0 };
+        struct watch_entry *e = g->entries;
+
+        while (e && !e->known)
+                e = e->group_next;
+        if (!e) { /* nothing stands that could be refreshed */
+                g->due = false;
+                return;
+        }
+        if (slots_of(w, e, &q) < 0)
+                return;
+        q.n_slots = 1;
+        q.has_known_root = true;
+        q.known_root = g->head_root;
+        if (proof_start(w->proofs, &q, on_refreshed, g, now) < 0)
+                return; /* the next turn of the loop tries again */
+        g->due = false;
+        g->running = true;
+        g->started_ms = now;
+}
+
+void watch_moved(struct watch *w, const struct run *run) {
+        for (struct watch_group *g = w->groups; g; g = g->next)
+                if (g->run == run) {
+                        g->due = true;
+                        g->retry_ms = 0;
+                }
+}
+
+void watch_pump(struct watch *w, uint64_t now) {
+        for (struct watch_group *g = w->groups; g; g = g->next)
+                if (g->due && !g->running && now >= g->retry_ms &&
+                        (g->started_ms == 0 || now >= g->started_ms + g->run->config.head_every_ms))
+                        start_refresh(w, g, now);
+
+        while (w->fetch_first && w->n_fetching < WATCH_FETCH_MAX) {
+                struct watch_entry *e = w->fetch_first;
+
+                if (!e->running && start_fetch(w, e, true, now) < 0)
+                        return;
+                w->fetch_first = e->fetch_next;
+                if (!w->fetch_first)
+                        w->fetch_last = &w->fetch_first;
+                e->wanted = false;
+        }
+}
+
+void watch_note(struct watch *w, const struct watch_entry *e, const struct revocation *r) {
+        char text[160], *line;
+
+        lookup_revocation_text(r, text, sizeof(text));
+        if (w->n_announced == ELEMENTSOF(w->announce) || asprintf(&line, "%s: %s", e->name, text) < 0) {
+                w->unannounced++;
+                return;
+        }
+        w->announce[w->n_announced++] = line;
+}
+
+void watch_announce(struct watch *w) {
+        if (book_save(w->book) < 0)
+                return; /* what is revoked is refused already; it is said when a restart would know it too */
+        for (size_t i = 0; i < w->n_announced; i++) {
+                log_notice("%s", w->announce[i]);
+                free(w->announce[i]);
+        }
+        if (w->unannounced > 0)
+                log_notice("%zu more revocations", w->unannounced);
+        w->n_announced = w->unannounced = 0;
+}

@@ -1,0 +1,298 @@
+/* agent/kedged/config: a configuration is taken whole or refused with file, line and key. */
+
+#include "unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/kedged/config.h"
+
+#define NODE     "diode://0x0123456789abcdef0123456789abcdef01234567@"
+#define CONTRACT "Contract=0x00112233445566778899aabbccddeeff00112233\n"
+#define CHAIN    "[Chain diode]\nChainId=15\nUpstream=" NODE "node.example:41046\n"
+#define HASH     "0x000003bb00000000000000000000000000000000000000000000000000000001"
+
+static char dir[] = "/tmp/kedge-config-XXXXXX";
+static char main_path[64], drop_dir[64];
+
+static void put(const char *path, const char *text, size_t n) {
+        FILE *f = fopen(path, "w");
+
+        ck_assert_ptr_nonnull(f);
+        ck_assert_uint_eq(fwrite(text, 1, n, f), n);
+        ck_assert_int_eq(fclose(f), 0);
+        ck_assert_int_eq(chmod(path, 0644), 0);
+}
+
+static void setup(void) {
+        memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
+        ck_assert_ptr_nonnull(mkdtemp(dir));
+        (void) snprintf(main_path, sizeof(main_path), "%s/k.conf", dir);
+        (void) snprintf(drop_dir, sizeof(drop_dir), "%s/k.conf.d", dir);
+}
+
+static void teardown(void) {
+        char path[128];
+        static const char *const names[] = { "k.conf.d/10.conf", "k.conf.d/20.conf", "k.conf.d/no.txt", "k.conf" };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                (void) snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+                (void) unlink(path);
+        }
+        (void) rmdir(drop_dir);
+        (void) rmdir(dir);
+}
+
+static void drop_in(const char *name, const char *text) {
+        char path[128];
+
+        (void) mkdir(drop_dir, 0755);
+        (void) snprintf(path, sizeof(path), "%s/%s", drop_dir, name);
+        put(path, text, strlen(text));
+}
+
+static int load(const char *text, struct config **ret, char why[CONFIG_WHY_MAX]) {
+        put(main_path, text, strlen(text));
+        return config_load(main_path, ret, why);
+}
+
+static const struct bad {
+        const char *text;
+        const char *says; /* part of the message */
+} bad_cases[] = {
+        { "", "[Chain] is missing" },
+        { "[Chain diode]\nChainId=15\n", "has no Upstream=" },
+        { "[Chain diode]\nUpstream=" NODE "a:1\n", "has no ChainId=" },
+        { "Poll=5s\n" CHAIN, ":1: Poll stands before any [section]" },
+        { CHAIN "Pol=5s\n", ":4: Pol is not a key" },
+        { CHAIN "Poll=5\n", ":4: Poll has no unit" },
+        { CHAIN "Poll=5 x\n", ":4: Poll has no unit" },
+        { CHAIN "Poll=0s\n", ":4: Poll must not be zero" },
+        { CHAIN "Poll=-5s\n", ":4: Poll is not a duration" },
+        { CHAIN "Poll=05s\n", ":4: Poll is not a duration" },
+        { CHAIN "Poll=3651d\n", ":4: Poll is longer than ten years" },
+        { CHAIN "Poll=99999999999999999999s\n", ":4: Poll is not a duration" },
+        { CHAIN "Poll=1s\nPoll=2s\n", ":5: Poll stands twice" },
+        { CHAIN "HeadShare=0\n", ":4: HeadShare is not a number from 1 to 50" },
+        { CHAIN "HeadShare=51\n", ":4: HeadShare is not a number from 1 to 50" },
+        { CHAIN "TicketVersion=3\n", ":4: TicketVersion is neither 1 nor 2" },
+        { CHAIN "Backend=ethereum\n", ":4: Backend is not a backend" },
+        { CHAIN "MaxGap=0\n", "MaxGap=0" },
+        { CHAIN "Fleet=0x60\n", ":4: Fleet is not an address" },
+        { CHAIN "Fleet=6000000000000000000000000000000000000000\n", ":4: Fleet is not an address" },
+        { CHAIN "Checkpoint=100\n", ":4: Checkpoint is not NUMBER:0xHASH" },
+        { CHAIN "Checkpoint=100:0x01\n", ":4: Checkpoint has no hash" },
+        { CHAIN "Checkpoint=98:" HASH "\n", ":4: Checkpoint is too low" },
+        { CHAIN "Checkpoint=100:0x0000000000000000000000000000000000000000000000000000000000000000\n", "hash of zeros" },
+        { CHAIN "Upstream=http://a:1\n", ":4: Upstream does not start with diode://" },
+        { CHAIN "Upstream=diode://node.example:1\n", ":4: Upstream is not diode://0x" },
+        { CHAIN "Upstream=" NODE "a\n", ":4: Upstream has no port" },
+        { CHAIN "Upstream=" NODE "a:0\n", "no port from 1 to 65535" },
+        { CHAIN "Upstream=" NODE "a:65536\n", "no port from 1 to 65535" },
+        { CHAIN "Upstream=" NODE ":1\n", "has no host" },
+        { CHAIN "Upstream=" NODE "a/b:1\n", "a character that no host has" },
+        { CHAIN "Upstream=" NODE "fe80::1:1\n", "without brackets" },
+        { CHAIN "Upstream=" NODE "node.example:41046\n", ":4: Upstream stands twice" },
+        { CHAIN CHAIN, "stands twice in this file" },
+        { "[Chain Diode]\nChainId=15\n", ":1: Diode is not a chain's name" },
+        { "[Chain ]\n", "is not a chain's name" },
+        { CHAIN "[Zone plant.fleet]\n", "[Zone plant.fleet] has no Contract=" },
+        { CHAIN "[Zone plant.fleet]\nChain=other\n" CONTRACT, "names a Chain= that has no section" },
+        { CHAIN "[Zone plant.fleet]\nSlot=-1\n" CONTRACT, ":5: Slot is not a decimal number" },
+        { CHAIN "[Zone plant.fleet]\n" CONTRACT "[Zone Plant.Fleet]\n" CONTRACT, "stands twice in this file" },
+        { CHAIN "[Zone plant_.fleet]\n" CONTRACT, ":4: plant_.fleet is not a name" },
+        { CHAIN "[Zone plant.fleet]\nConract=1\n" CONTRACT, ":5: Conract is not a key" },
+        { CHAIN "[names]\nMaxAgo=1h\n", ":5: MaxAgo is not a key" },
+        { CHAIN "[tls]\nMaxAge=never\n", ":5: MaxAge is not a duration" },
+        { CHAIN "[pam]\nPolicy=1\n", ":5: Policy is not a key" },
+        { CHAIN "[command]\nX=1\n", ":5: X is not a key" },
+        { CHAIN "[tls]\nStale=serve\n", "Stale=serve needs StaleMax=" },
+        { CHAIN "[names]\nStale=keep\n", "Stale=keep is for [net] alone" },
+        { CHAIN "[names]\nStale=maybe\n", ":5: Stale is not deny, serve or keep" },
+        { CHAIN "[Agent]\nStateDirectory=state\n", ":5: StateDirectory is not an absolute path" },
+        { CHAIN "[Agent]\nFetchUid=_kedge\n", ":5: FetchUid is not a numeric user id" },
+        { CHAIN "[Agent]\nFetchUid=4294967295\n", ":5: FetchUid is not a numeric user id" },
+        { CHAIN "[Agent\nFetchUid=1\n", ":4: the line opens a section without closing" },
+        { CHAIN "[Agent] FetchUid=1\n", ":4: the line goes on behind" },
+        { CHAIN " Poll=5s\n", ":4: the line is indented" },
+        { CHAIN "Poll\n", ":4: the line is neither" },
+};
+
+START_TEST(config_refuses) {
+        const struct bad *c = &bad_cases[_i];
+        struct config *config = NULL;
+        char why[CONFIG_WHY_MAX] = "";
+
+        ck_assert_int_eq(load(c->text, &config, why), -EINVAL);
+        ck_assert_ptr_null(config);
+        ck_assert_msg(strstr(why, c->says), "row %d: \"%s\" lacks \"%s\"", _i, why, c->says);
+} END_TEST
+
+START_TEST(config_refuses_what_would_be_cut) {
+        char text[1024] = CHAIN, why[CONFIG_WHY_MAX];
+        struct config *config = NULL;
+        size_t n = strlen(text);
+
+        /* A comment of 190 bytes is the longest line; one more is refused although inih would take it. */
+        memset(text + n, '#', 190);
+        strcpy(text + n + 190, "\n");
+        ck_assert_int_eq(load(text, &config, why), 0);
+        config = config_free(config);
+        strcpy(text + n + 190, "#\n");
+        ck_assert_int_eq(load(text, &config, why), -EINVAL);
+        ck_assert_ptr_nonnull(strstr(why, ":4: the line is longer than 190 bytes"));
+
+        strcpy(text + n, "[Zone ");
+        memset(text + n + 6, 'a', 45);
+        strcpy(text + n + 51, "]\n" CONTRACT);
+        ck_assert_int_eq(load(text, &config, why), -EINVAL);
+        ck_assert_ptr_nonnull(strstr(why, ":4: the section's name is longer than 49 bytes"));
+        strcpy(text + n + 50, "]\n" CONTRACT);
+        ck_assert_int_eq(load(text, &config, why), 0);
+        ck_assert_uint_eq(strlen(config->zone[0].suffix), 44);
+        config = config_free(config);
+
+        memset(text + n, 'K', 50);
+        strcpy(text + n + 50, "=1\n");
+        ck_assert_int_eq(load(text, &config, why), -EINVAL);
+        ck_assert_ptr_nonnull(strstr(why, ":4: the key is longer than 49 bytes"));
+} END_TEST
+
+START_TEST(config_refuses_zero_bytes_and_marks) {
+        static const char zero[] = CHAIN "\0[names]\n";
+        char why[CONFIG_WHY_MAX];
+        struct config *config = NULL;
+
+        put(main_path, zero, sizeof(zero) - 1);
+        ck_assert_int_eq(config_load(main_path, &config, why), -EINVAL);
+        ck_assert_ptr_nonnull(strstr(why, "not plain text"));
+        ck_assert_int_eq(load("\xef\xbb\xbf" CHAIN, &config, why), -EINVAL);
+} END_TEST
+
+START_TEST(config_refuses_what_everybody_may_write) {
+        char why[CONFIG_WHY_MAX];
+        struct config *config = NULL;
+
+        put(main_path, CHAIN, strlen(CHAIN));
+        ck_assert_int_eq(chmod(main_path, 0646), 0);
+        ck_assert_int_eq(config_load(main_path, &config, why), -EINVAL);
+        ck_assert_ptr_nonnull(strstr(why, "chmod o-w"));
+} END_TEST
+
+START_TEST(config_missing_file_is_named) {
+        char why[CONFIG_WHY_MAX];
+        struct config *config = NULL;
+
+        ck_assert_int_eq(config_load("/nonexistent/k.conf", &config, why), -ENOENT);
+        ck_assert_ptr_nonnull(strstr(why, "/nonexistent/k.conf"));
+} END_TEST
+
+START_TEST(config_reads_every_key) {
+        static const char text[] =
+                "# comment\n[Agent]\nStateDirectory=/tmp/s/\nRuntimeDirectory=/tmp/r\nFetchUid=77\nUnknown=1\n"
+                "[Chain diode]\nBackend=blockquick\nChainId=15\nCheckpoint=10000000:" HASH "\n"
+                "Upstream=" NODE "node.example:41046\nUpstream=" NODE "[::1]:1 ; a comment\nMaxGap=7\nHeadShare=33\n"
+                "Poll=250ms\nRequestTimeout=2min\nRestTime=1h\nHeadEvery=0\nTicketVersion=2\n"
+                "Fleet=0x6000000000000000000000000000000000000000\n"
+                "[Zone Plant.Fleet]\nChain=diode\n" CONTRACT "Slot=3\n"
+                "[names]\nMaxAge=2d\nStale=serve\n[tls]\nMaxAge=30min\nStale=serve\nStaleMax=1h\n[net]\nStale=keep\n";
+        char why[CONFIG_WHY_MAX];
+        struct config *c = NULL;
+
+        ck_assert_msg(load(text, &c, why) == 0, "%s", why);
+        ck_assert_str_eq(c->state_dir, "/tmp/s");
+        ck_assert_str_eq(c->runtime_dir, "/tmp/r");
+        ck_assert_uint_eq(c->fetch_uid, 77);
+        ck_assert_uint_eq(c->chain[0].chain_id, 15);
+        ck_assert_uint_eq(c->chain[0].checkpoint.number, 10000000);
+        ck_assert_uint_eq(c->chain[0].checkpoint.hash.b[3], 0xbb);
+        ck_assert_uint_eq(c->chain[0].upstreams.n, 2);
+        ck_assert_str_eq(c->chain[0].upstreams.u[0].host, "node.example");
+        ck_assert_uint_eq(c->chain[0].upstreams.u[0].port, 41046);
+        ck_assert_str_eq(c->chain[0].upstreams.u[1].host, "::1");
+        ck_assert_uint_eq(c->chain[0].max_gap, 7);
+        ck_assert_uint_eq(c->chain[0].head_share, 33);
+        ck_assert_uint_eq(c->chain[0].poll_ms, 250);
+        ck_assert_uint_eq(c->chain[0].request_ms, 120000);
+        ck_assert_uint_eq(c->chain[0].rest_ms, 3600000);
+        ck_assert_uint_eq(c->chain[0].ticket_version, 2);
+        ck_assert_uint_eq(c->chain[0].fleet.b[0], 0x60);
+        ck_assert_str_eq(c->zone[0].suffix, "plant.fleet");
+        ck_assert_uint_eq(c->zone[0].slot, 3);
+        ck_assert_uint_eq(c->zone[0].contract.b[19], 0x33);
+        ck_assert_uint_eq(c->role[ROLE_NAMES].max_age_ms, 172800000);
+        ck_assert_uint_eq(config_role_age_ms(&c->role[ROLE_TLS]), 5400000);
+        c = config_free(c);
+} END_TEST
+
+START_TEST(config_drop_ins_come_in_order_and_override) {
+        char why[CONFIG_WHY_MAX];
+        struct config *c = NULL;
+
+        drop_in("20.conf", "[Chain diode]\nPoll=20s\nUpstream=\nUpstream=" NODE "c:3\n");
+        drop_in("10.conf", "[Chain diode]\nPoll=10s\nUpstream=" NODE "b:2\n");
+        drop_in("no.txt", "nonsense");
+        ck_assert_msg(load(CHAIN, &c, why) == 0, "%s", why);
+        ck_assert_uint_eq(c->chain[0].poll_ms, 20000);
+        ck_assert_uint_eq(c->chain[0].upstreams.n, 1);
+        ck_assert_str_eq(c->chain[0].upstreams.u[0].host, "c");
+        c = config_free(c);
+
+        drop_in("20.conf", "[Chain diode]\nPoll=x\n");
+        ck_assert_int_eq(load(CHAIN, &c, why), -EINVAL);
+        ck_assert_ptr_nonnull(strstr(why, "k.conf.d/20.conf:2: Poll"));
+} END_TEST
+
+START_TEST(config_reload_changes_what_it_may) {
+        static const struct {
+                const char *next;
+                int want;
+        } rows[] = {
+                { CHAIN "HeadEvery=1min\n[names]\nMaxAge=2h\n[Zone a.internal]\n" CONTRACT, 0 },
+                { CHAIN "Upstream=" NODE "b:1\n", 0 },
+                { CHAIN "Poll=6s\n", -EINVAL },
+                { CHAIN "MaxGap=1\n", -EINVAL },
+                { CHAIN "Checkpoint=100:" HASH "\n", -EINVAL },
+                { CHAIN "[Agent]\nStateDirectory=/tmp/x\n", -EINVAL },
+                { CHAIN "[Agent]\nRuntimeDirectory=/tmp/x\n", -EINVAL },
+                { CHAIN "[Agent]\nFetchUid=3\n", -EINVAL },
+                { CHAIN "[Chain two]\nChainId=1\nUpstream=" NODE "b:1\n", -EINVAL },
+        };
+        char why[CONFIG_WHY_MAX];
+        struct config *now = NULL, *next = NULL;
+
+        ck_assert_int_eq(load(CHAIN, &now, why), 0);
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                ck_assert_msg(load(rows[i].next, &next, why) == 0, "%s", why);
+                ck_assert_msg(config_may_replace(now, next, why) == rows[i].want, "row %zu", i);
+                next = config_free(next);
+        }
+        now = config_free(now);
+} END_TEST
+
+START_TEST(config_knows_private_suffixes) {
+        ck_assert(config_suffix_is_private("plant.internal"));
+        ck_assert(config_suffix_is_private("a.home.arpa"));
+        ck_assert(!config_suffix_is_private("plant.fleet"));
+        ck_assert(!config_suffix_is_private("notinternal"));
+} END_TEST
+
+int main(void) {
+        Suite *s = suite_create("kedged config");
+        TCase *t = tcase_create("config");
+
+        tcase_add_checked_fixture(t, setup, teardown);
+        tcase_add_loop_test(t, config_refuses, 0, ELEMENTSOF(bad_cases));
+        tcase_add_test(t, config_refuses_what_would_be_cut);
+        tcase_add_test(t, config_refuses_zero_bytes_and_marks);
+        tcase_add_test(t, config_refuses_what_everybody_may_write);
+        tcase_add_test(t, config_missing_file_is_named);
+        tcase_add_test(t, config_reads_every_key);
+        tcase_add_test(t, config_drop_ins_come_in_order_and_override);
+        tcase_add_test(t, config_reload_changes_what_it_may);
+        tcase_add_test(t, config_knows_private_suffixes);
+        suite_add_tcase(s, t);
+        return unit_run(s);
+}
