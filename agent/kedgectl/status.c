@@ -129,7 +129,8 @@ enum ctl_exit verb_status(const struct ctl *ctl, int argc _unused_, char **argv 
         }
         if (!ctl->json)
                 return worst;
-        return ctl_print_json(worst, json_pack("{s:s, s:I, s:o}", "version", reply.status.version, "uptime_ms", ctl_int(reply.status.uptime_ms), "chains", chains));
+        return ctl_print_json(worst, json_pack("{s:s, s:I, s:o}", "version", reply.status.version,
+                "uptime_ms", ctl_int(reply.status.uptime_ms), "chains", chains));
 }
 
 /* By enum upstream_state of the chain machines. */

@@ -50,6 +50,18 @@ fresh
 must_fail "a function of 62 lines" "$here/length.sh" "$work/tree"
 
 fresh
+sed -i '/#include <stdint.h>/d; /#include <sys.socket.h>/d' "$work/tree/lib/kedge/include/kedge/kedge.h"
+must_fail "a public header that needs another" "$here/headers.sh" "$work/tree" "$work"
+fresh
+cp -r "$source/docs/man" "$work/tree/docs/"
+sed -i '/kedge_chain_time(/d' "$work/tree/docs/man/kedge.3.rst"
+must_fail "a function without a manual page" "$here/man.sh" "$work/tree"
+fresh
+cp -r "$source/docs/man" "$work/tree/docs/"
+sed -i '/kedge_chain_time;/d' "$work/tree/lib/kedge/libkedge.sym"
+must_fail "a manual page without a function" "$here/man.sh" "$work/tree"
+
+fresh
 printf '/* %s: later */\n' "TO""DO" > "$work/tree/lib/base/later.h"
 must_fail "unfinished work" "$here/words.sh" "$work/tree"
 
