@@ -7,14 +7,18 @@
 #define BLOCKQUICK_MAX_GAP     40320 /* default: blocks per jump */
 #define BLOCKQUICK_HEAD_SHARE  25    /* default: of 100 */
 #define BLOCKQUICK_POLL_MS     5000  /* default: between two questions for the peak */
+#define BLOCKQUICK_REQUEST_MS  10000 /* default: how long an answer may take */
+#define BLOCKQUICK_REST_MS     5000  /* default: the first rest of an upstream that failed */
 
 struct blockquick_config {
-        struct block_ref checkpoint;   /* number at least 99; the zero hash: none, state is required */
+        struct block_ref checkpoint;   /* number at least 100 (block 0 has no miner); the zero hash: none, state is required */
         size_t n_upstreams;            /* 1 to CHAIN_UPSTREAMS_MAX */
         struct address upstream[CHAIN_UPSTREAMS_MAX]; /* node ids, pinned */
         uint64_t max_gap;              /* blocks */
         unsigned head_share;           /* of 100; 1 to 50 */
         uint64_t poll_ms;
+        uint64_t request_ms;           /* 0: the default */
+        uint64_t rest_ms;              /* 0: the default; doubles to 10 min; a lie rests 12 times as long, to 6 h */
         uint64_t chain_id;             /* for tickets */
         struct address fleet;          /* for tickets */
         unsigned ticket_version;       /* 1 or 2 */
