@@ -1,10 +1,11 @@
-/* libnss_kedge.so.2: names from the chain for every program that asks libc. It runs inside other people's
- * programs and sandboxes, so it opens, stats, reads, connects, polls, writes and closes; no more. It keeps
- * nothing between calls, and leaves errno as it was when it succeeds.
+/* libnss_kedge.so.2: names from the chain for every program that asks libc. It runs inside other
+ * people's programs and sandboxes, so it opens, stats, reads, connects, polls, writes and closes;
+ * no more. It keeps nothing between calls, and leaves errno as it was when it succeeds.
  *
- * What always holds: UNAVAIL is said of foreign names only, because behind UNAVAIL stands DNS. A name of ours
- * that cannot be proven now is TRYAGAIN, and one that can be no host is NOTFOUND. ERANGE means that the caller's
- * buffer is too small and nothing else, for libc then doubles it and calls again. */
+ * What always holds: UNAVAIL is said of foreign names only, because behind UNAVAIL stands DNS. A
+ * name of ours that cannot be proven now is TRYAGAIN, and one that can be no host is NOTFOUND.
+ * ERANGE means that the caller's buffer is too small and nothing else, for libc then doubles it and
+ * calls again. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,7 +30,7 @@
 enum finding {
         FOUND_UNPROVEN = 0, /* ours, and nothing about it can be believed now */
         FOUND_PRESENT,
-        FOUND_ABSENT,       /* proven absent, or of a form that no host of ours has */
+        FOUND_ABSENT, /* proven absent, or of a form that no host of ours has */
         FOUND_FOREIGN,
 };
 
@@ -45,20 +46,24 @@ struct space {
         bool full;
 };
 
-NSS_PUBLIC enum nss_status _nss_kedge_gethostbyname4_r(const char *name, struct gaih_addrtuple **pat,
-        char *buffer, size_t buflen, int *errnop, int *h_errnop, int32_t *ttlp);
-NSS_PUBLIC enum nss_status _nss_kedge_gethostbyname3_r(const char *name, int af, struct hostent *host,
-        char *buffer, size_t buflen, int *errnop, int *h_errnop, int32_t *ttlp, char **canonp);
-NSS_PUBLIC enum nss_status _nss_kedge_gethostbyname2_r(const char *name, int af, struct hostent *host,
-        char *buffer, size_t buflen, int *errnop, int *h_errnop);
-NSS_PUBLIC enum nss_status _nss_kedge_gethostbyname_r(const char *name, struct hostent *host, char *buffer,
-        size_t buflen, int *errnop, int *h_errnop);
+NSS_PUBLIC enum nss_status _nss_kedge_gethostbyname4_r(const char *name,
+                struct gaih_addrtuple **pat, char *buffer, size_t buflen, int *errnop,
+                int *h_errnop, int32_t *ttlp);
+NSS_PUBLIC enum nss_status _nss_kedge_gethostbyname3_r(const char *name, int af,
+                struct hostent *host, char *buffer, size_t buflen, int *errnop, int *h_errnop,
+                int32_t *ttlp, char **canonp);
+NSS_PUBLIC enum nss_status _nss_kedge_gethostbyname2_r(const char *name, int af,
+                struct hostent *host, char *buffer, size_t buflen, int *errnop, int *h_errnop);
+NSS_PUBLIC enum nss_status _nss_kedge_gethostbyname_r(const char *name, struct hostent *host,
+                char *buffer, size_t buflen, int *errnop, int *h_errnop);
 NSS_PUBLIC enum nss_status _nss_kedge_gethostbyaddr2_r(const void *addr, socklen_t len, int af,
-        struct hostent *host, char *buffer, size_t buflen, int *errnop, int *h_errnop, int32_t *ttlp);
+                struct hostent *host, char *buffer, size_t buflen, int *errnop, int *h_errnop,
+                int32_t *ttlp);
 NSS_PUBLIC enum nss_status _nss_kedge_gethostbyaddr_r(const void *addr, socklen_t len, int af,
-        struct hostent *host, char *buffer, size_t buflen, int *errnop, int *h_errnop);
+                struct hostent *host, char *buffer, size_t buflen, int *errnop, int *h_errnop);
 
-static enum nss_status say(const struct report *to, enum nss_status status, int error, int h_error) {
+static enum nss_status say(
+                const struct report *to, enum nss_status status, int error, int h_error) {
         *to->errnop = error;
         *to->h_errnop = h_error;
         return status;
@@ -154,8 +159,8 @@ static enum finding ask_agent(const char *name, struct name_answer *ret) {
         return judge(ret);
 }
 
-/* What is no host name, but lies below a suffix of ours, is ours to deny: DNS must not see it. Its end is enough
- * to tell. */
+/* What is no host name, but lies below a suffix of ours, is ours to deny: DNS must not see it. Its
+ * end is enough to tell. */
 static enum finding find_odd(const char *name) {
         char tail[NAME_MAX_LEN + 1];
         size_t n = strlen(name), k;
@@ -179,8 +184,8 @@ static enum finding find_odd(const char *name) {
 
 /* canon holds the name's one spelling when this returns FOUND_PRESENT.
  *
- * A record in a snapshot that is believed is of a name of ours, so the common case needs no look at the suffix list: the
- * list decides about all other names, before the agent is asked. */
+ * A record in a snapshot that is believed is of a name of ours, so the common case needs no look at
+ * the suffix list: the list decides about all other names, before the agent is asked. */
 static enum finding find(const char *name, char canon[NAME_MAX_LEN + 1], struct name_answer *ret) {
         enum finding finding;
         int r;
@@ -195,7 +200,8 @@ static enum finding find(const char *name, char canon[NAME_MAX_LEN + 1], struct 
         if (r == 0 || r == -ENOENT)
                 return FOUND_FOREIGN;
         if (r < 0)
-                return FOUND_UNPROVEN; /* there is a list, so something is ours: do not guess what */
+                return FOUND_UNPROVEN; /* there is a list, so something is ours: do not guess what
+                                        */
         return ask_agent(canon, ret);
 }
 
@@ -236,12 +242,13 @@ static void set_ttl(int32_t *ttlp, const struct name_answer *a) {
 
 /* The caller may own the first tuple; the others are ours to cut. */
 static bool put_tuples(struct space *s, const char *canon, const struct name_answer *a,
-        struct gaih_addrtuple **pat) {
+                struct gaih_addrtuple **pat) {
         struct gaih_addrtuple *first = *pat, *last = NULL;
         char *text = cut_text(s, canon);
 
         for (size_t i = 0; i < a->n_addrs; i++) {
-                struct gaih_addrtuple *t = i == 0 && first ? first : cut(s, sizeof(*t), alignof(*t));
+                struct gaih_addrtuple *t =
+                                i == 0 && first ? first : cut(s, sizeof(*t), alignof(*t));
 
                 if (!t || s->full)
                         return false;
@@ -257,12 +264,12 @@ static bool put_tuples(struct space *s, const char *canon, const struct name_ans
         return true;
 }
 
-enum nss_status _nss_kedge_gethostbyname4_r(const char *name, struct gaih_addrtuple **pat, char *buffer,
-        size_t buflen, int *errnop, int *h_errnop, int32_t *ttlp) {
+enum nss_status _nss_kedge_gethostbyname4_r(const char *name, struct gaih_addrtuple **pat,
+                char *buffer, size_t buflen, int *errnop, int *h_errnop, int32_t *ttlp) {
         const struct report to = { errnop, h_errnop, errno };
         struct space space = { buffer, buflen, false };
         char canon[NAME_MAX_LEN + 1];
-        struct name_answer a;
+        struct name_answer a = { 0 };
         enum finding finding = find(name, canon, &a);
 
         if (finding != FOUND_PRESENT || a.n_addrs == 0)
@@ -273,9 +280,10 @@ enum nss_status _nss_kedge_gethostbyname4_r(const char *name, struct gaih_addrtu
         return say_success(&to);
 }
 
-/* n names, the first of which is the canonical one; n addresses of one family. NULL if there was no room. */
+/* n names, the first of which is the canonical one; n addresses of one family. NULL if there was no
+ * room. */
 static bool put_host(struct space *s, const char (*names)[NAME_MAX_LEN + 1], size_t n_names,
-        const struct name_addr *addrs, size_t n_addrs, int af, struct hostent *ret) {
+                const struct name_addr *addrs, size_t n_addrs, int af, struct hostent *ret) {
         char **aliases = cut(s, n_names * sizeof(char *), alignof(char *));
         char **list = cut(s, (n_addrs + 1) * sizeof(char *), alignof(char *));
         char *first = cut_text(s, names[0]);
@@ -304,13 +312,14 @@ static bool put_host(struct space *s, const char (*names)[NAME_MAX_LEN + 1], siz
         return true;
 }
 
-enum nss_status _nss_kedge_gethostbyname3_r(const char *name, int af, struct hostent *host, char *buffer,
-        size_t buflen, int *errnop, int *h_errnop, int32_t *ttlp, char **canonp) {
+enum nss_status _nss_kedge_gethostbyname3_r(const char *name, int af, struct hostent *host,
+                char *buffer, size_t buflen, int *errnop, int *h_errnop, int32_t *ttlp,
+                char **canonp) {
         const struct report to = { errnop, h_errnop, errno };
         struct space space = { buffer, buflen, false };
         char canon[1][NAME_MAX_LEN + 1];
         struct name_addr addrs[NAME_ADDRS_MAX];
-        struct name_answer a;
+        struct name_answer a = { 0 };
         enum finding finding = find(name, canon[0], &a);
         size_t n = 0;
 
@@ -330,18 +339,21 @@ enum nss_status _nss_kedge_gethostbyname3_r(const char *name, int af, struct hos
         return say_success(&to);
 }
 
-enum nss_status _nss_kedge_gethostbyname2_r(const char *name, int af, struct hostent *host, char *buffer,
-        size_t buflen, int *errnop, int *h_errnop) {
-        return _nss_kedge_gethostbyname3_r(name, af, host, buffer, buflen, errnop, h_errnop, NULL, NULL);
+enum nss_status _nss_kedge_gethostbyname2_r(const char *name, int af, struct hostent *host,
+                char *buffer, size_t buflen, int *errnop, int *h_errnop) {
+        return _nss_kedge_gethostbyname3_r(
+                        name, af, host, buffer, buflen, errnop, h_errnop, NULL, NULL);
 }
 
 enum nss_status _nss_kedge_gethostbyname_r(const char *name, struct hostent *host, char *buffer,
-        size_t buflen, int *errnop, int *h_errnop) {
-        return _nss_kedge_gethostbyname3_r(name, AF_INET, host, buffer, buflen, errnop, h_errnop, NULL, NULL);
+                size_t buflen, int *errnop, int *h_errnop) {
+        return _nss_kedge_gethostbyname3_r(
+                        name, AF_INET, host, buffer, buflen, errnop, h_errnop, NULL, NULL);
 }
 
 /* Whether name still has this address; an old record is asked for again. */
-static enum finding confirm(const char *name, const struct name_addr *addr, struct name_answer *ret) {
+static enum finding confirm(
+                const char *name, const struct name_addr *addr, struct name_answer *ret) {
         enum finding finding = ask_snapshot(name, ret);
 
         if (finding == FOUND_UNPROVEN)
@@ -354,21 +366,21 @@ static enum finding confirm(const char *name, const struct name_addr *addr, stru
         return FOUND_ABSENT;
 }
 
-/* Keeps the names that are confirmed, in their order; *a is the answer of the first. Reverse look-ups know our
- * addresses from the snapshot alone: one that is not there, or a snapshot that cannot be believed, leaves the
- * question to others. */
-static enum finding find_names(const struct name_addr *addr, char names[REVERSE_NAMES][NAME_MAX_LEN + 1],
-        size_t *ret_n, struct name_answer *a) {
+/* Keeps the names that are confirmed, in their order; *a is the answer of the first. Reverse
+ * look-ups know our addresses from the snapshot alone: one that is not there, or a snapshot that
+ * cannot be believed, leaves the question to others. */
+static enum finding find_names(const struct name_addr *addr,
+                char names[REVERSE_NAMES][NAME_MAX_LEN + 1], size_t *ret_n, struct name_answer *a) {
         enum finding worst = FOUND_FOREIGN;
         size_t found, kept = 0;
         char path[PATH_SIZE];
 
         if (!runtime_path(path, "/names") ||
-            snapshot_lookup_addr(path, addr, names, REVERSE_NAMES, &found) < 0)
+                        snapshot_lookup_addr(path, addr, names, REVERSE_NAMES, &found) < 0)
                 return FOUND_FOREIGN;
 
         for (size_t i = 0; i < found; i++) {
-                struct name_answer one;
+                struct name_answer one = { 0 };
                 enum finding finding = confirm(names[i], addr, &one);
 
                 if (finding == FOUND_UNPROVEN)
@@ -383,13 +395,14 @@ static enum finding find_names(const struct name_addr *addr, char names[REVERSE_
         return kept > 0 ? FOUND_PRESENT : worst;
 }
 
-enum nss_status _nss_kedge_gethostbyaddr2_r(const void *addr, socklen_t len, int af, struct hostent *host,
-        char *buffer, size_t buflen, int *errnop, int *h_errnop, int32_t *ttlp) {
+enum nss_status _nss_kedge_gethostbyaddr2_r(const void *addr, socklen_t len, int af,
+                struct hostent *host, char *buffer, size_t buflen, int *errnop, int *h_errnop,
+                int32_t *ttlp) {
         const struct report to = { errnop, h_errnop, errno };
         struct space space = { buffer, buflen, false };
         char names[REVERSE_NAMES][NAME_MAX_LEN + 1];
         struct name_addr key = { .family = af == AF_INET ? 4 : 6 };
-        struct name_answer a;
+        struct name_answer a = { 0 };
         enum finding finding;
         size_t n;
 
@@ -406,7 +419,8 @@ enum nss_status _nss_kedge_gethostbyaddr2_r(const void *addr, socklen_t len, int
         return say_success(&to);
 }
 
-enum nss_status _nss_kedge_gethostbyaddr_r(const void *addr, socklen_t len, int af, struct hostent *host,
-        char *buffer, size_t buflen, int *errnop, int *h_errnop) {
-        return _nss_kedge_gethostbyaddr2_r(addr, len, af, host, buffer, buflen, errnop, h_errnop, NULL);
+enum nss_status _nss_kedge_gethostbyaddr_r(const void *addr, socklen_t len, int af,
+                struct hostent *host, char *buffer, size_t buflen, int *errnop, int *h_errnop) {
+        return _nss_kedge_gethostbyaddr2_r(
+                        addr, len, af, host, buffer, buflen, errnop, h_errnop, NULL);
 }

@@ -1,7 +1,8 @@
 /* Writes what the agent would publish, for tests of the NSS module that need no agent:
  *   nss-fixture FOLDER SUFFIX... < lines
- * makes FOLDER/run/names from lines "NAME SECONDS ADDRESS..." (SECONDS until its deadline; "-" stands for proven absent)
- * and FOLDER/state/public/suffixes. With --boot=other the snapshot is of another boot. */
+ * makes FOLDER/run/names from lines "NAME SECONDS ADDRESS..." (SECONDS until its deadline; "-"
+ * stands for proven absent) and FOLDER/state/public/suffixes. With --boot=other the snapshot is of
+ * another boot. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -54,7 +55,8 @@ static void write_suffixes(const char *folder, char **suffixes) {
                 FIXTURE_MUST(strlen(text) + strlen(*suffixes) + 2 < sizeof(text));
                 strcat(strcat(text, *suffixes), "\n");
         }
-        FIXTURE_MUST(snprintf(path, sizeof(path), "%s/state/public/suffixes", folder) < (int) sizeof(path));
+        FIXTURE_MUST(snprintf(path, sizeof(path), "%s/state/public/suffixes", folder) <
+                        (int) sizeof(path));
         fixture_write_text(path, text);
 }
 

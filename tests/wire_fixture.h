@@ -1,4 +1,5 @@
-/* Names and files for the tests of lib/wire and nss: a temporary folder, a snapshot in it, a suffix list. */
+/* Names and files for the tests of lib/wire and nss: a temporary folder, a snapshot in it, a suffix
+ * list. */
 #pragma once
 
 #include <stdint.h>
@@ -20,7 +21,8 @@
         } while (0)
 
 /* Writes a file anew, with this mode whatever the umask is. */
-static inline _unused_ void fixture_write(const char *path, const void *data, size_t n, mode_t mode) {
+static inline _unused_ void fixture_write(
+                const char *path, const void *data, size_t n, mode_t mode) {
         int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
         FIXTURE_MUST(fd >= 0);
@@ -54,10 +56,12 @@ static inline _unused_ struct snapshot_entry fixture_entry(uint32_t i, uint64_t 
         if (e.answer.verdict == NAME_PRESENT) {
                 e.answer.port = 443;
                 e.answer.n_addrs = 1;
-                e.answer.addr[0] = fixture_v4(10, (uint8_t) (i >> 16), (uint8_t) (i >> 8), (uint8_t) i);
+                e.answer.addr[0] = fixture_v4(
+                                10, (uint8_t) (i >> 16), (uint8_t) (i >> 8), (uint8_t) i);
                 if (i % 3 == 2) {
                         e.answer.n_addrs = 2;
-                        e.answer.addr[1] = (struct name_addr){ 6, { 0xfd, [14] = (uint8_t) (i >> 8), (uint8_t) i } };
+                        e.answer.addr[1] = (struct name_addr){ 6,
+                                { 0xfd, [14] = (uint8_t) (i >> 8), (uint8_t) i } };
                 }
         }
         return e;
@@ -65,7 +69,7 @@ static inline _unused_ struct snapshot_entry fixture_entry(uint32_t i, uint64_t 
 
 /* An image in a heap block of its exact size. */
 static inline _unused_ uint8_t *fixture_image(const struct snapshot_entry *entries, size_t n,
-        const uint8_t boot_id[16], size_t *ret_n) {
+                const uint8_t boot_id[16], size_t *ret_n) {
         size_t size = snapshot_size(entries, n);
         uint8_t *image = malloc(size);
 

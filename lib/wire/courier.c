@@ -1,6 +1,6 @@
 /* The frames between kedged and kedge-fetch; the format stands in wire/courier.h. A frame has one
- * spelling: reserved bytes are zero, the body ends where the packet ends, and each kind has a body of its
- * own shape, so that what one side may write is exactly what the other accepts. */
+ * spelling: reserved bytes are zero, the body ends where the packet ends, and each kind has a body
+ * of its own shape, so that what one side may write is exactly what the other accepts. */
 
 #include "wire/courier.h"
 
@@ -69,7 +69,7 @@ int courier_parse(struct view packet, struct courier_frame *ret) {
         int r;
 
         if (!view_take_be(&packet, 1, &kind) || !view_take_be(&packet, 1, &upstream) ||
-            !view_take_be(&packet, 2, &zero) || !view_take_be(&packet, 4, &length))
+                        !view_take_be(&packet, 2, &zero) || !view_take_be(&packet, 4, &length))
                 return -EBADMSG;
         if (length > COURIER_MESSAGE_MAX)
                 return -E2BIG;
@@ -84,7 +84,8 @@ int courier_parse(struct view packet, struct courier_frame *ret) {
         return 0;
 }
 
-int courier_parse_connect(struct view body, uint16_t *ret_port, char ret_host[COURIER_HOST_MAX + 1]) {
+int courier_parse_connect(
+                struct view body, uint16_t *ret_port, char ret_host[COURIER_HOST_MAX + 1]) {
         uint64_t port;
         int r = check_connect(body);
 

@@ -1,6 +1,7 @@
 /* Files and sockets of the agent, as its readers find them. Nobody but root or the agent's user can
- * put a file into the agent's folder, so whoever owns the folder is the agent. The checks are made on the
- * descriptor that is read afterwards, never on the path. A fifo or a device never blocks the caller. */
+ * put a file into the agent's folder, so whoever owns the folder is the agent. The checks are made
+ * on the descriptor that is read afterwards, never on the path. A fifo or a device never blocks the
+ * caller. */
 
 #include "wire/owned.h"
 

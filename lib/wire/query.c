@@ -1,6 +1,6 @@
-/* The question to the agent, asked from inside somebody else's program; the format stands in wire/query.h.
- * It never raises SIGPIPE, never waits past its deadline, keeps nothing between calls, and believes no byte
- * before the kernel has said who is at the other end. */
+/* The question to the agent, asked from inside somebody else's program; the format stands in
+ * wire/query.h. It never raises SIGPIPE, never waits past its deadline, keeps nothing between
+ * calls, and believes no byte before the kernel has said who is at the other end. */
 
 #include "wire/query.h"
 
@@ -202,7 +202,8 @@ static int get(int fd, uint32_t id, uint64_t deadline_ms, struct query_reply *re
         }
 }
 
-static int exchange(int fd, struct query_request *request, uint64_t deadline_ms, struct query_reply *ret) {
+static int exchange(int fd, struct query_request *request, uint64_t deadline_ms,
+                struct query_reply *ret) {
         struct query_reply reply;
         int r;
 
@@ -231,7 +232,8 @@ int query_exchange(int fd, struct query_request *request, int timeout_ms, struct
         return exchange(fd, request, deadline_in(timeout_ms), ret);
 }
 
-int query_ask(const char *path, struct query_request *request, int timeout_ms, struct query_reply *ret) {
+int query_ask(const char *path, struct query_request *request, int timeout_ms,
+                struct query_reply *ret) {
         _cleanup_(owned_closep) int fd = -1;
         uint64_t deadline_ms = deadline_in(timeout_ms);
 

@@ -1,6 +1,7 @@
-/* The reader of the published names, as it runs inside other people's programs. It allocates nothing, maps
- * nothing and keeps nothing. Whatever happens to the file while it is read, an answer is given only from a
- * record whose checksum, begun with the header's, is right: half of an old and half of a new file fail. */
+/* The reader of the published names, as it runs inside other people's programs. It allocates
+ * nothing, maps nothing and keeps nothing. Whatever happens to the file while it is read, an answer
+ * is given only from a record whose checksum, begun with the header's, is right: half of an old and
+ * half of a new file fail. */
 
 #include "wire/snapshot.h"
 
@@ -14,8 +15,9 @@
 #include "wire/snapshot_format.h"
 
 #define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
-#define HEAD_SIZE    4096 /* read first: the header, and in a small file the tables and some records */
-#define PIECE        64   /* address entries read at once */
+#define HEAD_SIZE    4096 /* read first: the header, and in a small file the tables and some records \
+                           */
+#define PIECE 64          /* address entries read at once */
 
 struct reader {
         int fd;
@@ -34,7 +36,8 @@ static int check_header(struct snapshot_header *h, uint64_t size, struct snapsho
                 return -EBADMSG;
         if (h->version != SNAPSHOT_VERSION)
                 return -EPROTONOSUPPORT;
-        if (h->record_size != sizeof(struct snapshot_record) || h->check != snapshot_header_check(h))
+        if (h->record_size != sizeof(struct snapshot_record) ||
+                        h->check != snapshot_header_check(h))
                 return -EBADMSG;
         if (h->n_records > SNAPSHOT_RECORDS_MAX || h->n_addrs > h->n_records * NAME_ADDRS_MAX)
                 return -EBADMSG;
@@ -70,7 +73,7 @@ static int reader_get(const struct reader *s, uint64_t at, void *ret, size_t n) 
 
 /* The range of one bucket, checked against the count of what it counts. */
 static int get_bucket(const struct reader *s, uint64_t table, uint64_t bucket, uint32_t count,
-        uint32_t *ret_first, uint32_t *ret_end) {
+                uint32_t *ret_first, uint32_t *ret_end) {
         uint32_t range[2];
         int r = reader_get(s, table + bucket * 4, range, sizeof(range));
 
@@ -115,8 +118,8 @@ int snapshot_boot_id(uint8_t ret[16]) {
         return hex_decode(VIEW(digits, k), ret, 16) < 0 ? -EBADMSG : 0;
 }
 
-/* After a restart a file may still lie there if the folder is not a tmpfs, and its deadlines would be those
- * of another clock. Where the boot id cannot be read, nothing is believed. */
+/* After a restart a file may still lie there if the folder is not a tmpfs, and its deadlines would
+ * be those of another clock. Where the boot id cannot be read, nothing is believed. */
 static int check_boot(const struct reader *s) {
         uint8_t boot_id[16];
 
@@ -136,7 +139,7 @@ static int find_name(const struct reader *s, const char *name, struct snapshot_r
         memcpy(key, name, n);
 
         r = get_bucket(s, s->at.names, snapshot_hash_name(&s->h, key) & (s->at.name_buckets - 1),
-                s->h.n_records, &first, &end);
+                        s->h.n_records, &first, &end);
         if (r < 0)
                 return r;
 
@@ -175,8 +178,9 @@ static bool answer_has(const struct name_answer *a, const struct name_addr *addr
 }
 
 /* Two addresses can share a bucket: only a record that has the address counts. */
-static int take_names(const struct reader *s, const uint32_t *records, size_t n, const struct name_addr *addr,
-        char (*ret_names)[NAME_MAX_LEN + 1], size_t cap, size_t *found) {
+static int take_names(const struct reader *s, const uint32_t *records, size_t n,
+                const struct name_addr *addr, char (*ret_names)[NAME_MAX_LEN + 1], size_t cap,
+                size_t *found) {
 
         for (size_t i = 0; i < n && *found < cap; i++) {
                 struct snapshot_record record;
@@ -194,10 +198,11 @@ static int take_names(const struct reader *s, const uint32_t *records, size_t n,
 }
 
 static int find_addr(const struct reader *s, const struct name_addr *addr,
-        char (*ret_names)[NAME_MAX_LEN + 1], size_t cap, size_t *found) {
+                char (*ret_names)[NAME_MAX_LEN + 1], size_t cap, size_t *found) {
         uint32_t first, end, records[PIECE];
-        int r = get_bucket(s, s->at.addrs, snapshot_hash_addr(&s->h, addr) & (s->at.addr_buckets - 1),
-                s->h.n_addrs, &first, &end);
+        int r = get_bucket(s, s->at.addrs,
+                        snapshot_hash_addr(&s->h, addr) & (s->at.addr_buckets - 1), s->h.n_addrs,
+                        &first, &end);
 
         if (r < 0)
                 return r;
@@ -216,7 +221,7 @@ static int find_addr(const struct reader *s, const struct name_addr *addr,
 }
 
 int snapshot_lookup_addr(const char *path, const struct name_addr *addr,
-        char (*ret_names)[NAME_MAX_LEN + 1], size_t cap, size_t *ret_n) {
+                char (*ret_names)[NAME_MAX_LEN + 1], size_t cap, size_t *ret_n) {
         _cleanup_(reader_done) struct reader s = { .fd = -1 };
         size_t found = 0;
         int r = reader_open(&s, path);

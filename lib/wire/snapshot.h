@@ -29,13 +29,14 @@ _must_check_ int snapshot_boot_id(uint8_t ret[16]);
 size_t snapshot_size(const struct snapshot_entry *entries, size_t n);
 
 /* Writes the image. -E2BIG over SNAPSHOT_RECORDS_MAX, -ENOBUFS if cap is too small, -EEXIST for a name that
- * stands twice, -EINVAL for a name that is not normalized or an answer that is not sane. boot_id is the 16 bytes of /proc/sys/kernel/random/boot_id. */
+ * stands twice, -EINVAL for a name that is not normalized or an answer that is not sane. */
 _must_check_ int snapshot_build(const struct snapshot_entry *entries, size_t n,
         const uint8_t boot_id[16], uint64_t published_ms, uint8_t *ret, size_t cap, size_t *ret_n);
 
 /* Looks a normalized name up in the file at path. 0 with the record, of which the caller has yet to judge
  * the deadline; -ENOENT: no such file, or the name is not in it; -EBADMSG: damaged; -EPERM: not the agent's;
- * -ESTALE: the name is in it, but it is of another boot; -EPROTONOSUPPORT: another version; or another errno of open, fstat or pread. */
+ * -ESTALE: the name is in it, but it is of another boot; -EPROTONOSUPPORT: another version; or another errno of
+ * open, fstat or pread. */
 _must_check_ int snapshot_lookup(const char *path, const char *name, struct name_answer *ret);
 
 /* Reverse: up to cap names that have this address; *ret_n tells how many were found. Errors as above. */

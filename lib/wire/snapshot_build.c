@@ -1,5 +1,5 @@
-/* Writes a snapshot into the publisher's buffer: a counting sort by bucket, for names and for addresses.
- * Nothing is allocated. The buffer holds a whole snapshot, or the call failed. */
+/* Writes a snapshot into the publisher's buffer: a counting sort by bucket, for names and for
+ * addresses. Nothing is allocated. The buffer holds a whole snapshot, or the call failed. */
 
 #include "wire/snapshot.h"
 
@@ -29,7 +29,8 @@ static void put_u32(const struct image *m, uint64_t offset, uint64_t i, uint32_t
         memcpy(at(m, offset, i, 4), &x, 4);
 }
 
-/* A record may name one address twice; a reverse look-up wants it once. Only what is served has one. */
+/* A record may name one address twice; a reverse look-up wants it once. Only what is served has
+ * one. */
 static bool has_addr(const struct name_answer *a, size_t i) {
         if (a->verdict != NAME_PRESENT)
                 return false;
@@ -57,8 +58,8 @@ size_t snapshot_size(const struct snapshot_entry *entries, size_t n) {
         return (size_t) snapshot_layout((uint32_t) n, n_addrs).size;
 }
 
-/* Counts stand at [bucket + 1]; their sums are where the next bucket begins. Filling moves each start to the
- * bucket's end, which is the next one's start: shift_starts() puts them back. */
+/* Counts stand at [bucket + 1]; their sums are where the next bucket begins. Filling moves each
+ * start to the bucket's end, which is the next one's start: shift_starts() puts them back. */
 static void sum_counts(const struct image *m, uint64_t table, uint32_t buckets) {
         for (uint32_t i = 1; i <= buckets; i++)
                 put_u32(m, table, i, get_u32(m, table, i) + get_u32(m, table, i - 1));
@@ -82,7 +83,8 @@ static int check_entry(const struct snapshot_entry *e, char ret[SNAPSHOT_NAME_SI
         size_t n = strnlen(e->name, sizeof(e->name));
 
         memset(ret, 0, SNAPSHOT_NAME_SIZE);
-        if (name_normalize(VIEW(e->name, n), ret) < 0 || ret[n] != '\0' || memcmp(ret, e->name, n) != 0)
+        if (name_normalize(VIEW(e->name, n), ret) < 0 || ret[n] != '\0' ||
+                        memcmp(ret, e->name, n) != 0)
                 return -EINVAL;
         return name_answer_is_sane(&e->answer) ? 0 : -EINVAL;
 }
@@ -104,7 +106,7 @@ static int count_names(const struct image *m, const struct snapshot_entry *entri
 }
 
 static void put_record(const struct image *m, uint32_t index, const char name[SNAPSHOT_NAME_SIZE],
-        const struct name_answer *answer) {
+                const struct name_answer *answer) {
         struct snapshot_record r = { .answer = *answer };
 
         memcpy(r.name, name, sizeof(r.name));
@@ -117,7 +119,7 @@ static void put_record(const struct image *m, uint32_t index, const char name[SN
 static bool stands_already(const struct image *m, uint32_t first, uint32_t end, const char *name) {
         for (uint32_t i = first; i < end; i++)
                 if (memcmp(at(m, m->at.records, i, sizeof(struct snapshot_record)), name,
-                            SNAPSHOT_NAME_SIZE) == 0)
+                                    SNAPSHOT_NAME_SIZE) == 0)
                         return true;
         return false;
 }
@@ -133,9 +135,11 @@ static int fill_names(const struct image *m, const struct snapshot_entry *entrie
                         return r;
                 b = name_bucket(m, name);
                 index = get_u32(m, m->at.names, b);
-                /* The bucket before this one may be full by now or not: search what is certainly ours. */
+                /* The bucket before this one may be full by now or not: search what is certainly
+                 * ours. */
                 for (first = index; first > 0; first--) {
-                        const char *before = at(m, m->at.records, first - 1, sizeof(struct snapshot_record));
+                        const char *before = at(m, m->at.records, first - 1,
+                                        sizeof(struct snapshot_record));
 
                         if (before[0] == '\0' || name_bucket(m, before) != b)
                                 break;
@@ -176,7 +180,7 @@ static void each_addr(const struct image *m, addr_fn *fn) {
 }
 
 int snapshot_build(const struct snapshot_entry *entries, size_t n, const uint8_t boot_id[16],
-        uint64_t published_ms, uint8_t *ret, size_t cap, size_t *ret_n) {
+                uint64_t published_ms, uint8_t *ret, size_t cap, size_t *ret_n) {
         struct snapshot_header h = {
                 .magic = SNAPSHOT_MAGIC,
                 .version = SNAPSHOT_VERSION,

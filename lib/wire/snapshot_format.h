@@ -1,8 +1,9 @@
-/* The bytes of a snapshot, for its writer and its reader. docs/protocols/snapshot.md says it in words.
+/* The bytes of a snapshot, for its writer and its reader. docs/protocols/snapshot.md says it in
+ * words.
  *
  *   header
- *   u32 name_start[buckets(n_records) + 1]   bucket i holds the records name_start[i] .. name_start[i + 1] - 1
- *   u32 addr_start[buckets(n_addrs) + 1]     the same for the address entries
+ *   u32 name_start[buckets(n_records) + 1]   bucket i holds the records name_start[i] ..
+ * name_start[i + 1] - 1 u32 addr_start[buckets(n_addrs) + 1]     the same for the address entries
  *   u32 addr_record[n_addrs]                 number of a record that has the address
  *   zeros up to a multiple of 8
  *   record[n_records]
@@ -26,13 +27,14 @@ struct snapshot_header {
         uint64_t published_ms; /* CLOCK_BOOTTIME */
         uint64_t size;         /* of the file */
         uint32_t n_records, n_addrs;
-        uint64_t check;        /* over all of the above */
+        uint64_t check; /* over all of the above */
 };
 
 struct snapshot_record {
         char name[SNAPSHOT_NAME_SIZE]; /* zero-padded */
         struct name_answer answer;
-        uint64_t check; /* over all of the above, begun with the header's: a record of another edition fails */
+        uint64_t check; /* over all of the above, begun with the header's: a record of another
+                           edition fails */
 };
 
 _Static_assert(sizeof(struct snapshot_header) == 64, "the layout is the format");
@@ -49,8 +51,8 @@ static inline uint64_t snapshot_mix(uint64_t h, uint64_t w) {
         return h ^ h >> 32;
 }
 
-/* Over n bytes, a multiple of 8. One changed word always changes the result; this finds accidents, not forgers,
- * who would need the agent's user. */
+/* Over n bytes, a multiple of 8. One changed word always changes the result; this finds accidents,
+ * not forgers, who would need the agent's user. */
 static inline uint64_t snapshot_check(uint64_t h, const void *data, size_t n) {
         const uint8_t *p = data;
 
@@ -67,7 +69,8 @@ static inline uint64_t snapshot_header_check(const struct snapshot_header *h) {
         return snapshot_check(SNAPSHOT_VERSION, h, offsetof(struct snapshot_header, check));
 }
 
-static inline uint64_t snapshot_record_check(const struct snapshot_header *h, const struct snapshot_record *r) {
+static inline uint64_t snapshot_record_check(
+                const struct snapshot_header *h, const struct snapshot_record *r) {
         return snapshot_check(h->check, r, offsetof(struct snapshot_record, check));
 }
 
@@ -76,11 +79,14 @@ static inline uint64_t snapshot_seed(const struct snapshot_header *h) {
         return snapshot_check(1, h->boot_id, sizeof(h->boot_id));
 }
 
-static inline uint64_t snapshot_hash_name(const struct snapshot_header *h, const char name[SNAPSHOT_NAME_SIZE]) {
-        return snapshot_check(snapshot_seed(h), name, (strnlen(name, SNAPSHOT_NAME_SIZE - 1) + 8) / 8 * 8);
+static inline uint64_t snapshot_hash_name(
+                const struct snapshot_header *h, const char name[SNAPSHOT_NAME_SIZE]) {
+        return snapshot_check(snapshot_seed(h), name,
+                        (strnlen(name, SNAPSHOT_NAME_SIZE - 1) + 8) / 8 * 8);
 }
 
-static inline uint64_t snapshot_hash_addr(const struct snapshot_header *h, const struct name_addr *a) {
+static inline uint64_t snapshot_hash_addr(
+                const struct snapshot_header *h, const struct name_addr *a) {
         uint8_t b[24] = { a->family };
 
         memcpy(b + 8, a->b, a->family == 4 ? 4 : 16);

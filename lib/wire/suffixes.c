@@ -1,6 +1,6 @@
-/* The suffix list: what is ours. A list that cannot be believed whole says neither yes nor no about a name that
- * it was not seen to hold, so a damaged list never sends a name of ours to somebody else's DNS. It is read
- * in pieces, because the stack of the calling thread may be small. */
+/* The suffix list: what is ours. A list that cannot be believed whole says neither yes nor no about
+ * a name that it was not seen to hold, so a damaged list never sends a name of ours to somebody
+ * else's DNS. It is read in pieces, because the stack of the calling thread may be small. */
 
 #include "wire/snapshot.h"
 
@@ -12,9 +12,10 @@
 
 struct lines {
         char line[NAME_MAX_LEN + 3];
-        size_t n;      /* bytes of the line that is being read */
-        size_t count;  /* suffixes seen */
+        size_t n;     /* bytes of the line that is being read */
+        size_t count; /* suffixes seen */
         bool comment;
+        bool open; /* the last byte was not the end of a line */
 };
 
 /* 1: the line that ended is a suffix of name; 0: it is not. */
@@ -36,6 +37,7 @@ static int end_line(struct lines *l, const char *name) {
 }
 
 static int take_byte(struct lines *l, char c, const char *name) {
+        l->open = c != '\n';
         if (c == '\n')
                 return end_line(l, name);
         if (c == '#')
@@ -73,5 +75,5 @@ int suffixes_match(const char *path, const char *name) {
                 }
         }
         /* The last line ends like every other: half a suffix must not pass for a whole one. */
-        return lines.n == 0 && !lines.comment ? 0 : -EBADMSG;
+        return lines.open ? -EBADMSG : 0;
 }

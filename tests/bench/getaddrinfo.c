@@ -1,5 +1,5 @@
-/* Times getaddrinfo(AF_UNSPEC, SOCK_STREAM) of one name with whatever nsswitch.conf says: prints the median of
- * the rounds' means in nanoseconds. */
+/* Times getaddrinfo(AF_UNSPEC, SOCK_STREAM) of one name with whatever nsswitch.conf says: prints
+ * the median of the rounds' means in nanoseconds. */
 
 #include <netdb.h>
 #include <stdio.h>

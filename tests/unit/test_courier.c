@@ -6,7 +6,7 @@
 
 #include "wire/courier.h"
 
-#define HEADER(kind, upstream, n) kind, upstream, 0, 0, 0, 0, (n) >> 8, (n) & 255
+#define HEADER(kind, upstream, n) kind, upstream, 0, 0, 0, 0, (n) >> 8, (n) &255
 
 static uint8_t big[COURIER_FRAME_MAX + 1];
 
@@ -43,7 +43,8 @@ static const struct frame_case {
         { "down with a new line", COURIER_DOWN, 3, 3, 'a', '\n', 'b', -EBADMSG },
         { "down with an escape", COURIER_DOWN, 3, 3, 'a', 0x1b, 'b', -EBADMSG },
         { "down with a byte over ASCII", COURIER_DOWN, 3, 3, 'a', 0x80, 'b', -EBADMSG },
-        { "down with a long reason", COURIER_DOWN, 3, COURIER_REASON_MAX + 1, 'a', 'a', 'a', -E2BIG },
+        { "down with a long reason", COURIER_DOWN, 3, COURIER_REASON_MAX + 1, 'a', 'a', 'a',
+                        -E2BIG },
         { "message", COURIER_MESSAGE, 3, 1, 0, 0, 0, 0 },
         { "empty message", COURIER_MESSAGE, 3, 0, 0, 0, 0, -EBADMSG },
         { "upstream 16", COURIER_DROP, 16, 0, 0, 0, 0, -E2BIG },
@@ -55,7 +56,8 @@ static const struct frame_case {
 };
 
 static struct view make_frame(const struct frame_case *c) {
-        const uint8_t header[] = { c->kind, c->upstream, 0, 0, 0, 0, (uint8_t) (c->n >> 8), (uint8_t) c->n };
+        const uint8_t header[] = { c->kind, c->upstream, 0, 0, 0, 0, (uint8_t) (c->n >> 8),
+                (uint8_t) c->n };
 
         memset(big, c->kind == COURIER_CONNECT || c->kind == COURIER_DOWN ? 'x' : 0, sizeof(big));
         memcpy(big, header, sizeof(header));
@@ -80,7 +82,8 @@ START_TEST(courier_parse_case) {
         else
                 ck_assert(f.kind == c->kind && f.upstream == c->upstream && f.body.n == c->n);
         heap_drop(in);
-} END_TEST
+}
+END_TEST
 
 START_TEST(courier_put_writes_what_parse_accepts) {
         const struct frame_case *c = &frame_cases[_i];
@@ -97,7 +100,8 @@ START_TEST(courier_put_writes_what_parse_accepts) {
         } else
                 ck_assert_uint_eq(b.n, 0);
         heap_drop(in);
-} END_TEST
+}
+END_TEST
 
 static const struct raw_case {
         const char *name;
@@ -122,7 +126,8 @@ START_TEST(courier_parse_raw_case) {
 
         ck_assert_msg(courier_parse(in, &f) == c->want, "%s", c->name);
         heap_drop(in);
-} END_TEST
+}
+END_TEST
 
 START_TEST(courier_connect_round_trip) {
         uint8_t bytes[300];
@@ -138,7 +143,8 @@ START_TEST(courier_connect_round_trip) {
         ck_assert_int_eq(courier_parse_connect(f.body, &port, host), 0);
         ck_assert_uint_eq(port, 41046);
         ck_assert_str_eq(host, "node.example");
-} END_TEST
+}
+END_TEST
 
 START_TEST(courier_connect_host_of_the_greatest_length) {
         char host[COURIER_HOST_MAX + 2], got[COURIER_HOST_MAX + 1];
@@ -156,7 +162,8 @@ START_TEST(courier_connect_host_of_the_greatest_length) {
         ck_assert_int_eq(courier_put_connect(&b, 0, 1, host), -E2BIG);
         ck_assert_int_eq(courier_put_connect(&b, 0, 1, ""), -EINVAL);
         ck_assert_int_eq(courier_put_connect(&b, 0, 0, "h"), -EINVAL);
-} END_TEST
+}
+END_TEST
 
 START_TEST(courier_put_writes_all_or_nothing) {
         uint8_t bytes[COURIER_HEADER_SIZE + 3];
@@ -166,7 +173,8 @@ START_TEST(courier_put_writes_all_or_nothing) {
         ck_assert_uint_eq(b.n, 0);
         ck_assert_int_eq(courier_put(&b, COURIER_SEND, 0, VIEW("123", 3)), 0);
         ck_assert_uint_eq(b.n, sizeof(bytes));
-} END_TEST
+}
+END_TEST
 
 int main(void) {
         Suite *s = suite_create("courier");

@@ -7,7 +7,9 @@
 #include "wire/name.h"
 
 #define L63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define N253 L63 "." L63 "." L63 "." "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define N253                                                                                       \
+        L63 "." L63 "." L63 "."                                                                    \
+            "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 
 static const struct normalize_case {
         const char *text, *want; /* want NULL: refused */
@@ -58,14 +60,16 @@ START_TEST(name_normalize_case) {
                 ck_assert_str_eq(got, "untouched");
         }
         heap_drop(in);
-} END_TEST
+}
+END_TEST
 
 START_TEST(name_normalize_refuses_a_nul_inside) {
         char got[NAME_MAX_LEN + 1];
 
         ck_assert_int_eq(name_normalize(VIEW("a\0b", 3), got), -EINVAL);
         ck_assert_int_eq(name_normalize(VIEW("ab\0", 3), got), -EINVAL);
-} END_TEST
+}
+END_TEST
 
 static const struct suffix_case {
         const char *name, *suffix;
@@ -86,8 +90,10 @@ static const struct suffix_case {
 START_TEST(name_in_suffix_case) {
         const struct suffix_case *c = &suffix_cases[_i];
 
-        ck_assert_msg(name_in_suffix(c->name, c->suffix) == c->want, "%s in %s", c->name, c->suffix);
-} END_TEST
+        ck_assert_msg(name_in_suffix(c->name, c->suffix) == c->want, "%s in %s", c->name,
+                        c->suffix);
+}
+END_TEST
 
 static struct name_answer good_answer(void) {
         return (struct name_answer){
@@ -120,7 +126,8 @@ START_TEST(name_answer_must_be_sane) {
         ck_assert(!name_answer_is_sane(&a));
         a.n_addrs = 3; /* what is not counted is not looked at */
         ck_assert(name_answer_is_sane(&a));
-} END_TEST
+}
+END_TEST
 
 START_TEST(name_answer_proven_absent_has_nothing_else) {
         struct name_answer a = { .verdict = NAME_ABSENT };
@@ -128,7 +135,8 @@ START_TEST(name_answer_proven_absent_has_nothing_else) {
         ck_assert(name_answer_is_sane(&a));
         a.n_pins = 1;
         ck_assert(!name_answer_is_sane(&a));
-} END_TEST
+}
+END_TEST
 
 START_TEST(name_answer_is_fresh_up_to_its_deadline) {
         struct name_answer a = good_answer(), zero = { 0 };
@@ -136,7 +144,8 @@ START_TEST(name_answer_is_fresh_up_to_its_deadline) {
         ck_assert(name_is_fresh(&a, 100));
         ck_assert(!name_is_fresh(&a, 101));
         ck_assert(!name_is_fresh(&zero, 0));
-} END_TEST
+}
+END_TEST
 
 START_TEST(name_addr_eq_looks_at_what_the_family_has) {
         struct name_addr a = { 4, { 1, 2, 3, 4, 5 } }, b = { 4, { 1, 2, 3, 4, 6 } };
@@ -151,7 +160,8 @@ START_TEST(name_addr_eq_looks_at_what_the_family_has) {
         ck_assert(name_addr_eq(&a, &b));
         b.b[15] = 1;
         ck_assert(!name_addr_eq(&a, &b));
-} END_TEST
+}
+END_TEST
 
 int main(void) {
         Suite *s = suite_create("name");

@@ -1,5 +1,5 @@
-/* nss: the table of statuses, and what libc relies on: whose memory is written, errno, h_errno. The module is
- * loaded as libc loads it, and its entry points are called directly. */
+/* nss: the table of statuses, and what libc relies on: whose memory is written, errno, h_errno. The
+ * module is loaded as libc loads it, and its entry points are called directly. */
 
 #include "unit.h"
 
@@ -16,12 +16,16 @@
 #include "../wire_fixture.h"
 #include "wire/query.h"
 
-typedef enum nss_status name4_fn(const char *, struct gaih_addrtuple **, char *, size_t, int *, int *, int32_t *);
-typedef enum nss_status name3_fn(const char *, int, struct hostent *, char *, size_t, int *, int *, int32_t *, char **);
+typedef enum nss_status name4_fn(
+                const char *, struct gaih_addrtuple **, char *, size_t, int *, int *, int32_t *);
+typedef enum nss_status name3_fn(const char *, int, struct hostent *, char *, size_t, int *, int *,
+                int32_t *, char **);
 typedef enum nss_status name2_fn(const char *, int, struct hostent *, char *, size_t, int *, int *);
 typedef enum nss_status name1_fn(const char *, struct hostent *, char *, size_t, int *, int *);
-typedef enum nss_status addr2_fn(const void *, socklen_t, int, struct hostent *, char *, size_t, int *, int *, int32_t *);
-typedef enum nss_status addr1_fn(const void *, socklen_t, int, struct hostent *, char *, size_t, int *, int *);
+typedef enum nss_status addr2_fn(const void *, socklen_t, int, struct hostent *, char *, size_t,
+                int *, int *, int32_t *);
+typedef enum nss_status addr1_fn(
+                const void *, socklen_t, int, struct hostent *, char *, size_t, int *, int *);
 
 static name4_fn *by_name4;
 static name3_fn *by_name3;
@@ -50,7 +54,8 @@ static void publish(void) {
         size_t n;
 
         for (size_t i = 0; i < ELEMENTSOF(e); i++)
-                e[i].answer = (struct name_answer){ .verdict = NAME_PRESENT, .deadline_ms = in_an_hour() };
+                e[i].answer = (struct name_answer){ .verdict = NAME_PRESENT,
+                        .deadline_ms = in_an_hour() };
         strcpy(e[0].name, "four.plant.fleet");
         e[0].answer.n_addrs = 1;
         e[0].answer.addr[0] = fixture_v4(10, 1, 2, 3);
@@ -142,14 +147,16 @@ static struct result look_addr(const char *text, size_t skip, size_t n) {
         ck_assert_int_eq(inet_pton(af, text, addr), 1);
         memset(room, 0x55, sizeof(room));
         errno = 4242;
-        r.status = by_addr2(addr, af == AF_INET ? 4 : 16, af, &host, room + skip, n, &r.error, &r.h_error, &ttl);
+        r.status = by_addr2(addr, af == AF_INET ? 4 : 16, af, &host, room + skip, n, &r.error,
+                        &r.h_error, &ttl);
         r.errno_after = errno;
         return r;
 }
 
 static void expect(struct result r, enum nss_status status, int error, int h_error, int line) {
         ck_assert_msg(r.status == status && r.error == error && r.h_error == h_error,
-                "line %d: status %d, errno %d, h_errno %d", line, (int) r.status, r.error, r.h_error);
+                        "line %d: status %d, errno %d, h_errno %d", line, (int) r.status, r.error,
+                        r.h_error);
         if (status == NSS_STATUS_SUCCESS)
                 ck_assert_int_eq(r.errno_after, 4242);
 }
@@ -197,7 +204,8 @@ START_TEST(nss_status_case) {
         const struct status_case *c = &status_cases[_i];
 
         EXPECT(look4(c->name, 0, sizeof(room)), c->status, c->error, c->h_error);
-} END_TEST
+}
+END_TEST
 
 START_TEST(nss_a_name_longer_than_any_is_ours_by_its_end) {
         char name[1000];
@@ -207,7 +215,8 @@ START_TEST(nss_a_name_longer_than_any_is_ours_by_its_end) {
         EXPECT(look4(name, 0, sizeof(room)), ABSENT);
         strcpy(name + 900, ".example.org");
         EXPECT(look4(name, 0, sizeof(room)), FOREIGN);
-} END_TEST
+}
+END_TEST
 
 START_TEST(nss_by_family) {
         EXPECT(look3("four.plant.fleet", AF_INET, 0, sizeof(room)), SUCCESS);
@@ -225,23 +234,28 @@ START_TEST(nss_by_family) {
         ck_assert_int_eq(host.h_length, 16);
         ck_assert_uint_eq((uint8_t) host.h_addr_list[1][15], 2);
         ck_assert_ptr_null(host.h_addr_list[2]);
-} END_TEST
+}
+END_TEST
 
 START_TEST(nss_the_older_entry_points_do_the_same) {
         struct result r = { 0 };
         uint8_t addr[4] = { 10, 1, 2, 3 };
 
         errno = 4242;
-        ck_assert_int_eq(by_name2("six.plant.fleet", AF_INET6, &host, room, sizeof(room), &r.error, &r.h_error),
-                NSS_STATUS_SUCCESS);
+        ck_assert_int_eq(by_name2("six.plant.fleet", AF_INET6, &host, room, sizeof(room), &r.error,
+                                         &r.h_error),
+                        NSS_STATUS_SUCCESS);
         ck_assert_int_eq(host.h_addrtype, AF_INET6);
-        ck_assert_int_eq(by_name1("four.plant.fleet", &host, room, sizeof(room), &r.error, &r.h_error),
-                NSS_STATUS_SUCCESS);
+        ck_assert_int_eq(by_name1("four.plant.fleet", &host, room, sizeof(room), &r.error,
+                                         &r.h_error),
+                        NSS_STATUS_SUCCESS);
         ck_assert_int_eq(host.h_addrtype, AF_INET);
-        ck_assert_int_eq(by_addr1(addr, 4, AF_INET, &host, room, sizeof(room), &r.error, &r.h_error),
-                NSS_STATUS_SUCCESS);
+        ck_assert_int_eq(
+                        by_addr1(addr, 4, AF_INET, &host, room, sizeof(room), &r.error, &r.h_error),
+                        NSS_STATUS_SUCCESS);
         ck_assert_int_eq(errno, 4242);
-} END_TEST
+}
+END_TEST
 
 START_TEST(nss_tuples_are_complete_and_the_callers_is_first) {
         struct gaih_addrtuple own, *pat = &own, *t;
@@ -250,8 +264,9 @@ START_TEST(nss_tuples_are_complete_and_the_callers_is_first) {
         size_t n = 0;
 
         memset(&own, 0x55, sizeof(own));
-        ck_assert_int_eq(by_name4("both.plant.fleet", &pat, room, sizeof(room), &error, &h_error, NULL),
-                NSS_STATUS_SUCCESS);
+        ck_assert_int_eq(by_name4("both.plant.fleet", &pat, room, sizeof(room), &error, &h_error,
+                                         NULL),
+                        NSS_STATUS_SUCCESS);
         ck_assert_ptr_eq(pat, &own);
         for (t = pat; t; t = t->next, n++) {
                 ck_assert_uint_lt(n, 4);
@@ -261,12 +276,14 @@ START_TEST(nss_tuples_are_complete_and_the_callers_is_first) {
                 ck_assert_uint_eq(t->scopeid, 0);
         }
         ck_assert_uint_eq(n, 4);
-} END_TEST
+}
+END_TEST
 
 START_TEST(nss_ttl_is_what_is_left) {
         EXPECT(look4("four.plant.fleet", 0, sizeof(room)), SUCCESS);
         ck_assert(ttl > 3500 && ttl <= 3600);
-} END_TEST
+}
+END_TEST
 
 static void check_inside(const void *p, size_t size, size_t align, size_t skip, size_t n) {
         const char *c = p;
@@ -275,7 +292,8 @@ static void check_inside(const void *p, size_t size, size_t align, size_t skip, 
         ck_assert(c >= room + skip && c + size <= room + skip + n);
 }
 
-/* Every size and alignment of the buffer: too small is said so, nothing outside is touched, all is aligned. */
+/* Every size and alignment of the buffer: too small is said so, nothing outside is touched, all is
+ * aligned. */
 START_TEST(nss_buffer_of_every_size) {
         size_t fits4 = 0, fits3 = 0, fits_addr = 0;
 
@@ -286,7 +304,8 @@ START_TEST(nss_buffer_of_every_size) {
                         if (r.status == NSS_STATUS_SUCCESS) {
                                 fits4++;
                                 for (struct gaih_addrtuple *t = tuples; t; t = t->next)
-                                        check_inside(t, sizeof(*t), _Alignof(struct gaih_addrtuple), skip, n);
+                                        check_inside(t, sizeof(*t), _Alignof(struct gaih_addrtuple),
+                                                        skip, n);
                                 check_inside(tuples->name, 17, 1, skip, n);
                         } else
                                 EXPECT(r, TOOSMALL);
@@ -297,9 +316,11 @@ START_TEST(nss_buffer_of_every_size) {
                         r = look3("both.plant.fleet", AF_INET6, skip, n);
                         if (r.status == NSS_STATUS_SUCCESS) {
                                 fits3++;
-                                check_inside(host.h_addr_list, 3 * sizeof(char *), sizeof(char *), skip, n);
+                                check_inside(host.h_addr_list, 3 * sizeof(char *), sizeof(char *),
+                                                skip, n);
                                 check_inside(host.h_addr_list[1], 16, 4, skip, n);
-                                check_inside(host.h_aliases, sizeof(char *), sizeof(char *), skip, n);
+                                check_inside(host.h_aliases, sizeof(char *), sizeof(char *), skip,
+                                                n);
                         } else
                                 EXPECT(r, TOOSMALL);
                         for (size_t i = 0; i < sizeof(room); i++)
@@ -313,7 +334,8 @@ START_TEST(nss_buffer_of_every_size) {
                                 EXPECT(r, TOOSMALL);
                 }
         ck_assert(fits4 > 0 && fits3 > 0 && fits_addr > 0);
-} END_TEST
+}
+END_TEST
 
 START_TEST(nss_reverse) {
         bool swapped;
@@ -329,20 +351,25 @@ START_TEST(nss_reverse) {
         EXPECT(look_addr("192.0.2.1", 0, sizeof(room)), FOREIGN);
         EXPECT(look_addr("fd00::9", 0, sizeof(room)), FOREIGN);
         EXPECT(look_addr("10.1.2.6", 0, sizeof(room)), AGAIN); /* ours, but its record is too old */
-} END_TEST
+}
+END_TEST
 
 START_TEST(nss_reverse_refuses_odd_families) {
         struct result r = { .error = -1, .h_error = 99 };
         uint8_t addr[16] = { 10, 1, 2, 3 };
 
-        ck_assert_int_eq(by_addr2(addr, 16, AF_INET, &host, room, sizeof(room), &r.error, &r.h_error, NULL),
-                NSS_STATUS_UNAVAIL);
-        ck_assert_int_eq(by_addr2(addr, 4, AF_INET6, &host, room, sizeof(room), &r.error, &r.h_error, NULL),
-                NSS_STATUS_UNAVAIL);
-        ck_assert_int_eq(by_addr2(addr, 4, AF_UNIX, &host, room, sizeof(room), &r.error, &r.h_error, NULL),
-                NSS_STATUS_UNAVAIL);
+        ck_assert_int_eq(by_addr2(addr, 16, AF_INET, &host, room, sizeof(room), &r.error,
+                                         &r.h_error, NULL),
+                        NSS_STATUS_UNAVAIL);
+        ck_assert_int_eq(by_addr2(addr, 4, AF_INET6, &host, room, sizeof(room), &r.error,
+                                         &r.h_error, NULL),
+                        NSS_STATUS_UNAVAIL);
+        ck_assert_int_eq(by_addr2(addr, 4, AF_UNIX, &host, room, sizeof(room), &r.error, &r.h_error,
+                                         NULL),
+                        NSS_STATUS_UNAVAIL);
         ck_assert_int_eq(r.h_error, HOST_NOT_FOUND);
-} END_TEST
+}
+END_TEST
 
 START_TEST(nss_without_a_snapshot_our_names_try_again) {
         ck_assert_int_eq(unlink(path_in("names")), 0);
@@ -352,18 +379,21 @@ START_TEST(nss_without_a_snapshot_our_names_try_again) {
         ck_assert_int_eq(setenv("KEDGE_RUNTIME_DIR", "/nonexistent", 1), 0);
         EXPECT(look4("four.plant.fleet", 0, sizeof(room)), AGAIN);
         EXPECT(look4("www.example.org", 0, sizeof(room)), FOREIGN);
-} END_TEST
+}
+END_TEST
 
 START_TEST(nss_with_a_snapshot_of_a_stranger_our_names_try_again) {
         ck_assert_int_eq(chmod(path_in("names"), 0666), 0);
         EXPECT(look4("four.plant.fleet", 0, sizeof(room)), AGAIN);
-} END_TEST
+}
+END_TEST
 
 START_TEST(nss_without_a_list_unknown_names_are_foreign) {
         ck_assert_int_eq(unlink(path_in("public/suffixes")), 0);
         EXPECT(look4("unheard.plant.fleet", 0, sizeof(room)), FOREIGN);
         EXPECT(look4("www.example.org", 0, sizeof(room)), FOREIGN);
-} END_TEST
+}
+END_TEST
 
 START_TEST(nss_with_a_damaged_list_nothing_is_taken_for_foreign) {
         fixture_write_text(path_in("public/suffixes"), "plant.fl");
@@ -371,7 +401,8 @@ START_TEST(nss_with_a_damaged_list_nothing_is_taken_for_foreign) {
         EXPECT(look4("_x.plant.fleet", 0, sizeof(room)), AGAIN);
         EXPECT(look4("www.example.org", 0, sizeof(room)), AGAIN);
         EXPECT(look4("four.plant.fleet", 0, sizeof(room)), SUCCESS);
-} END_TEST
+}
+END_TEST
 
 struct agent {
         int fd;
@@ -394,7 +425,8 @@ static void *answer(void *arg) {
         return NULL;
 }
 
-static struct result look_with_agent(const char *name, enum query_result result, const struct name_answer *n) {
+static struct result look_with_agent(
+                const char *name, enum query_result result, const struct name_answer *n) {
         struct agent a = { .reply = { .result = (uint16_t) result } };
         struct sockaddr_un at = { .sun_family = AF_UNIX };
         struct result r;
@@ -434,7 +466,8 @@ START_TEST(nss_asks_the_agent_for_what_is_not_published) {
         EXPECT(look_with_agent("unheard.plant.fleet", QUERY_REFUSED, &good), AGAIN);
         EXPECT(look_with_agent("unheard.plant.fleet", QUERY_UNKNOWN, &good), AGAIN);
         EXPECT(look_with_agent("unheard.plant.fleet", QUERY_INVALID, &good), AGAIN);
-} END_TEST
+}
+END_TEST
 
 static void *must_find(void *module, const char *name) {
         void *p = dlsym(module, name);

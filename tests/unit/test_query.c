@@ -1,5 +1,5 @@
-/* wire/query: a packet from outside is checked whole; whoever answers badly, late or not at all costs the caller an
- * errno and never more than its deadline. */
+/* wire/query: a packet from outside is checked whole; whoever answers badly, late or not at all
+ * costs the caller an errno and never more than its deadline. */
 
 #include "unit.h"
 
@@ -22,14 +22,22 @@
 
 static struct query_request good_request(void) {
         return (struct query_request){
-                .magic = QUERY_MAGIC, .version = QUERY_VERSION, .verb = QUERY_RESOLVE, .id = 7, .name = "a.fleet",
+                .magic = QUERY_MAGIC,
+                .version = QUERY_VERSION,
+                .verb = QUERY_RESOLVE,
+                .id = 7,
+                .name = "a.fleet",
         };
 }
 
 static struct query_reply good_reply(uint32_t id) {
-        struct query_reply a = { .magic = QUERY_MAGIC, .version = QUERY_VERSION, .result = QUERY_OK, .id = id };
+        struct query_reply a = {
+                .magic = QUERY_MAGIC, .version = QUERY_VERSION, .result = QUERY_OK, .id = id
+        };
 
-        a.name = (struct name_answer){ .verdict = NAME_PRESENT, .n_addrs = 1, .addr = { { 4, { 10, 0, 0, 1 } } } };
+        a.name = (struct name_answer){
+                .verdict = NAME_PRESENT, .n_addrs = 1, .addr = { { 4, { 10, 0, 0, 1 } } }
+        };
         return a;
 }
 
@@ -76,7 +84,8 @@ START_TEST(query_request_check_refuses) {
         REQUEST_WITH(memset(q.name, 'a', sizeof(q.name)), -EBADMSG);
         REQUEST_WITH(memset(q.chain, 'a', sizeof(q.chain)), -EBADMSG);
         REQUEST_WITH(memset(q.name, 'a', sizeof(q.name) - 1), 0);
-} END_TEST
+}
+END_TEST
 
 START_TEST(query_packets_have_one_size) {
         struct query_request q[2] = { good_request() };
@@ -88,7 +97,8 @@ START_TEST(query_packets_have_one_size) {
         for (size_t n = 0; n < sizeof(a[0]); n++)
                 ck_assert_int_eq(check_reply(a, n), -EBADMSG);
         ck_assert_int_eq(check_reply(a, sizeof(a[0]) + 1), -EBADMSG);
-} END_TEST
+}
+END_TEST
 
 START_TEST(query_reply_check_refuses) {
         REPLY_WITH((void) 0, 0);
@@ -99,7 +109,8 @@ START_TEST(query_reply_check_refuses) {
         REPLY_WITH(a.id = 8, -EBADMSG);
         REPLY_WITH(a.zero = 1, -EBADMSG);
         REPLY_WITH(memset(a.reason, 'a', sizeof(a.reason)), -EBADMSG);
-} END_TEST
+}
+END_TEST
 
 #define BODY_WITH(verb, change, want)                                                              \
         do {                                                                                       \
@@ -112,7 +123,12 @@ START_TEST(query_reply_check_refuses) {
 
 START_TEST(query_reply_check_body_looks_at_every_text) {
         static const uint16_t verbs[] = {
-                QUERY_RESOLVE, QUERY_LOOKUP, QUERY_TIME, QUERY_STATUS, QUERY_UPSTREAM, QUERY_ZONE,
+                QUERY_RESOLVE,
+                QUERY_LOOKUP,
+                QUERY_TIME,
+                QUERY_STATUS,
+                QUERY_UPSTREAM,
+                QUERY_ZONE,
         };
 
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
@@ -128,12 +144,13 @@ START_TEST(query_reply_check_body_looks_at_every_text) {
         BODY_WITH(QUERY_UPSTREAM, FILL(a.upstream.last_error), -EBADMSG);
         BODY_WITH(QUERY_ZONE, FILL(a.zone.suffix), -EBADMSG);
         BODY_WITH(QUERY_ZONE, FILL(a.zone.chain), -EBADMSG);
-} END_TEST
+}
+END_TEST
 
 /* How a server treats the one question that it takes. */
 enum manner {
         ANSWER,
-        STALL,           /* reads, and says nothing until the caller has gone */
+        STALL, /* reads, and says nothing until the caller has gone */
         STALL_UNREAD,
         CLOSE_AT_ONCE,
         CLOSE_AFTER_READ,
@@ -246,7 +263,8 @@ START_TEST(query_exchange_case) {
                 ck_assert_uint_eq(a.id, 99);
         close(fds[0]);
         ck_assert_int_eq(pthread_join(s.thread, NULL), 0);
-} END_TEST
+}
+END_TEST
 
 START_TEST(query_exchange_times_out_when_nothing_more_fits) {
         struct query_request q = { .verb = QUERY_RESOLVE };
@@ -259,7 +277,8 @@ START_TEST(query_exchange_times_out_when_nothing_more_fits) {
         ck_assert_int_eq(query_exchange(fds[0], &q, SHORT_MS, &a), -ETIMEDOUT);
         close(fds[0]);
         close(fds[1]);
-} END_TEST
+}
+END_TEST
 
 static void no_op(int sig _unused_) {
 }
@@ -291,7 +310,8 @@ START_TEST(query_exchange_keeps_its_deadline_under_signals) {
         timer_delete(timer);
         close(fds[0]);
         close(fds[1]);
-} END_TEST
+}
+END_TEST
 
 static char folder[64], path[96];
 
@@ -328,7 +348,8 @@ START_TEST(query_ask_over_a_real_socket) {
         ck_assert_uint_eq(a.name.n_addrs, 1);
         ck_assert_int_eq(pthread_join(s.thread, NULL), 0);
         close(s.fd);
-} END_TEST
+}
+END_TEST
 
 START_TEST(query_connect_says_why_not) {
         char longest[200];
@@ -341,7 +362,8 @@ START_TEST(query_connect_says_why_not) {
         fd = listen_at(1);
         close(fd);
         ck_assert_int_eq(query_connect(path), -ECONNREFUSED);
-} END_TEST
+}
+END_TEST
 
 START_TEST(query_ask_waits_no_longer_for_a_full_queue) {
         struct query_request q = { .verb = QUERY_RESOLVE };
@@ -355,7 +377,8 @@ START_TEST(query_ask_waits_no_longer_for_a_full_queue) {
         while (n > 0)
                 close(fds[--n]);
         close(server);
-} END_TEST
+}
+END_TEST
 
 /* The kernel tells who called listen(). */
 static pid_t serve_as(uid_t uid) {
@@ -400,7 +423,8 @@ START_TEST(query_ask_believes_root_or_the_owner_of_the_folder_only) {
         ck_assert_int_eq(query_ask(path, &q, LONG_MS, &a), -EPERM);
         kill(pid, SIGKILL);
         ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-} END_TEST
+}
+END_TEST
 
 int main(void) {
         Suite *s = suite_create("query");

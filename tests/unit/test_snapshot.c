@@ -1,5 +1,5 @@
-/* wire/snapshot: whatever stands at the path, a reader crashes never and answers only from a file that is
- * the agent's, whole, and of this boot. */
+/* wire/snapshot: whatever stands at the path, a reader crashes never and answers only from a file
+ * that is the agent's, whole, and of this boot. */
 
 #include "unit.h"
 
@@ -62,7 +62,8 @@ START_TEST(snapshot_finds_every_name_it_was_built_from) {
                 ck_assert_int_eq(look("plant.fleet"), -ENOENT);
                 ck_assert_int_eq(look(""), -ENOENT);
         }
-} END_TEST
+}
+END_TEST
 
 START_TEST(snapshot_finds_names_by_address) {
         char names[4][NAME_MAX_LEN + 1];
@@ -72,14 +73,17 @@ START_TEST(snapshot_finds_names_by_address) {
         publish(entries, N, boot_id);
         for (size_t i = 0; i < N; i++)
                 for (size_t j = 0; j < entries[i].answer.n_addrs; j++) {
-                        ck_assert_int_eq(snapshot_lookup_addr(path, &entries[i].answer.addr[j], names, 4, &n), 0);
+                        ck_assert_int_eq(snapshot_lookup_addr(path, &entries[i].answer.addr[j],
+                                                         names, 4, &n),
+                                        0);
                         ck_assert_uint_eq(n, 1);
                         ck_assert_str_eq(names[0], entries[i].name);
                 }
         n = 99;
         ck_assert_int_eq(snapshot_lookup_addr(path, &other, names, 4, &n), -ENOENT);
         ck_assert_uint_eq(n, 99);
-} END_TEST
+}
+END_TEST
 
 START_TEST(snapshot_finds_several_names_of_one_address_up_to_the_cap) {
         char names[N][NAME_MAX_LEN + 1];
@@ -88,7 +92,8 @@ START_TEST(snapshot_finds_several_names_of_one_address_up_to_the_cap) {
 
         for (size_t i = 0; i < 200; i++) {
                 entries[i].answer = (struct name_answer){ .verdict = NAME_PRESENT, .n_addrs = 2 };
-                entries[i].answer.addr[0] = entries[i].answer.addr[1] = addr; /* twice: found once */
+                entries[i].answer.addr[0] = entries[i].answer.addr[1] =
+                                addr; /* twice: found once */
         }
         publish(entries, N, boot_id);
         ck_assert_int_eq(snapshot_lookup_addr(path, &addr, names, N, &n), 0);
@@ -98,24 +103,30 @@ START_TEST(snapshot_finds_several_names_of_one_address_up_to_the_cap) {
                         ck_assert_str_ne(names[i], names[j]);
         ck_assert_int_eq(snapshot_lookup_addr(path, &addr, names, 3, &n), 0);
         ck_assert_uint_eq(n, 3);
-} END_TEST
+}
+END_TEST
 
 START_TEST(snapshot_reverse_ignores_what_is_not_present) {
         char names[4][NAME_MAX_LEN + 1];
         struct name_addr addr = fixture_v4(192, 0, 2, 7);
         size_t n;
 
-        entries[0].answer = (struct name_answer){ .verdict = NAME_UNPROVEN, .n_addrs = 1, .addr = { addr } };
+        entries[0].answer = (struct name_answer){
+                .verdict = NAME_UNPROVEN, .n_addrs = 1, .addr = { addr }
+        };
         publish(entries, N, boot_id);
         ck_assert_int_eq(snapshot_lookup_addr(path, &addr, names, 4, &n), -ENOENT);
-} END_TEST
+}
+END_TEST
 
 START_TEST(snapshot_build_refuses) {
         static uint8_t image[1 << 20];
         size_t size = snapshot_size(entries, N), n = 99;
 
         ck_assert_int_eq(snapshot_build(entries, N, boot_id, 1, image, size - 1, &n), -ENOBUFS);
-        ck_assert_int_eq(snapshot_build(entries, SNAPSHOT_RECORDS_MAX + 1, boot_id, 1, image, size, &n), -E2BIG);
+        ck_assert_int_eq(snapshot_build(entries, SNAPSHOT_RECORDS_MAX + 1, boot_id, 1, image, size,
+                                         &n),
+                        -E2BIG);
         entries[7] = entries[250];
         ck_assert_int_eq(snapshot_build(entries, N, boot_id, 1, image, sizeof(image), &n), -EEXIST);
         entries[7] = fixture_entry(7, 1);
@@ -131,17 +142,20 @@ START_TEST(snapshot_build_refuses) {
         ck_assert_uint_eq(n, 99);
         entries[7].answer.n_addrs = 1;
         ck_assert_int_eq(snapshot_build(entries, N, boot_id, 1, image, size, &n), 0);
-} END_TEST
+}
+END_TEST
 
 START_TEST(snapshot_build_is_reproducible) {
         size_t n, m;
-        uint8_t *a = fixture_image(entries, N, boot_id, &n), *b = fixture_image(entries, N, boot_id, &m);
+        uint8_t *a = fixture_image(entries, N, boot_id, &n),
+                *b = fixture_image(entries, N, boot_id, &m);
 
         ck_assert_uint_eq(n, m);
         ck_assert_mem_eq(a, b, n);
         free(a);
         free(b);
-} END_TEST
+}
+END_TEST
 
 /* No file cut short is believed, and none crashes. */
 START_TEST(snapshot_cut_at_every_length_is_refused) {
@@ -156,7 +170,8 @@ START_TEST(snapshot_cut_at_every_length_is_refused) {
         fixture_write(path, image, size, 0644);
         ck_assert_int_eq(look(entries[0].name), 0);
         free(image);
-} END_TEST
+}
+END_TEST
 
 START_TEST(snapshot_with_bytes_behind_is_refused) {
         size_t size;
@@ -167,7 +182,8 @@ START_TEST(snapshot_with_bytes_behind_is_refused) {
         ck_assert_int_eq(look(entries[0].name), -EBADMSG);
         free(longer);
         free(image);
-} END_TEST
+}
+END_TEST
 
 /* Each byte of the header, changed, refuses the file: its checksum covers all of it. */
 START_TEST(snapshot_with_a_flipped_header_byte_is_refused) {
@@ -181,11 +197,13 @@ START_TEST(snapshot_with_a_flipped_header_byte_is_refused) {
                         image[i] ^= (uint8_t) (1U << bit);
                         fixture_write(path, image, size, 0644);
                         r = look(entries[0].name);
-                        ck_assert_msg(r == (i >= 8 && i < 12 ? -EPROTONOSUPPORT : -EBADMSG), "byte %zu: %d", i, r);
+                        ck_assert_msg(r == (i >= 8 && i < 12 ? -EPROTONOSUPPORT : -EBADMSG),
+                                        "byte %zu: %d", i, r);
                         image[i] ^= (uint8_t) (1U << bit);
                 }
         free(image);
-} END_TEST
+}
+END_TEST
 
 /* Anywhere else, a flipped byte may hide a name, but never change an answer. */
 START_TEST(snapshot_with_a_flipped_byte_answers_right_or_not) {
@@ -207,7 +225,8 @@ START_TEST(snapshot_with_a_flipped_byte_answers_right_or_not) {
                 image[i] ^= (uint8_t) (1U << i % 8);
         }
         free(image);
-} END_TEST
+}
+END_TEST
 
 /* A header with a right checksum and a wrong count, as only a broken publisher would write it. */
 START_TEST(snapshot_checks_counts_before_use) {
@@ -240,7 +259,8 @@ START_TEST(snapshot_checks_counts_before_use) {
                 ck_assert_msg(r == -EBADMSG, "%s: %d", cases[i].name, r);
         }
         free(image);
-} END_TEST
+}
+END_TEST
 
 /* A record that belongs to another edition of the file is not taken for one of this. */
 START_TEST(snapshot_mixed_from_two_editions_is_refused) {
@@ -259,7 +279,8 @@ START_TEST(snapshot_mixed_from_two_editions_is_refused) {
                 ck_assert_int_eq(snapshot_lookup(path, entries[i].name, &a), -EBADMSG);
         free(old);
         free(new);
-} END_TEST
+}
+END_TEST
 
 START_TEST(snapshot_of_another_boot_is_refused) {
         char names[4][NAME_MAX_LEN + 1];
@@ -268,8 +289,10 @@ START_TEST(snapshot_of_another_boot_is_refused) {
         boot_id[3] ^= 1;
         publish(entries, N, boot_id);
         ck_assert_int_eq(look(entries[0].name), -ESTALE);
-        ck_assert_int_eq(snapshot_lookup_addr(path, &entries[0].answer.addr[0], names, 4, &n), -ESTALE);
-} END_TEST
+        ck_assert_int_eq(snapshot_lookup_addr(path, &entries[0].answer.addr[0], names, 4, &n),
+                        -ESTALE);
+}
+END_TEST
 
 START_TEST(snapshot_of_another_version_is_refused) {
         struct snapshot_header h;
@@ -283,7 +306,8 @@ START_TEST(snapshot_of_another_version_is_refused) {
         fixture_write(path, image, size, 0644);
         ck_assert_int_eq(look(entries[0].name), -EPROTONOSUPPORT);
         free(image);
-} END_TEST
+}
+END_TEST
 
 START_TEST(snapshot_that_is_not_a_file_is_refused) {
         char target[128];
@@ -301,7 +325,8 @@ START_TEST(snapshot_that_is_not_a_file_is_refused) {
         ck_assert_int_eq(rename(path, target), 0);
         ck_assert_int_eq(symlink(target, path), 0);
         ck_assert_int_eq(look(entries[0].name), -EPERM);
-} END_TEST
+}
+END_TEST
 
 static const mode_t bad_modes[] = { 0664, 0646, 0666, 0620, 0602 };
 
@@ -310,7 +335,8 @@ START_TEST(snapshot_writable_for_others_is_refused) {
         ck_assert_int_eq(look(entries[0].name), 0);
         ck_assert_int_eq(chmod(path, bad_modes[_i]), 0);
         ck_assert_int_eq(look(entries[0].name), -EPERM);
-} END_TEST
+}
+END_TEST
 
 START_TEST(snapshot_belongs_to_root_or_the_owner_of_its_folder) {
         if (geteuid() != 0)
@@ -324,7 +350,8 @@ START_TEST(snapshot_belongs_to_root_or_the_owner_of_its_folder) {
         ck_assert_int_eq(look(entries[0].name), -EPERM);
         ck_assert_int_eq(chown(path, 0, 0), 0);
         ck_assert_int_eq(look(entries[0].name), 0);
-} END_TEST
+}
+END_TEST
 
 START_TEST(snapshot_in_the_working_folder_has_an_owner_too) {
         struct name_answer a;
@@ -337,9 +364,11 @@ START_TEST(snapshot_in_the_working_folder_has_an_owner_too) {
                 ck_assert_int_eq(snapshot_lookup("names", entries[0].name, &a), -EPERM);
         }
         ck_assert_int_eq(chdir("/"), 0);
-} END_TEST
+}
+END_TEST
 
-/* Two editions, whose answers differ, written over each other in place: worse than any publisher of ours. */
+/* Two editions, whose answers differ, written over each other in place: worse than any publisher of
+ * ours. */
 static void *rewrite(void *stop) {
         size_t size, other;
         uint8_t *a, *b;
@@ -376,13 +405,14 @@ START_TEST(snapshot_rewritten_while_it_is_read_answers_right_or_not) {
 
                 if (r == 0)
                         ck_assert((a.final_number == w->final_number && a.port == w->port) ||
-                                  (a.final_number == 7 && a.port == 7));
+                                        (a.final_number == 7 && a.port == 7));
                 else
                         ck_assert(r == -EBADMSG || r == -ENOENT);
         }
         __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
         ck_assert_int_eq(pthread_join(writer, NULL), 0);
-} END_TEST
+}
+END_TEST
 
 int main(void) {
         Suite *s = suite_create("snapshot");

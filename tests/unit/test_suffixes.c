@@ -1,4 +1,5 @@
-/* wire/suffixes: what is ours. A list that cannot be believed whole never says that a name is foreign. */
+/* wire/suffixes: what is ours. A list that cannot be believed whole never says that a name is
+ * foreign. */
 
 #include "unit.h"
 
@@ -43,6 +44,7 @@ static const struct list_case {
         { "a.b\nc.d", "a.b", 1 },
         { "a.b\nc.d", "x.y", -EBADMSG },
         { "a.b\n# half a com", "x.y", -EBADMSG },
+        { "a.b\n  ", "x.y", -EBADMSG },
         { "a.b\nc..d\n", "x.y", -EBADMSG },
         { "a.b\nc d\n", "x.y", -EBADMSG },
         { "a.b\n_c.d\n", "x.y", -EBADMSG },
@@ -56,14 +58,16 @@ START_TEST(suffixes_match_case) {
         fixture_write_text(path, c->text);
         r = suffixes_match(path, c->name);
         ck_assert_msg(r == c->want, "%s in \"%s\": got %d", c->name, c->text, r);
-} END_TEST
+}
+END_TEST
 
 START_TEST(suffixes_refuse_a_nul) {
         fixture_write(path, "a.b\nc\0d\n", 8, 0644);
         ck_assert_int_eq(suffixes_match(path, "x.y"), -EBADMSG);
         fixture_write(path, "\0\0\0\n", 4, 0644);
         ck_assert_int_eq(suffixes_match(path, "x.y"), -EBADMSG);
-} END_TEST
+}
+END_TEST
 
 START_TEST(suffixes_without_a_list_nothing_is_ours) {
         char below[128];
@@ -72,7 +76,8 @@ START_TEST(suffixes_without_a_list_nothing_is_ours) {
         fixture_write_text(path, "a.b\n");
         snprintf(below, sizeof(below), "%s/suffixes", path);
         ck_assert_int_eq(suffixes_match(below, "a.b"), -ENOENT);
-} END_TEST
+}
+END_TEST
 
 START_TEST(suffixes_of_a_stranger_are_refused) {
         fixture_write_text(path, "a.b\n");
@@ -86,7 +91,8 @@ START_TEST(suffixes_of_a_stranger_are_refused) {
         ck_assert_int_eq(unlink(path), 0);
         ck_assert_int_eq(symlink("/etc/hostname", path), 0);
         ck_assert_int_eq(suffixes_match(path, "a.b"), -EPERM);
-} END_TEST
+}
+END_TEST
 
 /* n lines "sN.example", in text; returns their bytes. */
 static size_t make_list(char *text, unsigned n) {
@@ -118,7 +124,8 @@ START_TEST(suffixes_up_to_the_limits) {
         ck_assert_int_eq(suffixes_match(path, "a.b"), 0);
         fixture_write(path, text, SUFFIXES_SIZE_MAX + 1, 0644);
         ck_assert_int_eq(suffixes_match(path, "a.b"), -E2BIG);
-} END_TEST
+}
+END_TEST
 
 /* Lines around the places where the reader's pieces meet. */
 START_TEST(suffixes_across_pieces) {
@@ -131,7 +138,8 @@ START_TEST(suffixes_across_pieces) {
                 ck_assert_int_eq(suffixes_match(path, "a.plant.fleet"), 1);
                 ck_assert_int_eq(suffixes_match(path, "a.lant.fleet"), 0);
         }
-} END_TEST
+}
+END_TEST
 
 START_TEST(suffixes_lines_have_a_limit) {
         char line[NAME_MAX_LEN + 8];
@@ -150,7 +158,8 @@ START_TEST(suffixes_lines_have_a_limit) {
         line[NAME_MAX_LEN + 7] = '\n';
         fixture_write(path, line, sizeof(line), 0644);
         ck_assert_int_eq(suffixes_match(path, "x.y"), -EBADMSG);
-} END_TEST
+}
+END_TEST
 
 int main(void) {
         Suite *s = suite_create("suffixes");

@@ -26,9 +26,16 @@ static int resolve(struct addrinfo **ret) {
 }
 
 static const char *text_of(const struct addrinfo *a, char ret[INET6_ADDRSTRLEN]) {
-        const void *addr = a->ai_family == AF_INET ?
-                (const void *) &((const struct sockaddr_in *) (const void *) a->ai_addr)->sin_addr :
-                (const void *) &((const struct sockaddr_in6 *) (const void *) a->ai_addr)->sin6_addr;
+        const void *addr =
+                        a->ai_family == AF_INET
+                                        ? (const void *) &((const struct sockaddr_in *) (const void
+                                                                                           *)
+                                                                           a->ai_addr)
+                                                          ->sin_addr
+                                        : (const void *) &((const struct sockaddr_in6 *) (const void
+                                                                                           *)
+                                                                           a->ai_addr)
+                                                          ->sin6_addr;
 
         return inet_ntop(a->ai_family, addr, ret, INET6_ADDRSTRLEN);
 }
