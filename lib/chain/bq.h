@@ -28,6 +28,7 @@
 #define BQ_TANGLES       3   /* answers that do not link, in a row, before it is a failure */
 #define BQ_QUICK_NUMBERS 4096
 #define BQ_QUICK_RUNS    64
+#define BQ_QUICK_AHEAD   240 /* how many blocks the chain may have grown since its peak was asked for: an hour's */
 #define BQ_QUICK_BELOW   200 /* how far below F an answer to getblockquick2 may begin */
 #define BQ_PEAK_MAX      (UINT64_C(1) << 48)
 #define BQ_LEDGER        16

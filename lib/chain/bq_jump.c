@@ -251,7 +251,8 @@ static bool take_numbers(struct bq *bq, unsigned u, struct view list) {
         run->n_ranges = 0;
         run->range = 0;
         while (list.n > 0) {
-                if (++count > BQ_QUICK_NUMBERS || rlp_take_uint(&list, &n) < 0 || n < low || n > bq->up[u].peak ||
+                if (++count > BQ_QUICK_NUMBERS || rlp_take_uint(&list, &n) < 0 || n < low ||
+                    n > bq->up[u].peak + BQ_QUICK_AHEAD ||
                     (count > 1 && n <= last))
                         return false;
                 if (count > 1 && n == last + 1)
@@ -262,6 +263,7 @@ static bool take_numbers(struct bq *bq, unsigned u, struct view list) {
                         run->ranges[run->n_ranges++] = (struct bq_range){ n, n };
                 last = n;
         }
+        bq->up[u].peak = MAX(bq->up[u].peak, last);
         return true;
 }
 
