@@ -147,14 +147,14 @@ static size_t width_of(uint64_t x) {
         return n;
 }
 
-/* The head of a string (base 0x80) or list (0xc0) whose body has n bytes. */
-static void put_head(struct buf *b, uint8_t base, size_t n) {
-        if (n <= RLP_SHORT_MAX) {
-                buf_put_u8(b, (uint8_t) (base + n));
+/* The head of a string (base 0x80) or list (0xc0) whose body has that many bytes. */
+static void put_head(struct buf *b, uint8_t base, size_t body_n) {
+        if (body_n <= RLP_SHORT_MAX) {
+                buf_put_u8(b, (uint8_t) (base + body_n));
                 return;
         }
-        buf_put_u8(b, (uint8_t) (base + RLP_SHORT_MAX + width_of(n)));
-        buf_put_be(b, n, width_of(n));
+        buf_put_u8(b, (uint8_t) (base + RLP_SHORT_MAX + width_of(body_n)));
+        buf_put_be(b, body_n, width_of(body_n));
 }
 
 void rlp_put_string(struct buf *b, struct view v) {

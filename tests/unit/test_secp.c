@@ -161,7 +161,7 @@ START_TEST(secp_refuses_what_is_no_point) {
         ck_assert_int_eq(secp_pubkey_parse(VIEW(point, 64), &got), -EBADMSG);
         ck_assert_int_eq(secp_pubkey_parse(VIEW(point, 66), &got), -EBADMSG);
         ck_assert_int_eq(secp_pubkey_parse(VIEW(point, 33), &got), -EBADMSG);
-        ck_assert_int_eq(secp_pubkey_parse(VIEW(point, 0), &got), -EBADMSG);
+        ck_assert_int_eq(secp_pubkey_parse(VIEW(NULL, 0), &got), -EBADMSG);
         point[0] = 0x06 | (point[64] & 1); /* the hybrid form of the same point */
         ck_assert_int_eq(secp_pubkey_parse(VIEW(point, 65), &got), -EBADMSG);
         point[0] = 0x04;
