@@ -190,7 +190,7 @@ static const char *check_sequence(struct vec *v, json_t *item, const struct ledg
         struct run run[RUNS_MAX];
         uint64_t last, window;
         const char *why;
-        size_t n;
+        size_t n = 0;
 
         NEED(vec_u64(item, "last", &last) && vec_u64(item, "window", &window), "last or window is missing");
         why = check_request(v, item, last, window);
