@@ -19,6 +19,8 @@ int agent_chain_new(const struct config_chain *config, const uint8_t device_key[
                 .max_gap = config->max_gap,
                 .head_share = (unsigned) config->head_share,
                 .poll_ms = config->poll_ms,
+                .request_ms = config->request_ms,
+                .rest_ms = config->rest_ms,
                 .chain_id = config->chain_id,
                 .fleet = config->fleet,
                 .ticket_version = (unsigned) config->ticket_version,

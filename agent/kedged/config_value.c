@@ -141,7 +141,7 @@ const char *config_parse_block(const char *text, void *dest) {
                 return "has no hash of 0x and 64 hexadecimal digits behind the number";
         if (hash32_is_zero(&ref.hash))
                 return "has a hash of zeros, which no block has";
-        if (ref.number < 99)
+        if (ref.number < 100) /* block 0 has no miner */
                 return "is too low: following starts from the 100 headers that end at it";
         memcpy(dest, &ref, sizeof(ref));
         return NULL;

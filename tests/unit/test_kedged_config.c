@@ -84,7 +84,7 @@ static const struct bad {
         { CHAIN "Fleet=6000000000000000000000000000000000000000\n", ":4: Fleet is not an address" },
         { CHAIN "Checkpoint=100\n", ":4: Checkpoint is not NUMBER:0xHASH" },
         { CHAIN "Checkpoint=100:0x01\n", ":4: Checkpoint has no hash" },
-        { CHAIN "Checkpoint=98:" HASH "\n", ":4: Checkpoint is too low" },
+        { CHAIN "Checkpoint=99:" HASH "\n", ":4: Checkpoint is too low" },
         { CHAIN "Checkpoint=100:0x0000000000000000000000000000000000000000000000000000000000000000\n", "hash of zeros" },
         { CHAIN "Upstream=http://a:1\n", ":4: Upstream does not start with diode://" },
         { CHAIN "Upstream=diode://node.example:1\n", ":4: Upstream is not diode://0x" },
