@@ -66,14 +66,21 @@ static int note(struct served *s, enum record_field f, const struct hash32 *key,
         return 0;
 }
 
-/* Keeps what no finalized block has decided yet. */
+/* Keeps what no finalized block has decided yet. Where a note is not in our own spelling, it is read
+ * to the safe side: F_next means F, and a field that is none means the whole record. */
 static void keep_in_force(struct served *s, const struct revocations *earlier, uint64_t final) {
         for (size_t i = 0; i < earlier->n; i++) {
-                if (earlier->r[i].at.number <= final) {
+                struct revocation r = earlier->r[i];
+
+                if (r.at.number <= final) {
                         s->revocations_changed = true;
                         continue;
                 }
-                s->revocations.r[s->revocations.n++] = earlier->r[i];
+                if (r.field < RECORD_FIELDS)
+                        r.field = family(r.field);
+                else
+                        r = (struct revocation){ .field = RECORD_FIELDS, .at = r.at };
+                s->revocations.r[s->revocations.n++] = r;
         }
 }
 

@@ -204,6 +204,24 @@ START_TEST(every_key_family_is_revoked_under_its_own_name) {
                 }
 } END_TEST
 
+START_TEST(a_revocation_that_names_next_revokes_the_key) {
+        struct record r = record_of("a-p");
+        struct block_ref final_at = block(100), head_at = block(110);
+        struct revocations earlier = { .n = 1, .r = { revocation_of('a', 105) } };
+        struct served s;
+
+        earlier.r[0].field = RECORD_SIGNATURE_NEXT;
+        ck_assert_int_eq(served_decide(&r, &final_at, &r, &head_at, &earlier, &s), 0);
+        ck_assert_int_eq(s.why[RECORD_SIGNATURE], SERVED_REVOKED_EARLIER);
+        ck_assert_int_eq(s.revocations.r[0].field, RECORD_SIGNATURE);
+
+        earlier.r[0].field = RECORD_FIELDS;
+        earlier.r[0].key = value('a'); /* the whole record has no key */
+        ck_assert_int_eq(served_decide(&r, &final_at, &r, &head_at, &earlier, &s), 0);
+        ck_assert_int_eq(s.record_why, SERVED_REVOKED_EARLIER);
+        ck_assert(record_is_empty(&s.record));
+} END_TEST
+
 START_TEST(a_head_that_is_none_is_refused) {
         struct record r = record_of("a-p");
         struct block_ref f = block(100), below = block(99), other = block(100);
@@ -243,6 +261,7 @@ int main(void) {
         tcase_add_test(t, a_revocation_outlives_a_restart_without_a_head_ahead);
         tcase_add_test(t, a_key_back_between_two_heads_is_not_revived_by_the_block_between);
         tcase_add_test(t, every_key_family_is_revoked_under_its_own_name);
+        tcase_add_test(t, a_revocation_that_names_next_revokes_the_key);
         tcase_add_test(t, a_head_that_is_none_is_refused);
         tcase_add_test(t, more_revocations_than_can_be_kept_are_an_error);
         suite_add_tcase(s, t);
