@@ -30,7 +30,8 @@ struct expect {
         char name[NAME_MAX_BYTES + 1];
         uint8_t pin[KEDGE_VALUE_SIZE];
         struct kedge_client *dates; /* NULL: dates do not matter */
-        int verdict;                /* -EPERM until the callback has judged */
+        bool judged;                /* the callback has been asked about the leaf */
+        int verdict;                /* 0 or why not, once judged */
         char text[TEXT_MAX];
 };
 
@@ -170,6 +171,7 @@ int verify_on_certificate(int preverify, struct WOLFSSL_X509_STORE_CTX *store) {
 
         x->text[0] = '\0';
         x->verdict = judge(x, store);
+        x->judged = true;
         return x->verdict == 0;
 }
 
@@ -190,7 +192,7 @@ static int expect_begin(struct WOLFSSL *ssl, struct expect **ret) {
                 }
         }
         memset(x, 0, sizeof(*x));
-        x->verdict = refuse(x, -EPERM, "the peer was not judged");
+        x->verdict = refuse(x, -EPERM, "the peer was not judged"); /* until the callback says otherwise */
         *ret = x;
         return 0;
 }
@@ -242,14 +244,14 @@ KEDGE_PUBLIC int kedge_wolfssl_check(struct WOLFSSL *ssl) {
                 return -EINVAL;
         if (!x)
                 return -EPERM;
-        if (x->verdict < 0 && x->verdict != -EPERM)
-                return x->verdict; /* refused: the handshake is not over, and will not be */
+        if (x->judged && x->verdict < 0)
+                return x->verdict; /* the handshake is not over, and will not be */
         if (!wolfSSL_is_init_finished(ssl))
                 return refuse(x, -EINPROGRESS, "the handshake is not over");
         if (wolfSSL_session_reused(ssl))
                 return refuse(x, -EPROTO, "the session was resumed, which proves no key");
-        if (x->verdict < 0)
-                return refuse(x, x->verdict, "the peer showed no certificate that was judged");
+        if (!x->judged)
+                return refuse(x, -EPERM, "the peer showed no certificate that was judged");
         if (wolfSSL_version(ssl) != TLS1_3_VERSION)
                 return refuse(x, -EPROTO, "not TLS 1.3");
         x->text[0] = '\0';
