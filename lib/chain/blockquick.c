@@ -195,12 +195,12 @@ static enum chain_state state_of(const struct bq *bq) {
 static void state_text(const struct bq *bq, enum chain_state state, char *ret, size_t cap) {
         ret[0] = 0;
         if (bq->conflict)
-                (void) bq_say(ret, cap, "two finalized headers: block %n is %h here and %h elsewhere; decide, "
-                        "then remove the chain's state file and set Checkpoint=",
+                (void) bq_say(ret, cap, "two finalized headers: block %n is %h here, %h elsewhere; "
+                        "remove the state folder's chain file and set Checkpoint=",
                         bq->conflict_ours.number, &bq->conflict_ours.hash, &bq->conflict_theirs);
         else if (bq->checkpoint == BQ_CHECK_WRONG)
-                (void) bq_say(ret, cap, "Checkpoint= says block %n is %h, our chain has %h: correct it, or "
-                        "remove the chain's state file",
+                (void) bq_say(ret, cap, "Checkpoint= says block %n is %h, our chain has %h; "
+                        "correct it or remove the state folder's chain file",
                         bq->cfg.checkpoint.number, &bq->cfg.checkpoint.hash, &bq->contradicted);
         else if (bq->note[0])
                 (void) bq_say(ret, cap, "%s", bq->note);

@@ -38,11 +38,12 @@ void bq_on_header(struct bq *bq, unsigned u, const struct bq_request *r, struct 
                 .state_hash = full.state_hash,
                 .miner = signed_by.miner,
         };
-        if (r->why == BQ_FOR_RUN)
-                bq_run_header(bq, u, &h, payload);
-        else if (r->why == BQ_FOR_CONFIRM)
+        /* what was asked for before the mode changed serves the new one as well */
+        if (r->why == BQ_FOR_CONFIRM)
                 bq_on_confirm(bq, u, &h, payload);
-        else if (bq->mode == BQ_FOLLOW && !bq_run_uses_pool(bq))
+        else if (bq_run_uses_pool(bq))
+                bq_run_header(bq, u, &h, payload);
+        else if (bq->has_rep)
                 bq_follow_header(bq, u, &h, &full, payload);
 }
 
@@ -193,6 +194,11 @@ static void note_lost_branches(struct bq *bq, const struct reputation *before, c
         }
 }
 
+/* Two continuations of F are proven: taking either would be a choice that is the operator's. */
+static bool undecided(const struct bq *bq) {
+        return bq->conflict && bq->conflict_ours.number > bq_final(bq);
+}
+
 static bool finalize(struct bq *bq) {
         struct reduced_header run[BQ_POOL];
         struct reputation next;
@@ -282,7 +288,7 @@ void bq_follow_header(struct bq *bq, unsigned u, const struct reduced_header *h,
         struct bq_upstream *up = &bq->up[u];
         struct bq_entry *e;
 
-        if (below_final(bq, u, h))
+        if (below_final(bq, u, h) || undecided(bq))
                 return;
         if (!bq_pool_find(bq, &h->hash) && reputation_share(&bq->rep, &h->miner) == 0 &&
             bq_pool_strangers(bq, u) >= BQ_STRANGERS) {
@@ -298,7 +304,8 @@ void bq_follow_header(struct bq *bq, unsigned u, const struct reduced_header *h,
         }
         if (e->flags & BQ_LINKED) {
                 up->shown = MAX(up->shown, h->number);
-                up->tangles = 0;
+                if (h->number >= up->peak)
+                        up->tangles = 0; /* all that it claims links */
                 advance(bq);
         }
         bq_confirm(bq, u);
@@ -355,7 +362,7 @@ static void ask_opinion(struct bq *bq, unsigned u) {
 }
 
 void bq_follow_pump(struct bq *bq) {
-        if (!bq->has_rep || bq->mode != BQ_FOLLOW || bq_run_uses_pool(bq))
+        if (!bq->has_rep || bq->mode != BQ_FOLLOW || bq_run_uses_pool(bq) || undecided(bq))
                 return;
         for (unsigned u = 0; u < bq->cfg.n_upstreams; u++) {
                 struct bq_upstream *up = &bq->up[u];
@@ -367,6 +374,8 @@ void bq_follow_pump(struct bq *bq) {
                 if (!bq_is_up(bq, u) || up->walk.on)
                         continue;
                 top = bq_pool_top(bq);
+                if (up->peak > bq_final(bq) + BQ_FOLLOW_MAX && up->shown < bq_final(bq))
+                        continue; /* catching up begins with its header at F */
                 if (up->peak > top)
                         ask_ahead(bq, u, top);
                 else

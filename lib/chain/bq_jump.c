@@ -9,6 +9,8 @@
 
 #define TRY_EVERY     8   /* headers between two attempts to move F inside a run */
 #define OWN_RUN       140 /* headers of a gap run of our own choice: 99, the candidate, 40 to confirm it */
+#define CONFIRMING    20  /* headers above the number in dispute; the rest of the run lies below it */
+#define NO_GAP        200 /* a run that ends this near is fetched from F + 1 on: no jump for so little */
 #define DROP_OLDEST   16
 #define NO_PROGRESS   6   /* request deadlines without a final block: the lead has failed */
 
@@ -55,7 +57,7 @@ static void next_range(struct bq *bq) {
 
                 if (r.b <= f)
                         continue;
-                if (r.a <= f + 1) {
+                if (r.a <= f + 1 || r.b - f <= NO_GAP) {
                         bq_run_begin(bq, f + 1, r.b, false);
                         return;
                 }
@@ -111,6 +113,15 @@ static void commit(struct bq *bq, bool seconded) {
                 next_range(bq);
 }
 
+static void confirm_begin(struct bq *bq, unsigned lead, const struct reputation *next) {
+        struct bq_run *run = &bq->run;
+
+        run->stage = BQ_RUN_CONFIRM;
+        run->candidate = (struct block_ref){ .number = next->number, .hash = *reputation_hash(next) };
+        run->asked = (uint8_t) (1U << lead);
+        run->confirm_until_ms = bq->now_ms + (bq->cfg.n_upstreams > 1 ? 2 * bq->cfg.request_ms : 0);
+}
+
 /* The lead has shown another block at the number of the one that was set aside. */
 static void judge_rival(struct bq *bq, unsigned u) {
         struct bq_run *run = &bq->run;
@@ -118,10 +129,14 @@ static void judge_rival(struct bq *bq, unsigned u) {
         struct reputation next = bq->rep;
         struct block_ref theirs = run->rival_block;
 
-        if (reputation_accept(&next, bq->pool.header, run->n, gap_limit(bq)) != REPUTATION_MOVED ||
-            next.number < theirs.number || at >= run->n) {
+        if (reputation_accept(&next, bq->pool.header, run->n, gap_limit(bq)) != REPUTATION_MOVED || at >= run->n) {
                 bq->disputed_gap = MAX((theirs.number - bq_final(bq)) / 2, (uint64_t) OWN_RUN);
-                bq_fault(bq, u, bq_culprit(bq, u), "block %n: could not prove the branch that it shows", theirs.number);
+                bq_lie(bq, u, bq_culprit(bq, u), "block %n: could not prove the branch that it shows", theirs.number);
+                return;
+        }
+        if (next.number < theirs.number) { /* proven, but not as far: now the other one is asked at that number */
+                run->rival = false;
+                confirm_begin(bq, u, &next);
                 return;
         }
         if (hash32_eq(&bq->pool.header[at].hash, &theirs.hash)) {
@@ -158,10 +173,7 @@ static void range_done(struct bq *bq, unsigned u) {
                 own_run_nearer(bq);
                 return;
         }
-        run->stage = BQ_RUN_CONFIRM;
-        run->candidate = (struct block_ref){ .number = next.number, .hash = *reputation_hash(&next) };
-        run->asked = (uint8_t) (1U << u);
-        run->confirm_until_ms = bq->now_ms + (bq->cfg.n_upstreams > 1 ? 2 * bq->cfg.request_ms : 0);
+        confirm_begin(bq, u, &next);
 }
 
 /* The run has grown by at least what has just arrived. */
@@ -207,8 +219,8 @@ void bq_on_confirm(struct bq *bq, unsigned u, const struct reduced_header *h, st
         run->rival_block = before.candidate;
         run->started_ms = bq->now_ms;
         run->started_f = bq_final(bq);
-        first = h->number - (REPUTATION_WINDOW - 1);
-        end = MIN(h->number + (BQ_POOL - REPUTATION_WINDOW), MAX(bq->up[u].peak, h->number));
+        end = MIN(h->number + CONFIRMING, MAX(bq->up[u].peak, h->number));
+        first = end - (BQ_POOL - 1);
         if (first <= bq_final(bq) + 1)
                 bq_run_begin(bq, bq_final(bq) + 1, MIN(end, bq_final(bq) + BQ_POOL), false);
         else
@@ -303,6 +315,13 @@ static void start(struct bq *bq) {
 
         if (bq->conflict || bq_walk_forks(bq) || !choose_lead(bq, &lead))
                 return;
+        /* Whoever leads us on has shown that it stands on our final block: otherwise a branch around
+         * F could be offered as a gap run that begins above it (4.6, row 15). */
+        if (bq->up[lead].shown < bq_final(bq)) {
+                if (!bq_request_find(&bq->up[lead], BQ_HEADER, bq_final(bq)))
+                        (void) bq_send(bq, lead, BQ_HEADER, BQ_FOR_OPINION, bq_final(bq), -1);
+                return;
+        }
         if (!bq_send(bq, lead, BQ_QUICK, BQ_FOR_RUN, bq_final(bq), -1))
                 return;
         *run = (struct bq_run){

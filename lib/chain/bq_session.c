@@ -171,7 +171,8 @@ static void on_error(struct bq *bq, unsigned u, const struct bq_request *r, stru
                 on_hello_error(bq, u, text);
                 return;
         case BQ_TICKET:
-                bq_fail(bq, u, "the ticket was refused: %s", text);
+                /* what was asked for is still answered until the node closes: go on meanwhile */
+                (void) bq_say(bq->up[u].last_error, BQ_ERROR_MAX, "the ticket was refused: %s", text);
                 return;
         case BQ_PEAK:
                 bq_fail(bq, u, "getblockpeak was refused: %s", text);
