@@ -237,6 +237,7 @@ static const struct text_case {
         { "port", "65535", Z16 Z4 Z4 Z4 "0000ffff" },
         { "port", "0", NULL },
         { "port", "65536", NULL },
+        { "port", "65537", NULL },
         { "port", "08883", NULL },
         { "port", "8883 ", NULL },
         { "port", "-1", NULL },

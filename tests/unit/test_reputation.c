@@ -363,6 +363,9 @@ START_TEST(a_checkpoint_needs_its_own_hundred_headers) {
         ck_assert_int_eq(reputation_from_checkpoint(1000, &hash, run + 2, 99, &t), REPUTATION_TOO_SHORT);
         ck_assert_int_eq(reputation_from_checkpoint(1000, &hash, run, 101, &t), REPUTATION_BROKEN);
         ck_assert_int_eq(reputation_from_checkpoint(1000, &hash, run, 100, &t), REPUTATION_BROKEN);
+        run_make(run, 101, 901, 0, 0, by_tens); /* the hundred, and one above */
+        ck_assert_int_eq(reputation_from_checkpoint(1000, &hash, run, 101, &t), REPUTATION_BROKEN);
+        run_make(run, 101, 900, 0, 0, by_tens);
         ck_assert_int_eq(reputation_from_checkpoint(1000, &other, run + 1, 100, &t), REPUTATION_CONFLICT);
         run[50].parent.b[31] = 1;
         ck_assert_int_eq(reputation_from_checkpoint(1000, &hash, run + 1, 100, &t), REPUTATION_BROKEN);
