@@ -65,19 +65,25 @@ void bq_run_shift(struct bq *bq, size_t k) {
         run->tried = 0;
 }
 
+/* A header that was asked for while following is on its way already: it is the run's now. */
+static bool ask_header(struct bq *bq, uint64_t number) {
+        struct bq_request *r = bq_request_find(&bq->up[bq->run.lead], BQ_HEADER, number);
+
+        if (r)
+                r->why = BQ_FOR_RUN;
+        return r || bq_send(bq, bq->run.lead, BQ_HEADER, BQ_FOR_RUN, number, -1);
+}
+
 /* Asks for what is missing, as far as there is room to keep it. */
 void bq_run_ask(struct bq *bq) {
         struct bq_run *run = &bq->run;
         struct bq_upstream *up = &bq->up[run->lead];
 
         /* the bootstrap's last header first: it alone shows whether the rest is worth it */
-        if (!bq->has_rep && run->ask == run->first && !bq_request_find(up, BQ_HEADER, run->end) &&
-            !bq_send(bq, run->lead, BQ_HEADER, BQ_FOR_RUN, run->end, -1))
+        if (!bq->has_rep && run->ask == run->first && !ask_header(bq, run->end))
                 return;
         while (run->ask <= run->end && run->ask - run->first < BQ_POOL && bq_open(up, BQ_HEADER) < BQ_HEADERS) {
-                bool asked = run->got[run->ask - run->first] || bq_request_find(up, BQ_HEADER, run->ask);
-
-                if (!asked && !bq_send(bq, run->lead, BQ_HEADER, BQ_FOR_RUN, run->ask, -1))
+                if (!run->got[run->ask - run->first] && !ask_header(bq, run->ask))
                         return;
                 run->ask++;
         }
