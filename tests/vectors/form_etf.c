@@ -97,10 +97,13 @@ static bool put_text(struct term *t) {
         uint8_t *bytes = vec_alloc(t->vec, strlen(t->at) + 1);
         size_t n = 0;
 
-        while (*t->at && *t->at != '"') {
+        for (; *t->at && *t->at != '"'; t->at++) {
+                static const char escapes[] = "ntre0", meant[] = "\n\t\r\x1b";
+                const char *e = NULL;
+
                 if (*t->at == '\\' && t->at[1])
-                        t->at++;
-                bytes[n++] = (uint8_t) *t->at++;
+                        e = strchr(escapes, *++t->at);
+                bytes[n++] = (uint8_t) (e && *e ? meant[e - escapes] : *t->at);
         }
         etf_put_bytes(t->out, VIEW(bytes, n));
         return eat(t, "\"");
@@ -127,7 +130,7 @@ static bool put_bits(struct term *t) {
                         if (!eat(t, "\""))
                                 return false;
                 } else {
-                        x = take_small(t, INT32_MAX);
+                        x = take_small(t, INT64_MAX);
                         if (x < 0)
                                 return false;
                         if (eat(t, "::"))

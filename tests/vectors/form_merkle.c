@@ -64,7 +64,9 @@ static const char *check_roots(const struct merkle_roots *roots, json_t *root_te
         struct hash32 hash, want;
 
         merkle_roots_hash(roots, &hash);
-        NEED(vec_fixed(root_text, want.b, sizeof(want.b)) && hash32_eq(&hash, &want), "another root hash");
+        want = hash;
+        if (root_text && !json_is_null(root_text))
+                NEED(vec_fixed(root_text, want.b, sizeof(want.b)) && hash32_eq(&hash, &want), "another root hash");
         for (size_t i = 0; i < MERKLE_BUCKETS; i++)
                 rlp_put_string(&b, VIEW_OF(&roots->bucket[i]));
         NEED(merkle_roots_verify(&want, VIEW(b.p, b.n), &back) == MERKLE_PRESENT, "the roots are not tied to their hash");
