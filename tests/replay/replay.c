@@ -1,5 +1,5 @@
 /* Runs replay files: a conversation with the chain machine, line by line, with a scripted clock.
- * docs/HACKING.md names the words; a file ends with status 0 if every expectation holds.
+ * The program ends with status 0 if every expectation of every file holds. The words:
  *
  *   chain NAME N [rotate=R] [tag=T]         an honest chain of blocks 0..N-1
  *   branch NAME FROM at=A len=L miners=1,2  L blocks on FROM's block A, by these miners in turn; 12 and up

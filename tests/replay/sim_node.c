@@ -251,8 +251,10 @@ static void on_values(struct reply *r) {
         struct address asked;
         size_t list;
 
-        if (!known || rlp_take_bytes(&r->args, asked.b, ADDRESS_SIZE) < 0)
-                abort();
+        if (!known || rlp_take_bytes(&r->args, asked.b, ADDRESS_SIZE) < 0) {
+                error(r, "block not found");
+                return;
+        }
         if (faulty(r, "wrong-value"))
                 tag++;
         begin(r, "response");
