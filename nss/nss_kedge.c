@@ -199,9 +199,8 @@ static enum finding find(const char *name, char canon[NAME_MAX_LEN + 1], struct 
         r = is_ours(canon);
         if (r == 0 || r == -ENOENT)
                 return FOUND_FOREIGN;
-        if (r < 0)
-                return FOUND_UNPROVEN; /* there is a list, so something is ours: do not guess what
-                                        */
+        if (r < 0) /* there is a list, so something is ours: do not guess what */
+                return FOUND_UNPROVEN;
         return ask_agent(canon, ret);
 }
 

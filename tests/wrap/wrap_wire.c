@@ -29,6 +29,7 @@ enum nss_status _nss_kedge_gethostbyaddr2_r(const void *addr, socklen_t len, int
 
 static int countdown;
 static int with_error;
+static bool repeatable; /* the call that failed can be made again */
 
 /* True once, at the nth call. */
 static bool fails(void) {
@@ -51,6 +52,7 @@ static bool fails(void) {
         type __wrap_##name params {                                                                \
                 if (!fails())                                                                      \
                         return __real_##name args;                                                 \
+                repeatable = true;                                                                 \
                 if (with_error == SHORT)                                                           \
                         return 0;                                                                  \
                 errno = with_error;                                                                \
@@ -63,7 +65,7 @@ WRAP(int, stat64, (const char *path, struct stat *st), (path, st))
 WRAP(int, socket, (int domain, int type, int protocol), (domain, type, protocol))
 WRAP(int, connect, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))
 WRAP(int, getsockopt, (int fd, int l, int o, void *v, socklen_t *n), (fd, l, o, v, n))
-WRAP(int, poll, (struct pollfd * p, nfds_t n, int timeout), (p, n, timeout))
+WRAP_BYTES(int, poll, (struct pollfd * p, nfds_t n, int timeout), (p, n, timeout))
 WRAP_BYTES(ssize_t, read, (int fd, void *b, size_t n), (fd, b, n))
 WRAP_BYTES(ssize_t, pread64, (int fd, void *b, size_t n, off64_t at), (fd, b, n, at))
 WRAP_BYTES(ssize_t, send, (int fd, const void *b, size_t n, int flags), (fd, b, n, flags))
@@ -120,8 +122,8 @@ static void publish(void) {
         fixture_write_text(path_in("public/suffixes"), "plant.fleet\n");
 }
 
-/* Answers each question with 10.0.0.77, but one with proven absent, until the listening socket is shut down. A
- * process of its own, so that its descriptors are not counted. */
+/* Answers each question with 10.0.0.77, but one with proven absent, until the listening socket is
+ * shut down. A process of its own, so that its descriptors are not counted. */
 static void agent(int server) {
         int fd;
 
@@ -194,6 +196,7 @@ static bool run(const struct scenario *s, int n, int error, bool *ret_more) {
         errno = 4242;
         countdown = n;
         with_error = error;
+        repeatable = false;
         if (s->name)
                 status = _nss_kedge_gethostbyname4_r(
                                 s->name, &tuples, room, sizeof(room), &e, &h, NULL);
@@ -209,6 +212,8 @@ static bool run(const struct scenario *s, int n, int error, bool *ret_more) {
                 return fail(s, n, error, "errno changed on success");
         if (e == -1 || h == -100 || e == ERANGE)
                 return fail(s, n, error, "an error that was not set, or not true");
+        if (error == EINTR && repeatable && s->want && status != NSS_STATUS_SUCCESS)
+                return fail(s, n, error, "gave up after an interruption");
         if (status == NSS_STATUS_TRYAGAIN)
                 return h == TRY_AGAIN || fail(s, n, error, "TRYAGAIN without TRY_AGAIN");
         if (status == NSS_STATUS_UNAVAIL)
@@ -221,6 +226,8 @@ static bool run(const struct scenario *s, int n, int error, bool *ret_more) {
                 return true;
         if (!s->want || !inet_ntop(AF_INET, tuples->addr, seen, sizeof(seen)) || tuples->next)
                 return fail(s, n, error, "answered what is not there");
+        if (error == EINTR && repeatable && strcmp(seen, s->want) != 0)
+                return fail(s, n, error, "another answer after an interruption");
         /* What is published and what the agent says are both right. */
         return strcmp(seen, s->want) == 0 || strcmp(seen, "10.0.0.77") == 0 ||
                fail(s, n, error, seen);
