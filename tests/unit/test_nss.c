@@ -292,13 +292,21 @@ static void check_inside(const void *p, size_t size, size_t align, size_t skip, 
         ck_assert(c >= room + skip && c + size <= room + skip + n);
 }
 
+static void check_outside(size_t skip, size_t n) {
+        size_t touched = 0;
+
+        for (size_t i = 0; i < sizeof(room); i++)
+                touched += (i < skip || i >= skip + n) && room[i] != 0x55;
+        ck_assert_uint_eq(touched, 0);
+}
+
 /* Every size and alignment of the buffer: too small is said so, nothing outside is touched, all is
  * aligned. */
 START_TEST(nss_buffer_of_every_size) {
         size_t fits4 = 0, fits3 = 0, fits_addr = 0;
 
         for (size_t skip = 0; skip < 8; skip++)
-                for (size_t n = 0; n < 300; n++) {
+                for (size_t n = 0; n < 240; n += n < 60 ? 5 : 1) {
                         struct result r = look4("both.plant.fleet", skip, n);
 
                         if (r.status == NSS_STATUS_SUCCESS) {
@@ -309,9 +317,7 @@ START_TEST(nss_buffer_of_every_size) {
                                 check_inside(tuples->name, 17, 1, skip, n);
                         } else
                                 EXPECT(r, TOOSMALL);
-                        for (size_t i = 0; i < sizeof(room); i++)
-                                if (i < skip || i >= skip + n)
-                                        ck_assert_int_eq(room[i], 0x55);
+                        check_outside(skip, n);
 
                         r = look3("both.plant.fleet", AF_INET6, skip, n);
                         if (r.status == NSS_STATUS_SUCCESS) {
@@ -323,9 +329,7 @@ START_TEST(nss_buffer_of_every_size) {
                                                 n);
                         } else
                                 EXPECT(r, TOOSMALL);
-                        for (size_t i = 0; i < sizeof(room); i++)
-                                if (i < skip || i >= skip + n)
-                                        ck_assert_int_eq(room[i], 0x55);
+                        check_outside(skip, n);
 
                         r = look_addr("10.1.2.3", skip, n);
                         if (r.status == NSS_STATUS_SUCCESS)

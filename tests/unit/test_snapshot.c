@@ -262,6 +262,20 @@ START_TEST(snapshot_checks_counts_before_use) {
 }
 END_TEST
 
+/* With one record there is one bucket: its range is {0, 1}. Backwards, it is damage and not an
+ * empty one. */
+START_TEST(snapshot_with_a_range_that_runs_backwards_is_refused) {
+        static const uint32_t backwards[] = { 1, 0 };
+        size_t size;
+        uint8_t *image = fixture_image(entries, 1, boot_id, &size);
+
+        memcpy(image + sizeof(struct snapshot_header), backwards, sizeof(backwards));
+        fixture_write(path, image, size, 0644);
+        ck_assert_int_eq(look(entries[0].name), -EBADMSG);
+        free(image);
+}
+END_TEST
+
 /* A record that belongs to another edition of the file is not taken for one of this. */
 START_TEST(snapshot_mixed_from_two_editions_is_refused) {
         struct snapshot_layout at = snapshot_layout(8, 8 + 2);
@@ -431,6 +445,7 @@ int main(void) {
         tcase_add_test(t, snapshot_with_a_flipped_header_byte_is_refused);
         tcase_add_test(t, snapshot_with_a_flipped_byte_answers_right_or_not);
         tcase_add_test(t, snapshot_checks_counts_before_use);
+        tcase_add_test(t, snapshot_with_a_range_that_runs_backwards_is_refused);
         tcase_add_test(t, snapshot_mixed_from_two_editions_is_refused);
         tcase_add_test(t, snapshot_of_another_boot_is_refused);
         tcase_add_test(t, snapshot_of_another_version_is_refused);
