@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "agent/kedged/config.h"
+#include "agent/kedged/util.h"
 #include "base/hex.h"
 
+#define CONFIG_PASSWD   "/etc/passwd"
 #define DURATION_MAX_MS (UINT64_C(10) * 365 * 86400 * 1000)
 
 /* Digits alone, without sign or leading zero; yields where they end. */
@@ -53,6 +55,31 @@ const char *config_parse_uid(const char *text, void *dest) {
                 return "is not a numeric user id";
         *(uid_t *) dest = (uid_t) x;
         return NULL;
+}
+
+/* Read from the file itself: getpwnam() may ask the network, and in the end ask us. */
+const char *config_parse_user(const char *text, void *dest) {
+        _cleanup_(file_closep) FILE *f = fopen(CONFIG_PASSWD, "re");
+        char line[1024];
+        size_t n = strlen(text);
+
+        if (!f)
+                return "cannot be looked up: /etc/passwd cannot be opened";
+        if (n == 0 || strchr(text, ':'))
+                return "is not a user's name";
+        while (fgets(line, sizeof(line), f)) {
+                const char *p = line + n;
+                uint64_t uid;
+
+                if (strncmp(line, text, n) != 0 || *p != ':')
+                        continue;
+                p = strchr(p + 1, ':');
+                if (!p++ || !digits(&p, &uid) || *p != ':' || uid >= UINT32_MAX)
+                        break;
+                *(uid_t *) dest = (uid_t) uid;
+                return NULL;
+        }
+        return "is not a user of /etc/passwd";
 }
 
 const char *config_parse_number(const char *text, void *dest) {

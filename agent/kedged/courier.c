@@ -241,7 +241,7 @@ static bool may_be_fetch(const struct courier *c, int fd) {
                 return false;
         if (who.uid == 0 || who.uid == geteuid() || who.uid == c->fetch_uid)
                 return true;
-        log_warning("kedge-fetch: refused a connection of user id %u (FetchUid= in [Agent] would allow it)",
+        log_warning("kedge-fetch: refused a connection of user id %u (FetchUser= in [Agent] would allow it)",
                 (unsigned) who.uid);
         return false;
 }
@@ -296,7 +296,8 @@ int courier_open(struct courier *c, sd_event *event, const char *path, uid_t fet
         r = sd_event_source_set_enabled(c->defer, SD_EVENT_OFF);
         if (r < 0)
                 return r;
-        c->listen_fd = courier_listen(path, 0600, 2);
+        /* Another user needs the socket's group to connect; who it is, may_be_fetch() judges. */
+        c->listen_fd = courier_listen(path, fetch_uid == (uid_t) -1 ? 0600 : 0660, 2);
         if (c->listen_fd < 0)
                 return c->listen_fd;
         return sd_event_add_io(event, &c->listen_source, c->listen_fd, EPOLLIN, on_listen, c);

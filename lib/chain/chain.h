@@ -83,7 +83,8 @@ enum chain_action_kind {
         CHAIN_DO_DROP,        /* close upstream's connection */
         CHAIN_DO_ANSWER,      /* answer */
         CHAIN_DO_HEAD,        /* finalized or head has moved: chain_status() tells where */
-        CHAIN_DO_SAVE,        /* persist bytes (an encoded state) before what follows in this list is done */
+        CHAIN_DO_SAVE,        /* persist bytes (an encoded state) before what follows in this list is done; where that
+                                 fails, a SEND that stands next in the list is not done, the rest is */
         CHAIN_DO_BLAME,       /* upstream failed a check and is rested: text says which, bytes the culprit */
         CHAIN_DO_EVIDENCE,    /* keep bytes for ever: a conflict among signed headers; text names it */
         CHAIN_DO_NOTE,        /* worth a line in the journal: text */

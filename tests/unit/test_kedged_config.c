@@ -114,6 +114,9 @@ static const struct bad {
         { CHAIN "[Agent]\nStateDirectory=state\n", ":5: StateDirectory is not an absolute path" },
         { CHAIN "[Agent]\nFetchUid=_kedge\n", ":5: FetchUid is not a numeric user id" },
         { CHAIN "[Agent]\nFetchUid=4294967295\n", ":5: FetchUid is not a numeric user id" },
+        { CHAIN "[Agent]\nFetchUser=no-such-user\n", ":5: FetchUser is not a user of /etc/passwd" },
+        { CHAIN "[Agent]\nFetchUser=roo\n", ":5: FetchUser is not a user of /etc/passwd" },
+        { CHAIN "[Agent]\nFetchUser=root:x\n", ":5: FetchUser is not a user's name" },
         { CHAIN "[Agent\nFetchUid=1\n", ":4: the line opens a section without closing" },
         { CHAIN "[Agent] FetchUid=1\n", ":4: the line goes on behind" },
         { CHAIN " Poll=5s\n", ":4: the line is indented" },
@@ -258,6 +261,7 @@ START_TEST(config_reload_changes_what_it_may) {
                 { CHAIN "[Agent]\nStateDirectory=/tmp/x\n", -EINVAL },
                 { CHAIN "[Agent]\nRuntimeDirectory=/tmp/x\n", -EINVAL },
                 { CHAIN "[Agent]\nFetchUid=3\n", -EINVAL },
+                { CHAIN "[Agent]\nFetchUser=root\n", -EINVAL },
                 { CHAIN "[Chain two]\nChainId=1\nUpstream=" NODE "b:1\n", -EINVAL },
         };
         char why[CONFIG_WHY_MAX];
