@@ -323,6 +323,8 @@ void bq_on_peak(struct bq *bq, unsigned u, struct view body, struct view payload
                 bq_lie(bq, u, payload, "claims the peak %n, which no chain has reached", peak);
                 return;
         }
+        if (up->peak_known && peak < up->peak && peak > 0)
+                up->shown = MIN(up->shown, peak - 1); /* its chain has turned: what does it hold now? */
         up->peak = peak;
         up->peak_known = true;
         if (bq->has_rep)

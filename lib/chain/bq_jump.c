@@ -198,25 +198,28 @@ void bq_jump_grown(struct bq *bq, unsigned u) {
 
 void bq_on_confirm(struct bq *bq, unsigned u, const struct reduced_header *h, struct view payload) {
         struct bq_run *run = &bq->run;
-        struct bq_run before = *run;
+        unsigned lead = run->lead;
+        struct block_ref theirs;
         uint64_t first, end;
 
         (void) payload;
-        if (run->stage != BQ_RUN_CONFIRM || h->number != run->candidate.number || u == run->lead)
+        if (run->stage != BQ_RUN_CONFIRM || h->number < run->first || h->number > run->candidate.number || u == run->lead)
                 return;
-        if (hash32_eq(&h->hash, &run->candidate.hash)) {
-                bq->up[u].shown = h->number;
+        run->rival_block = (struct block_ref){ h->number, bq->pool.header[h->number - run->first].hash };
+        if (hash32_eq(&h->hash, &run->rival_block.hash)) {
+                bq->up[u].shown = MAX(bq->up[u].shown, h->number);
                 commit(bq, true);
                 return;
         }
         bq_note(bq, u, "block %n: another hash there than at the lead; each must prove its own", h->number);
+        theirs = run->rival_block;
         run->n = 0;
         bq_run_reset(bq);
         run->lead = u;
         run->own = true;
         run->rival = true;
-        run->rival_up = before.lead;
-        run->rival_block = before.candidate;
+        run->rival_up = lead;
+        run->rival_block = theirs;
         run->started_ms = bq->now_ms;
         run->started_f = bq_final(bq);
         end = MIN(h->number + CONFIRMING, MAX(bq->up[u].peak, h->number));
@@ -246,10 +249,11 @@ static void confirm_pump(struct bq *bq) {
                 return;
         for (unsigned u = 0; u < bq->cfg.n_upstreams; u++) {
                 const struct bq_upstream *up = &bq->up[u];
+                uint64_t n = MIN(up->peak, run->candidate.number); /* the run is linked: any block of it will do */
 
-                if (!bq_is_up(bq, u) || run->asked & 1U << u || !up->peak_known || up->peak < run->candidate.number)
+                if (!bq_is_up(bq, u) || run->asked & 1U << u || !up->peak_known || n < run->first)
                         continue;
-                if (bq_send(bq, u, BQ_HEADER, BQ_FOR_CONFIRM, run->candidate.number, -1))
+                if (bq_send(bq, u, BQ_HEADER, BQ_FOR_CONFIRM, n, -1))
                         run->asked |= (uint8_t) (1U << u);
                 return;
         }

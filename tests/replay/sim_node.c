@@ -264,6 +264,8 @@ static void on_values(struct reply *r) {
                         slot.b[31]++; /* a true proof, of another key */
                 sim_put_value_proof(&r->b, tag, &slot);
         }
+        if (faulty(r, "more-values"))
+                sim_put_value_proof(&r->b, tag, &slot);
         rlp_list_end(&r->b, list);
         end(r);
 }
