@@ -236,6 +236,7 @@ static void on_socket_state(void *userdata, ares_socket_t fd, int readable, int 
 static int resolve_ask(struct resolve *resolve) {
         struct ares_options options = {
                 .flags = ARES_FLAG_NOSEARCH,
+                .ndomains = 0, /* a host is a whole name; the flag alone does not stop ares_getaddrinfo() */
                 .timeout = DNS_TRY_MS,
                 .tries = DNS_TRIES,
                 .sock_state_cb = on_socket_state,
@@ -245,8 +246,8 @@ static int resolve_ask(struct resolve *resolve) {
         sd_event *event = resolve->resolver->event;
 
         if (ares_init_options(&resolve->channel, &options,
-                    ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) !=
-                ARES_SUCCESS)
+                    ARES_OPT_FLAGS | ARES_OPT_DOMAINS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
+                            ARES_OPT_SOCK_STATE_CB) != ARES_SUCCESS)
                 return -EIO;
         resolve->channel_ready = true;
 
