@@ -8,12 +8,12 @@ sym=$2
 allowed=$3
 bad=0
 
-# name@@VERSION, sorted. A wildcard among the globals would list nothing, so it is refused.
+# name@@VERSION, or the bare name in a map without versions; sorted. A wildcard among the globals would list nothing, so it is refused.
 listed() {
-        awk '/^[A-Za-z_0-9.]+ *\{/ { version = $1 }
+        awk '/^[A-Za-z_0-9.]+ *\{/ { version = "@@" $1 }
              /global:/ { on = 1; next }
              /local:/ { on = 0 }
-             on && /;/ { gsub(/[ \t;]/, ""); print $0 "@@" version }' "$sym" | sort
+             on && /;/ { gsub(/[ \t;]/, ""); print $0 version }' "$sym" | sort
 }
 
 if listed | grep -q '[*?[]'; then

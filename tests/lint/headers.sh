@@ -35,6 +35,8 @@ for header in "$source"/lib/*/include/kedge/*.h; do
         grep -nE '^ *# *include *"' "$header" && say "$name includes a header that is not public"
 done
 
+[ "$bad" = 0 ] || exit 1
+
 includes+=" -I$source/lib -I$source -I$build"
 while IFS= read -r header; do
         compiles "${CC:-cc}" "-std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror" "$header" c
