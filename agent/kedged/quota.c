@@ -18,7 +18,7 @@ static void refill(struct quota_account *a, uint64_t now) {
 
         for (size_t i = 0; i < QUOTA_KINDS; i++)
                 a->tokens[i] = MIN(a->tokens[i] + elapsed * limits[i].per_second, limits[i].burst * 1000);
-        a->at_ms = now;
+        a->at_ms = MAX(a->at_ms, now);
 }
 
 static struct quota_account *find(struct quota *q, uid_t uid) {
