@@ -38,7 +38,7 @@ mkdir "$work/tree"
         xargs -0 cp --parents -t "$work/tree" 2>/dev/null)
 vectors=$(cd "$source" && realpath -m "${KEDGE_VECTORS:-../shared/vectors}")
 meson setup "$work/build" "$work/tree" -Dvectors="$vectors" -Dwerror=false -Doptimization=1 >"$work/setup.log" 2>&1 &&
-        ninja -C "$work/build" >"$work/build.log" 2>&1 || { tail -20 "$work"/*.log >&2; echo "mutate: the unchanged tree does not build" >&2; exit 1; }
+        ninja -C "$work/build" >"$work/build.log" 2>&1 || { tail -n 30 "$work/setup.log" "$work/build.log" >&2; echo "mutate: the unchanged tree does not build" >&2; exit 1; }
 
 # Puts the replacement in; fails unless the text stands exactly once in the file.
 apply() { # file, text, replacement
