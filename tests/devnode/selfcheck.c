@@ -446,6 +446,62 @@ static void check_wire(struct check *c, const char *dir) {
         json_decref(j);
 }
 
+/* The miners of headers_devnet.json, as the chain that chain_quick() asks. */
+struct recorded {
+        struct block blocks[901];
+        size_t n;
+};
+
+static const struct block *recorded_at(void *userdata, uint64_t number) {
+        struct recorded *r = userdata;
+
+        return number < r->n ? &r->blocks[number] : NULL;
+}
+
+static void check_quick_item(struct check *c, struct recorded *chain, const json_t *item,
+                             long long n) {
+        uint64_t last = (uint64_t) json_integer_value(json_object_get(item, "last"));
+        uint64_t window = (uint64_t) json_integer_value(json_object_get(item, "window"));
+        static struct rlpr top[3], numbers[2000];
+        static uint64_t list[2000];
+        size_t n_top, n_numbers = 0;
+        int got = chain_quick(recorded_at, chain, 900, last, window, list, ELEMENTSOF(list));
+        bool same;
+
+        if (!json_object_get(item, "reply")) {
+                expect(c, got < 0, "blockquick_devnet", "failure", n);
+                return;
+        }
+        same = rlpr_list(hex_of(item, "reply"), top, 3, &n_top) && n_top == 2 &&
+               list_body(&top[1], numbers, ELEMENTSOF(numbers), &n_numbers) &&
+               (size_t) got == n_numbers;
+        for (size_t i = 0; same && i < n_numbers; i++)
+                same = list[i] == be_of(numbers[i].body);
+        expect(c, same, "blockquick_devnet", "list", n);
+}
+
+static void check_quick(struct check *c, const char *dir) {
+        json_t *headers = load(dir, "headers_devnet.json"), *j = load(dir, "blockquick_devnet.json");
+        struct recorded *chain = calloc(1, sizeof(*chain));
+        json_t *item;
+        size_t i;
+
+        json_array_foreach(json_object_get(headers, "items"), i, item) {
+                struct view who = hex_of(item, "miner");
+
+                if (chain && i < ELEMENTSOF(chain->blocks) && who.n == ADDRESS_SIZE) {
+                        memcpy(chain->blocks[i].miner.b, who.p, ADDRESS_SIZE);
+                        chain->n = i + 1;
+                }
+        }
+        json_array_foreach(json_object_get(j, "items"), i, item)
+                check_quick_item(c, chain, item, (long long) i);
+        expect(c, i == 41, "blockquick_devnet", "count", (long long) i);
+        free(chain);
+        json_decref(headers);
+        json_decref(j);
+}
+
 int self_check(const char *vectors_dir) {
         struct check c = {};
         char path[4096];
@@ -463,6 +519,7 @@ int self_check(const char *vectors_dir) {
         check_state(&c, vectors_dir);
         check_tickets(&c, vectors_dir);
         check_wire(&c, vectors_dir);
+        check_quick(&c, vectors_dir);
         printf("%u checks, %u failed\n", c.done, c.failed);
         return c.failed > 0;
 }

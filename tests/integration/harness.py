@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -77,11 +78,13 @@ class Folder:
         self.processes = []
 
     def close(self, failed):
+        ends = {p.name: p.p.poll() for p in self.processes}
         for p in reversed(self.processes):
             if p.alive():
                 p.kill()
             if failed:
-                sys.stderr.write(f"--- {p.name}\n" + "\n".join(p.text().splitlines()[-60:]) + "\n")
+                end = "runs" if ends[p.name] is None else f"ended by itself, status {ends[p.name]}"
+                sys.stderr.write(f"--- {p.name} ({end})\n" + "\n".join(p.text().splitlines()[-60:]) + "\n")
         shutil.rmtree(self.path, ignore_errors=True)
 
 
@@ -132,6 +135,119 @@ class Devnode(Process):
 
     def stats(self, node):
         return {k: v for k, v in (w.split("=", 1) for w in self.command(f"stats {node}").split())}
+
+
+STATES = ["starting", "following", "behind", "stale", "stuck"]
+RESULTS = ["unproven", "ok", "absent", "stale", "refused", "unknown", "invalid"]
+RESOLVE, LOOKUP, TIME, STATUS, UPSTREAM, ZONE = range(1, 7)
+
+
+def text(raw):
+    return raw.split(b"\0")[0].decode()
+
+
+class Agent:
+    """kedged and kedge-fetch on their own configuration, asked over the query socket as it is
+    laid out in lib/wire/query.h."""
+
+    ZONE_NAME = "plant-control.fleet"
+
+    def __init__(self, folder, dn, upstreams=None, checkpoint=None, name="agent", **chain):
+        self.folder, self.dn = folder, dn
+        self.home = os.path.join(folder.path, name)
+        self.run, self.state = self.home + "/run", self.home + "/state"
+        os.makedirs(self.run)
+        os.makedirs(self.state)
+        self.conf = self.home + "/kedged.conf"
+        self.chain = {"Poll": "100ms", "RequestTimeout": "1500ms", "RestTime": "300ms", **chain}
+        self.roles = ""
+        self.upstreams = dn.nodes if upstreams is None else upstreams
+        self.checkpoint = checkpoint or dn.info["CHECKPOINT"]
+        self.write_config()
+        self.kedged = Process(folder, name + "-kedged", [program("agent/kedged/kedged"),
+                                                         "--config=" + self.conf])
+        self.fetch = Process(folder, name + "-fetch", [program("agent/fetch/kedge-fetch"),
+                                                       f"--socket={self.run}/fetch.sock"])
+        self.id = 0
+
+    def write_config(self):
+        lines = ["[Agent]", "StateDirectory=" + self.state, "RuntimeDirectory=" + self.run,
+                 "[Chain diode]", "Backend=blockquick", "ChainId=" + self.dn.info["CHAIN_ID"],
+                 "Checkpoint=" + self.checkpoint, "Fleet=" + self.dn.info["FLEET"]]
+        lines += ["Upstream=" + u for u in self.upstreams]
+        lines += [f"{k}={v}" for k, v in self.chain.items()]
+        lines += [f"[Zone {self.ZONE_NAME}]", "Chain=diode", "Contract=" + self.dn.info["CONTRACT"],
+                  "Slot=0", self.roles]
+        with open(self.conf, "w") as f:
+            f.write("\n".join(lines) + "\n")
+
+    def query(self, verb, name="", index=0, item=0, contract=b"", slot=0, key=b""):
+        self.id += 1
+        packet = struct.pack("=IHHIII20sQ32s256s32s", 0x4b454447, 1, verb, self.id, index, item,
+                             contract, slot, key, name.encode(), b"")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.settimeout(15)
+            s.connect(self.run + "/query.sock")
+            s.send(packet)
+            reply = s.recv(4096)
+        magic, version, result, got = struct.unpack_from("=IHHI", reply)
+        assert (len(reply), magic, version, got) == (648, 0x4b454447, 1, self.id)
+        return RESULTS[result], text(reply[16:176]), reply[176:]
+
+    def status(self):
+        """None while the agent does not answer."""
+        try:
+            body = self.query(STATUS)[2]
+        except OSError:
+            return None
+        u = struct.unpack("=16s32s16sBBBB5IQQ32sQQ32sII12Q160s", body[:448])
+        return {"state": STATES[u[3]], "conflict": u[4], "upstreams": u[8], "up": u[9],
+                "final": u[12], "final_time": u[13], "final_hash": u[14], "head": u[15],
+                "head_hash": u[17], "share": u[18], "miners": u[19], "head_age": u[20],
+                "lower": u[23], "upper": u[24], "noted": u[25], "jumps": u[26],
+                "revocations": u[29], "text": text(u[-1])}
+
+    def upstream(self, item):
+        body = self.query(UPSTREAM, item=item)[2]
+        u = struct.unpack("=256sB7x6Q160s", body[:472])
+        return {"url": text(u[0]), "state": u[1], "peak": u[2], "failures": u[4], "lies": u[5],
+                "error": text(u[8])}
+
+    def resolve(self, name=ZONE_NAME):
+        """(result, reason, addresses, port, pins)"""
+        result, reason, body = self.query(RESOLVE, name)
+        addrs = []
+        for i in range(body[1]):
+            raw = body[6 + 17 * i:23 + 17 * i]
+            family = socket.AF_INET if raw[0] == 4 else socket.AF_INET6
+            addrs.append(socket.inet_ntop(family, raw[1:5] if raw[0] == 4 else raw[1:]))
+        pins = [body[74 + 32 * i:106 + 32 * i] for i in range(body[2])]
+        return result, reason, addrs, struct.unpack_from("=H", body, 4)[0], pins
+
+    def kedgectl(self, *argv):
+        """(exit status, standard output, standard error)"""
+        r = subprocess.run([program("agent/kedgectl/kedgectl"), *argv], capture_output=True, text=True,
+                           timeout=30, env={**os.environ, "KEDGE_RUNTIME_DIR": self.run,
+                                            "KEDGE_STATE_DIR": self.state})
+        return r.returncode, r.stdout, r.stderr
+
+    def wait_status(self, what, check, timeout=25):
+        def looked():
+            s = self.status()
+            return s if s and check(s) else None
+        return wait(lambda: f"{what}; status is {self.status()}", looked, timeout)
+
+    def wait_following(self, at_least=0, timeout=25):
+        return self.wait_status(f"following at {at_least}",
+                                lambda s: s["state"] == "following" and s["final"] >= at_least, timeout)
+
+    def wait_resolve(self, what, check, name=ZONE_NAME, timeout=25):
+        return wait(lambda: f"{what}; {name} is {self.resolve(name)}",
+                    lambda: (lambda r: r if check(r) else None)(self.resolve(name)), timeout)
+
+    def restart(self, sig=signal.SIGKILL):
+        self.kedged.kill(sig)
+        self.kedged.start()
 
 
 def run(tests):
