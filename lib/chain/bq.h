@@ -26,6 +26,7 @@
 #define BQ_SLOTS         256 /* slots of all open questions together */
 #define BQ_WALK_MAX      100 /* headers of one branch that hang in the air */
 #define BQ_TANGLES       3   /* answers that do not link, in a row, before it is a failure */
+#define BQ_RECHECK_POLLS 12  /* polls with the same peak, before its header is looked at again */
 #define BQ_QUICK_NUMBERS 4096
 #define BQ_QUICK_RUNS    64
 #define BQ_QUICK_AHEAD   240 /* how many blocks the chain may have grown since its peak was asked for: an hour's */
@@ -95,6 +96,7 @@ struct bq_upstream {
         bool peak_known;
         bool ticket_due, ticket_fixed; /* to be sent; corrected once since it was last accepted */
         bool ticket_ok;   /* one was accepted on this connection */
+        unsigned same_peaks; /* how often in a row it has named the same peak */
         uint8_t tangles;  /* answers that do not link, in a row */
         uint64_t since_ms; /* in this state */
         uint64_t rest_until_ms, rest_ms, lie_ms, poll_at_ms;

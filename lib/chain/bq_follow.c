@@ -323,8 +323,11 @@ void bq_on_peak(struct bq *bq, unsigned u, struct view body, struct view payload
                 bq_lie(bq, u, payload, "claims the peak %n, which no chain has reached", peak);
                 return;
         }
-        if (up->peak_known && peak < up->peak && peak > 0)
-                up->shown = MIN(up->shown, peak - 1); /* its chain has turned: what does it hold now? */
+        up->same_peaks = up->peak_known && peak == up->peak ? up->same_peaks + 1 : 0;
+        if (peak > 0 && up->peak_known && (peak < up->peak || up->same_peaks >= BQ_RECHECK_POLLS)) {
+                up->shown = MIN(up->shown, peak - 1); /* its chain may have turned: what does it hold now? */
+                up->same_peaks = 0;
+        }
         up->peak = peak;
         up->peak_known = true;
         if (bq->has_rep)

@@ -145,6 +145,7 @@ static void carry_out(struct sim *s, const struct chain_action *a) {
                 memcpy(s->state, a->bytes.p, a->bytes.n);
                 s->state_n = a->bytes.n;
                 s->saves++;
+                s->saved = true;
                 break;
         case CHAIN_DO_HEAD:
                 break;
@@ -188,6 +189,7 @@ void sim_step(struct sim *s, const struct chain_in *in) {
                         abort();
                 if (out.n > CHAIN_ACTIONS_MAX || out.used > CHAIN_OUT_BYTES)
                         abort();
+                s->saved = false;
                 for (size_t k = 0; k < out.n; k++)
                         carry_out(s, &out.action[k]);
                 check_anchor(s);

@@ -75,6 +75,7 @@ struct sim {
         uint8_t state[CHAIN_STATE_MAX];
         size_t state_n;
         size_t saves;
+        bool saved; /* in the list of actions that is being carried out */
         uint64_t final_number; /* what must never fall or change: checked after every step */
         struct hash32 final_hash;
         bool has_final;

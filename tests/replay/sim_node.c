@@ -151,14 +151,16 @@ static void on_quick(struct reply *r) {
 
                 from = last;
                 for (uint64_t k = peak; k > from && score <= 50; k--) {
-                        const struct address *m = &sim_at(r->node->chain, k)->by.miner;
-                        bool was = false;
+                        const struct sim_block *at = sim_at(r->node->chain, k);
+                        const struct address *m = at ? &at->by.miner : NULL;
+                        bool was = !at; /* a hole below a run that floats */
 
                         for (size_t i = 0; i < n_seen; i++)
-                                was = was || address_eq(&seen[i], m);
+                                was = was || (m && address_eq(&seen[i], m));
                         for (uint64_t t = from - 99; !was && t <= from; t++)
-                                score += address_eq(&sim_at(r->node->chain, t)->by.miner, m);
-                        if (!was && n_seen < 100)
+                                score += sim_at(r->node->chain, t) &&
+                                         address_eq(&sim_at(r->node->chain, t)->by.miner, m);
+                        if (at && !was && n_seen < 100)
                                 seen[n_seen++] = *m;
                         c = k;
                 }
@@ -405,6 +407,12 @@ static void on_hello(struct reply *r) {
 }
 
 static void dispatch(struct reply *r, size_t method) {
+        if (method == 1 || method == 2) {
+                if (!r->s->saved) {
+                        fprintf(stderr, "a ticket was sent that was not persisted\n");
+                        abort();
+                }
+        }
         switch (method) {
         case 0:
                 on_hello(r);
