@@ -473,6 +473,20 @@ START_TEST(nss_asks_the_agent_for_what_is_not_published) {
 }
 END_TEST
 
+/* On the way to the answer an open() fails: the caller must not see that. */
+START_TEST(nss_keeps_errno_when_the_agent_had_to_be_asked) {
+        struct name_answer good = {
+                .verdict = NAME_PRESENT,
+                .n_addrs = 1,
+                .addr = { { 4, { 10, 9, 9, 9 } } },
+                .deadline_ms = in_an_hour(),
+        };
+
+        ck_assert_int_eq(unlink(path_in("names")), 0);
+        EXPECT(look_with_agent("four.plant.fleet", QUERY_OK, &good), SUCCESS);
+}
+END_TEST
+
 static void *must_find(void *module, const char *name) {
         void *p = dlsym(module, name);
 
@@ -515,6 +529,7 @@ int main(int argc, char **argv) {
         tcase_add_test(t, nss_without_a_list_unknown_names_are_foreign);
         tcase_add_test(t, nss_with_a_damaged_list_nothing_is_taken_for_foreign);
         tcase_add_test(t, nss_asks_the_agent_for_what_is_not_published);
+        tcase_add_test(t, nss_keeps_errno_when_the_agent_had_to_be_asked);
         suite_add_tcase(s, t);
         return unit_run(s);
 }
