@@ -35,7 +35,8 @@ static void setup(void) {
 
 static void teardown(void) {
         char path[128];
-        static const char *const names[] = { "k.conf.d/10.conf", "k.conf.d/20.conf", "k.conf.d/no.txt", "k.conf" };
+        static const char *const names[] = { "k.conf.d/10.conf", "k.conf.d/15.conf", "k.conf.d/20.conf", "k.conf.d/30.conf",
+                                             "k.conf.d/no.txt", "k.conf" };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
                 (void) snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
@@ -234,11 +235,15 @@ START_TEST(config_drop_ins_come_in_order_and_override) {
         char why[CONFIG_WHY_MAX];
         struct config *c = NULL;
 
+        /* made in an order that is neither theirs nor its reverse */
         drop_in("20.conf", "[Chain diode]\nPoll=20s\nUpstream=\nUpstream=" NODE "c:3\n");
+        drop_in("30.conf", "[Chain diode]\nMaxGap=30\n");
+        drop_in("15.conf", "[Chain diode]\nMaxGap=15\nPoll=15s\n");
         drop_in("10.conf", "[Chain diode]\nPoll=10s\nUpstream=" NODE "b:2\n");
         drop_in("no.txt", "nonsense");
         ck_assert_msg(load(CHAIN, &c, why) == 0, "%s", why);
         ck_assert_uint_eq(c->chain[0].poll_ms, 20000);
+        ck_assert_uint_eq(c->chain[0].max_gap, 30);
         ck_assert_uint_eq(c->chain[0].upstreams.n, 1);
         ck_assert_str_eq(c->chain[0].upstreams.u[0].host, "c");
         c = config_free(c);

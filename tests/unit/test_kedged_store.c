@@ -14,6 +14,7 @@
 #include "agent/kedged/device.h"
 #include "agent/kedged/evidence.h"
 #include "agent/kedged/store.h"
+#include "base/buf.h"
 #include "core/sha256.h"
 
 static char dir[] = "/tmp/kedge-store-XXXXXX";
@@ -358,6 +359,29 @@ START_TEST(book_of_other_bytes_is_refused) {
         book_done(&b);
 } END_TEST
 
+START_TEST(book_of_too_many_records_is_refused) {
+        size_t cap = 4 + (size_t) (BOOK_RECORDS_MAX + 1) * 111;
+        uint8_t *p = calloc(1, cap);
+        static struct book b;
+        struct buf out = { .p = p, .cap = cap };
+
+        ck_assert_ptr_nonnull(p);
+        for (uint64_t n = BOOK_RECORDS_MAX + 1; n >= BOOK_RECORDS_MAX; n--) {
+                memset(p, 0, cap);
+                out.n = 0;
+                buf_put_be(&out, n, 4);
+                for (uint64_t i = 0; i < n; i++) {
+                        p[4 + i * 111 + 28 + 6] = (uint8_t) (i >> 8); /* the slot */
+                        p[4 + i * 111 + 28 + 7] = (uint8_t) i;
+                        p[4 + i * 111 + 37] = 1; /* one revocation */
+                }
+                b.n = 0;
+                ck_assert_int_eq(book_parse(&b, VIEW(p, 4 + n * 111)), n > BOOK_RECORDS_MAX ? -EBADMSG : 0);
+        }
+        book_done(&b);
+        free(p);
+} END_TEST
+
 START_TEST(device_key_is_made_once_and_kept) {
         uint8_t a[SECP_PRIVKEY_SIZE], b[SECP_PRIVKEY_SIZE];
         struct stat st;
@@ -417,6 +441,7 @@ int main(void) {
         tcase_add_test(t, book_remembers_across_restarts);
         tcase_add_test(t, book_full_disk_keeps_the_effect);
         tcase_add_test(t, book_of_other_bytes_is_refused);
+        tcase_add_test(t, book_of_too_many_records_is_refused);
         tcase_add_test(t, device_key_is_made_once_and_kept);
         tcase_add_test(t, device_key_that_is_damaged_is_refused);
         tcase_add_test(t, evidence_is_bounded_and_never_overwritten);
