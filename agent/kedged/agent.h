@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 
 #define AGENT_HOUSEKEEPING_MS 1000
+#define AGENT_ROUNDS          8    /* of asking and ending proofs, in one turn of the loop */
 #define AGENT_RETRY_MS        5000 /* between two tries to save what could not be saved */
 
 struct agent {
