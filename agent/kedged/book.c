@@ -40,6 +40,43 @@ size_t book_count(const struct book *b) {
         return n;
 }
 
+static bool revocation_eq(const struct revocation *a, const struct revocation *b) {
+        return a->field == b->field && hash32_eq(&a->key, &b->key) && a->at.number == b->at.number &&
+                hash32_eq(&a->at.hash, &b->at.hash);
+}
+
+static bool revocations_eq(const struct revocations *a, const struct revocations *b) {
+        if (a->n != b->n)
+                return false;
+        for (size_t i = 0; i < a->n; i++)
+                if (!revocation_eq(&a->r[i], &b->r[i]))
+                        return false;
+        return true;
+}
+
+static bool is_noted(const struct revocations *all, const struct revocation *r) {
+        for (size_t i = 0; i < all->n; i++)
+                if (all->r[i].field == r->field && hash32_eq(&all->r[i].key, &r->key))
+                        return true;
+        return false;
+}
+
+int book_settle(struct book *b, const struct book_key *key, const struct revocations *r, uint64_t fallback) {
+        const struct revocations *before = book_find(b, key);
+        struct revocations all = *r;
+
+        for (size_t i = 0; before && i < before->n; i++) {
+                if (before->r[i].at.number <= fallback || is_noted(&all, &before->r[i]))
+                        continue;
+                if (all.n == SERVED_REVOCATIONS_MAX)
+                        return -E2BIG;
+                all.r[all.n++] = before->r[i];
+        }
+        if (before && revocations_eq(before, &all))
+                return 0;
+        return book_set(b, key, &all);
+}
+
 int book_set(struct book *b, const struct book_key *key, const struct revocations *r) {
         size_t i = position(b, key);
 

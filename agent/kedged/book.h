@@ -43,6 +43,10 @@ const struct revocations *book_find(const struct book *b, const struct book_key 
  * serves nothing of this record. */
 _must_check_ int book_set(struct book *b, const struct book_key *key, const struct revocations *r);
 
+/* book_set(), but a note that a finalized block has decided stays until no restart can come back to a finalized block below
+ * it (fallback, of the chain's store): otherwise a crash could revive the key. */
+_must_check_ int book_settle(struct book *b, const struct book_key *key, const struct revocations *r, uint64_t fallback);
+
 /* Puts the book on disk where it is not. 0: it is there. */
 _must_check_ int book_save(struct book *b);
 

@@ -102,7 +102,7 @@ static bool revoked(struct keys *k, const struct keys_question *q, const struct 
         if (served_decide(&final, &p->final.block.ref, &head, &p->head.block.ref, book_find(k->book, &key), &served) < 0)
                 return true;
         if (served.revocations_changed) {
-                if (book_set(k->book, &key, &served.revocations) < 0)
+                if (book_settle(k->book, &key, &served.revocations, q->run->store.fallback) < 0)
                         return true;
                 if (book_save(k->book) < 0)
                         log_warning("a revocation at block %llu is in force, but not on disk yet",

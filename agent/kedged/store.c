@@ -107,6 +107,7 @@ int store_open(struct store *s, int dir_fd, const char *name, size_t max, uint8_
         s->newest = best == &a ? 0 : 1;
         s->serial = best->serial;
         s->height = best->height;
+        s->fallback = a.error == 0 && b.error == 0 ? MIN(a.height, b.height) : best->height;
         *ret = p;
         *ret_n = best->payload.n;
         return 0;
@@ -143,6 +144,7 @@ static int save(struct store *s, uint64_t height, struct view payload) {
         r = file_replace(s->dir_fd, name, 0600, file, true);
         if (r < 0)
                 return r; /* newest stays: it was not touched */
+        s->fallback = s->newest >= 0 ? s->height : height;
         s->newest = slot;
         s->serial++;
         s->height = height;

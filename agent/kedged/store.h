@@ -17,6 +17,7 @@ struct store {
         size_t max; /* bytes of payload */
         int newest; /* 0 or 1: the generation that must not be touched; -1: none */
         uint64_t serial, height;
+        uint64_t fallback; /* the height of the older generation: no restart comes back below it */
         bool failing; /* the last save failed and was logged */
 };
 

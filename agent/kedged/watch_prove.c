@@ -61,7 +61,7 @@ static void apply(struct watch *w, struct watch_entry *e) {
         lookup_judge(&e->values, before, w->config->role, &j);
         if (j.revocations_changed && !j.keep_revocations) {
                 note_new(w, e, before, &j.revocations);
-                if (book_set(w->book, &key, &j.revocations) < 0) {
+                if (book_settle(w->book, &key, &j.revocations, e->group->run->store.fallback) < 0) {
                         j.result = QUERY_UNPROVEN;
                         j.answer = (struct name_answer){ .deadline_ms = j.answer.deadline_ms };
                         (void) snprintf(j.why, sizeof(j.why), "no room left to note a revocation: nothing is served");

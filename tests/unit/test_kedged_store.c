@@ -136,9 +136,11 @@ START_TEST(store_gives_back_the_newest) {
                 char want[] = { (char) ('a' + i), 0 };
 
                 ck_assert_int_eq(save(&s, (uint64_t) i, want), 0);
+                ck_assert_uint_eq(s.fallback, i > 0 ? i - 1 : 0);
                 ck_assert_int_eq(open_text(&s, text), 0);
                 ck_assert_str_eq(text, want);
                 ck_assert_uint_eq(s.height, i);
+                ck_assert_uint_eq(s.fallback, i > 0 ? i - 1 : 0);
         }
 } END_TEST
 

@@ -392,6 +392,14 @@ START_TEST(watch_revocation_is_on_disk_and_in_effect) {
         watch_moved(&w.watch, w.runs[0]);
         pump();
         ck_assert_int_eq(ask("pump1.plant.fleet")->result, QUERY_OK);
+        ck_assert_uint_eq(book_count(&w.book), 1);
+
+        /* the note goes once no restart can come back to a finalized block below the revoking head */
+        w.runs[0]->store.fallback = 104;
+        heads(106, 107);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        ck_assert_int_eq(ask("pump1.plant.fleet")->result, QUERY_OK);
         ck_assert_uint_eq(book_count(&w.book), 0);
 } END_TEST
 
