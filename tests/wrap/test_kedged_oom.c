@@ -187,6 +187,22 @@ START_TEST(kedged_survives_each_failing_allocation) {
         }
 } END_TEST
 
+/* The disk refuses the snapshot that lacks a revoked name: better no snapshot than the old one. */
+START_TEST(kedged_full_disk_withdraws_names_on_revocation) {
+        setup();
+        publish_names(&w.publish, &w.watch, clock_ms);
+        ck_assert_int_eq(faccessat(w.fd, "names", F_OK, 0), 0);
+        ck_assert_int_eq(mkdirat(w.fd, "names.new", 0700), 0);
+        publish_names(&w.publish, &w.watch, clock_ms);
+        ck_assert_int_eq(faccessat(w.fd, "names", F_OK, 0), 0); /* nothing was revoked: it stands */
+        w.watch.urgent = true;
+        publish_names(&w.publish, &w.watch, clock_ms);
+        ck_assert_int_eq(faccessat(w.fd, "names", F_OK, 0), -1);
+        ck_assert(w.watch.urgent);
+        ck_assert_int_eq(unlinkat(w.fd, "names.new", AT_REMOVEDIR), 0);
+        teardown();
+} END_TEST
+
 START_TEST(kedged_config_survives_each_failing_allocation) {
         static const char text[] = "[Chain diode]\nChainId=15\n"
                                    "Upstream=diode://0x0123456789abcdef0123456789abcdef01234567@a:1\n";
@@ -218,6 +234,7 @@ int main(void) {
 
         tcase_set_timeout(t, 120);
         tcase_add_test(t, kedged_survives_each_failing_allocation);
+        tcase_add_test(t, kedged_full_disk_withdraws_names_on_revocation);
         tcase_add_test(t, kedged_config_survives_each_failing_allocation);
         suite_add_tcase(s, t);
         return unit_run(s);
