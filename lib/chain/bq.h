@@ -48,7 +48,6 @@
 #define BQ_TICKET_PACE_MS 5000 /* between two tickets to one node, however often it asks */
 #define BQ_TICKET_RENEW  (UINT64_C(20) << 20) /* unpaid bytes: below 3/4 of the grace of 40 MiB */
 #define BQ_EPOCH_BLOCKS  40320
-#define BQ_EPOCH_SECONDS 2592000
 
 enum bq_kind {
         BQ_NONE = 0,

@@ -87,18 +87,15 @@ static uint64_t own_count(struct bq *bq, unsigned u) {
         return n;
 }
 
-/* Version 1 signs a block hash: a final one, never one that a node just named. */
+/* On Diode chains the epoch of both versions is a count of blocks (7.3). Version 1 signs a block hash: a
+ * final one, never one that a node just named; so it waits until a final block is of the epoch wanted. */
 static bool epoch_now(const struct bq *bq, const struct bq_upstream *up, uint64_t *ret) {
-        uint64_t seconds;
-
         if (!bq->has_rep)
                 return false;
-        if (bq->cfg.ticket_version == 1) {
-                *ret = bq_final(bq) / BQ_EPOCH_BLOCKS;
+        *ret = bq_final(bq) / BQ_EPOCH_BLOCKS;
+        if (bq->cfg.ticket_version == 1)
                 return *ret >= up->ticket_min;
-        }
-        reputation_time_lower(&bq->rep, &seconds, NULL);
-        *ret = MAX(seconds / BQ_EPOCH_SECONDS, up->ticket_min);
+        *ret = MAX(*ret, up->ticket_min);
         return true;
 }
 
@@ -210,10 +207,8 @@ static void on_too_old(struct bq *bq, unsigned u, uint64_t min, struct view payl
         struct bq_upstream *up = &bq->up[u];
         uint64_t limit = up->ticket_epoch + 1;
 
-        if (bq->cfg.ticket_version == 1 && up->peak_known)
+        if (up->peak_known)
                 limit = MAX(limit, up->peak / BQ_EPOCH_BLOCKS + 1);
-        else if (bq->cfg.ticket_version == 2 && bq->mode != BQ_FOLLOW)
-                limit = MAX(limit, up->ticket_epoch + 1200); /* our time is still that of an old block */
         if (up->ticket_fixed || min <= up->ticket_epoch || min > limit) {
                 bq_lie(bq, u, payload, "calls a ticket of the present epoch too old");
                 return;
