@@ -110,9 +110,7 @@ static uint64_t wake_at(const struct bq *bq) {
         uint64_t wake = bq->now_ms + 60000;
 
         bq_upstreams_wake(bq, &wake);
-        for (size_t i = 0; i < CHAIN_ASKS_MAX; i++)
-                if (bq->question[i].stage != BQ_Q_FREE)
-                        wake = MIN(wake, bq->question[i].deadline_ms);
+        wake = MIN(wake, bq_proof_wake(bq));
         if (bq->run.stage == BQ_RUN_CONFIRM)
                 wake = MIN(wake, bq->run.confirm_until_ms);
         return MAX(wake, bq->now_ms + 1);

@@ -166,13 +166,15 @@ struct bq_run {
 enum bq_stage { BQ_Q_FREE = 0, BQ_Q_ROOTS, BQ_Q_ACCOUNT, BQ_Q_STORAGE, BQ_Q_VALUES };
 
 struct bq_question {
-        uint64_t id, deadline_ms;
+        uint64_t id, deadline_ms, asked_ms;
         struct chain_block block;
         struct address contract;
         struct hash32 known_root, storage_root;
         uint16_t slot, n_slots; /* in bq.slots */
         uint8_t stage, at;
         uint8_t tried;          /* upstreams that failed this question, as bits */
+        uint8_t slow;           /* upstreams that kept it waiting */
+        uint8_t asked;          /* the one that is asked now, while waiting */
         bool has_known, waiting, unproven;
         char why[BQ_WHY_MAX];
 };
@@ -329,6 +331,7 @@ void bq_on_cancel(struct bq *bq, uint64_t id);
 void bq_on_proof(struct bq *bq, unsigned u, const struct bq_request *r, struct view body, struct view payload);
 void bq_proof_error(struct bq *bq, unsigned u, const struct bq_request *r, const char *text);
 void bq_proof_lost(struct bq *bq, unsigned u, const struct bq_request *r, const char *why);
+uint64_t bq_proof_wake(const struct bq *bq);
 void bq_proof_pump(struct bq *bq);
 
 /* bq_checkpoint.c: the operator's checkpoint against our own chain */

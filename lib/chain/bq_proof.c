@@ -7,6 +7,8 @@
 
 #include "chain/bq.h"
 
+#define PATIENCE 8 /* a part of the request deadline: then another upstream is asked as well */
+
 static const struct merkle_roots *known_roots(struct bq *bq, struct bq_roots *cache, const struct hash32 *root) {
         for (size_t i = 0; i < BQ_ROOTS; i++)
                 if (cache[i].used > 0 && hash32_eq(&cache[i].root, root)) {
@@ -327,30 +329,61 @@ static bool asked_already(const struct bq *bq, const struct bq_question *q) {
         return false;
 }
 
-/* Who has shown the block first, then who is connected; CHAIN_UPSTREAMS_MAX if all were tried. */
+/* Who has kept us waiting comes last; of the others, who has shown the block comes first. */
+static unsigned rank(const struct bq *bq, const struct bq_question *q, unsigned u) {
+        bool waiting = q->waiting && q->asked == u;
+
+        return (q->slow & 1U << u || waiting ? 0 : 2) + (bq->up[u].shown >= q->block.ref.number ? 1 : 0);
+}
+
+/* CHAIN_UPSTREAMS_MAX if all that are connected were tried. */
 static unsigned whom_to_ask(const struct bq *bq, const struct bq_question *q, bool *ret_busy) {
         unsigned best = CHAIN_UPSTREAMS_MAX;
 
         *ret_busy = false;
         for (unsigned u = 0; u < bq->cfg.n_upstreams; u++) {
-                const struct bq_upstream *up = &bq->up[u];
-                bool better;
-
                 if (!bq_is_up(bq, u) || q->tried & 1U << u)
                         continue;
-                if (bq_open(up, BQ_NONE) >= BQ_INFLIGHT) {
+                if (bq_open(&bq->up[u], BQ_NONE) >= BQ_INFLIGHT)
                         *ret_busy = true;
-                        continue;
-                }
-                if (best == CHAIN_UPSTREAMS_MAX) {
-                        best = u;
-                        continue;
-                }
-                better = up->shown >= q->block.ref.number && bq->up[best].shown < q->block.ref.number;
-                if (better)
+                else if (best == CHAIN_UPSTREAMS_MAX || rank(bq, q, u) > rank(bq, q, best))
                         best = u;
         }
         return best;
+}
+
+/* Whoever withholds one answer must not delay ours by a whole deadline: another upstream is asked as well, once
+ * each. The slow one is blamed at its deadline, not before; what it sends meanwhile is passed over. */
+static void lose_patience(struct bq *bq, struct bq_question *q) {
+        bool busy;
+        unsigned u = whom_to_ask(bq, q, &busy);
+
+        if (bq->now_ms - q->asked_ms < bq->cfg.request_ms / PATIENCE || u == CHAIN_UPSTREAMS_MAX || u == q->asked ||
+            q->slow & 1U << u)
+                return;
+        for (size_t i = 0; i < BQ_INFLIGHT; i++) {
+                struct bq_request *r = &bq->up[q->asked].request[i];
+
+                if (r->kind >= BQ_STATE_ROOTS && r->question == (int8_t) (q - bq->question))
+                        r->question = -1;
+        }
+        q->slow |= (uint8_t) (1U << q->asked);
+        q->waiting = false;
+}
+
+uint64_t bq_proof_wake(const struct bq *bq) {
+        uint64_t wake = UINT64_MAX;
+
+        for (size_t i = 0; i < CHAIN_ASKS_MAX; i++) {
+                const struct bq_question *q = &bq->question[i];
+                uint64_t patient = q->asked_ms + bq->cfg.request_ms / PATIENCE;
+
+                if (q->stage != BQ_Q_FREE)
+                        wake = MIN(wake, q->deadline_ms);
+                if (q->stage != BQ_Q_FREE && q->waiting && patient > bq->now_ms)
+                        wake = MIN(wake, patient);
+        }
+        return wake;
 }
 
 static bool anyone_up(const struct bq *bq) {
@@ -380,14 +413,18 @@ static void pump_question(struct bq *bq, struct bq_question *q) {
                 give_up(bq, q);
                 return;
         }
+        if (q->waiting)
+                lose_patience(bq, q);
         skip_known(bq, q);
         if (q->waiting || asked_already(bq, q))
                 return;
         u = whom_to_ask(bq, q, &busy);
-        if (u < CHAIN_UPSTREAMS_MAX)
+        if (u < CHAIN_UPSTREAMS_MAX) {
+                q->asked = (uint8_t) u;
+                q->asked_ms = bq->now_ms;
                 q->waiting = bq_send(bq, u, kind_for((enum bq_stage) q->stage), BQ_FOR_NOTHING,
                         q->block.ref.number, (int) (q - bq->question));
-        else if (!busy && q->tried != 0 && anyone_up(bq))
+        } else if (!busy && q->tried != 0 && anyone_up(bq))
                 give_up(bq, q); /* every upstream that is connected was tried */
 }
 
