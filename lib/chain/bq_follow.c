@@ -334,11 +334,11 @@ void bq_on_peak(struct bq *bq, unsigned u, struct view body, struct view payload
                 bq_confirm(bq, u);
 }
 
-static bool hangs_at(const struct bq *bq, unsigned u, uint64_t number) {
+static bool hangs_at(const struct bq *bq, uint8_t owners, uint64_t number) {
         for (size_t i = 0; i < BQ_POOL; i++) {
                 const struct bq_entry *e = &bq->pool.entry[i];
 
-                if (e->flags & BQ_USED && !(e->flags & BQ_LINKED) && e->h.number == number && e->owners & 1U << u)
+                if (e->flags & BQ_USED && !(e->flags & BQ_LINKED) && e->h.number == number && e->owners & owners)
                         return true;
         }
         return false;
@@ -347,9 +347,14 @@ static bool hangs_at(const struct bq *bq, unsigned u, uint64_t number) {
 static void ask_ahead(struct bq *bq, unsigned u, uint64_t top) {
         struct bq_upstream *up = &bq->up[u];
         uint64_t last = MIN(up->peak, bq_final(bq) + BQ_FOLLOW_MAX);
+        uint8_t owners = (uint8_t) (1U << u);
 
         for (uint64_t n = top + 1; n <= last && bq_open(up, BQ_HEADER) < BQ_HEADERS; n++) {
-                if (bq_in_flight(bq, BQ_HEADER, n) || hangs_at(bq, u, n))
+                if (bq_in_flight(bq, BQ_HEADER, n)) {
+                        owners = UINT8_MAX; /* what another has sent above it may just be early */
+                        continue;
+                }
+                if (hangs_at(bq, owners, n))
                         continue;
                 if (!bq_send(bq, u, BQ_HEADER, BQ_FOR_FOLLOW, n, -1))
                         return;
@@ -361,7 +366,7 @@ static void ask_opinion(struct bq *bq, unsigned u) {
         uint64_t n = up->peak;
 
         if (up->shown >= n || n + REPUTATION_WINDOW <= bq_final(bq) || bq_request_find(up, BQ_HEADER, n) ||
-            hangs_at(bq, u, n) || bq_open(up, BQ_HEADER) >= BQ_HEADERS)
+            hangs_at(bq, (uint8_t) (1U << u), n) || bq_open(up, BQ_HEADER) >= BQ_HEADERS)
                 return;
         (void) bq_send(bq, u, BQ_HEADER, BQ_FOR_OPINION, n, -1);
 }
@@ -379,8 +384,8 @@ void bq_follow_pump(struct bq *bq) {
                 if (!bq_is_up(bq, u) || up->walk.on)
                         continue;
                 top = bq_pool_top(bq);
-                if (up->peak > bq_final(bq) + BQ_FOLLOW_MAX && up->shown < bq_final(bq))
-                        continue; /* catching up begins with its header at F */
+                if (up->peak > bq_final(bq) + BQ_FOLLOW_MAX && !bq->conflict && !bq_walk_forks(bq))
+                        continue; /* catching up fetches what is worth it; F rests until it has begun */
                 if (up->peak > top)
                         ask_ahead(bq, u, top);
                 else

@@ -82,6 +82,19 @@ static void link_what_can_be(struct bq *bq) {
         }
 }
 
+/* A branch that has lost is not our chain: who has shown it is asked again where it stands now. One whose
+ * peak lies below F may simply be slow to turn. */
+static void forget_shown(struct bq *bq, const struct bq_entry *e) {
+        struct hash32 ours;
+
+        if (e->h.number <= bq_final(bq) && reputation_hash_at(&bq->rep, e->h.number, &ours) &&
+            hash32_eq(&ours, &e->h.hash))
+                return;
+        for (unsigned u = 0; u < bq->cfg.n_upstreams; u++)
+                if (e->owners & 1U << u && bq->up[u].peak >= bq_final(bq))
+                        bq->up[u].shown = MIN(bq->up[u].shown, e->h.number - 1);
+}
+
 /* After F has moved: what does not descend from it any more is dropped. */
 void bq_pool_relink(struct bq *bq) {
         bool was[BQ_POOL];
@@ -92,8 +105,10 @@ void bq_pool_relink(struct bq *bq) {
         }
         link_what_can_be(bq);
         for (size_t i = 0; i < BQ_POOL; i++)
-                if (was[i] && !(bq->pool.entry[i].flags & BQ_LINKED))
+                if (was[i] && !(bq->pool.entry[i].flags & BQ_LINKED)) {
+                        forget_shown(bq, &bq->pool.entry[i]);
                         bq_pool_drop(bq, &bq->pool.entry[i]);
+                }
 }
 
 bool bq_pool_is_tip(struct bq *bq, const struct bq_entry *e) {
