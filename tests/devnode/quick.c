@@ -84,14 +84,19 @@ int chain_quick(block_at_fn block_at, void *userdata, uint64_t peak, uint64_t la
                 return -1;
 
         for (;;) {
-                uint64_t candidate, end = q.limit, at;
+                uint64_t candidate, end = q.limit, low, at;
 
                 if (end <= last || !confirms(&q, last, last + 1, end, &candidate))
                         break;
                 /* the shortest range that still confirms the candidate */
-                while (end > candidate && confirms(&q, last, candidate, end - 1, &at) &&
-                       at >= candidate)
-                        end--;
+                for (low = candidate; low < end;) {
+                        uint64_t middle = low + (end - low) / 2;
+
+                        if (confirms(&q, last, candidate, middle, &at))
+                                end = middle;
+                        else
+                                low = middle + 1;
+                }
                 emit(&q, candidate > window ? candidate - window : 1, end);
                 if (q.n >= q.cap)
                         break;
