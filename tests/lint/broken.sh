@@ -23,6 +23,15 @@ must_fail() { # what, command...
         fi
 }
 
+must_notice() { # what, part of what is said, command...
+        local what=$1 says=$2 out
+        shift 2
+        if out=$("$@" 2>&1) || ! grep -qF "$says" <<<"$out"; then
+                echo "broken: not noticed: $what"
+                bad=1
+        fi
+}
+
 fresh
 "$here/arrows.sh" "$work/tree" >/dev/null || { echo "broken: arrows.sh fails on the tree as it is"; bad=1; }
 "$here/length.sh" "$work/tree" >/dev/null || { echo "broken: length.sh fails on the tree as it is"; bad=1; }
@@ -62,6 +71,14 @@ sed -i '/kedge_chain_time;/d' "$work/tree/lib/kedge/libkedge.sym"
 must_fail "a manual page without a function" "$here/man.sh" "$work/tree"
 
 fresh
+cp -r "$source/docs" "$source/README.md" "$work/tree/"
+mkdir -p "$work/tree/tests/lint" "$work/tree/packaging" && cp "$here/arrows.sh" "$work/tree/tests/lint/"
+echo 'See `lib/core/nothing.c`.' >> "$work/tree/docs/ARCHITECTURE.md"
+must_notice "a document names a file that is not there" "nothing.c, which is not there" "$here/docs.sh" "$work/tree"
+sed -i 's/^base <- wire <- nss /base <- core <- nss /' "$work/tree/docs/HACKING.md"
+must_notice "an arrow is drawn that arrows.sh refuses" "lets nss use core/" "$here/docs.sh" "$work/tree"
+
+fresh
 printf '/* %s: later */\n' "TO""DO" > "$work/tree/lib/base/later.h"
 must_fail "unfinished work" "$here/words.sh" "$work/tree"
 
@@ -71,7 +88,23 @@ void *impure(void);
 void *impure(void) { return malloc(1); }
 EOF
 cc -c "$work/impure.c" -o "$work/impure.o" && ar rc "$work/libimpure.a" "$work/impure.o"
-must_fail "core allocates" "$here/pure.sh" "$work/libimpure.a" "$work/libimpure.a"
+ar rc "$work/libpure.a"
+must_notice "core allocates" "lib/core uses malloc" "$here/pure.sh" "$work/libimpure.a" "$work/libpure.a"
+must_notice "chain allocates otherwise" "lib/chain uses malloc" "$here/pure.sh" "$work/libpure.a" "$work/libimpure.a"
+
+echo 'int main(int argc, char **argv) { char b[64] = { 0 }; b[argc] = argv[0][0]; return b[1]; }' > "$work/soft.c"
+soft() { # what is said, compiler arguments that take one protection away
+        local says=$1
+        shift
+        cc -O1 -fstack-protector-strong -pie -fPIE -Wl,-z,relro,-z,now "$@" -o "$work/soft" "$work/soft.c" &&
+                must_notice "built with $*" "$says" "$here/hardening.sh" no "$work/soft"
+}
+soft 'no PIE' -no-pie -fno-pie
+soft 'no RELRO' -Wl,-z,norelro
+soft 'no NOW' -Wl,-z,lazy
+soft 'the stack may hold code' -Wl,-z,execstack
+soft 'no stack protector' -fno-stack-protector
+must_notice "nothing fortified" "no checked libc calls" "$here/hardening.sh" yes "$work/soft"
 
 [ "$bad" = 0 ] && echo "broken: every lint notices"
 exit "$bad"

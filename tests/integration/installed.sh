@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# What `meson install` leaves is enough: in a folder of its own, the example program builds with pkg-config alone, loads
+# our libraries from there, and the units start programs that are there.
+# usage: installed.sh SOURCE_FOLDER BUILD_FOLDER PREFIX
+set -u
+source=$1
+build=$2
+prefix=$3
+work=$(mktemp -d "${TMPDIR:-/tmp}/kedge-installed.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+bad=0
+
+say() {
+        echo "installed: $*"
+        bad=1
+}
+
+meson install -C "$build" --no-rebuild --destdir "$work" >"$work/log" 2>&1 || { tail -5 "$work/log"; say "meson install fails"; exit 1; }
+root=$work$prefix
+
+# The .pc files name the prefix of a true installation; here it lies below a folder.
+PKG_CONFIG_PATH=$(find "$root" -type d -name pkgconfig)
+export PKG_CONFIG_PATH
+lib=$(dirname "$PKG_CONFIG_PATH")
+flags() { pkg-config --define-variable=prefix="$root" --cflags --libs "$@"; }
+
+builds() { # compiler and its flags, source, packages...
+        local compile=$1 from=$2 out=$work/program
+        shift 2
+        # shellcheck disable=SC2046,SC2086
+        $compile -o "$out" "$from" $(flags "$@") 2>"$work/log" || { head -5 "$work/log"; say "$(basename "$from") does not build with $*"; return 1; }
+        if LD_LIBRARY_PATH=$lib ldd "$out" | grep -E 'libkedge' | grep -qv "$lib/"; then
+                say "$(basename "$from") loads libkedge from elsewhere"
+        fi
+}
+
+if [ -e "$PKG_CONFIG_PATH/kedge-wolfssl.pc" ]; then
+        builds "${CC:-cc} -std=gnu11 -Wall -Werror" "$source/docs/examples/plant-control.c" kedge-wolfssl
+        LD_LIBRARY_PATH=$lib ldd "$work/program" | grep -q 'libkedge-wolfssl.so.1' || say "plant-control does not load libkedge-wolfssl.so.1"
+        LD_LIBRARY_PATH=$lib KEDGE_RUNTIME_DIR=$work/none "$work/program" 0x6000000000000000000000000000000000000001 \
+                plant-control.fleet >"$work/log" 2>&1
+        code=$?
+        [ "$code" = 6 ] || { cat "$work/log"; say "plant-control without an agent: exit code $code, not 6"; }
+fi
+
+cat > "$work/small.cc" <<'END'
+#include <kedge/kedge.h>
+int main() {
+        kedge_client *client = nullptr;
+        int r = kedge_client_new(&client);
+        kedge_client_free(client);
+        return r < 0;
+}
+END
+builds "${CXX:-c++} -Wall -Werror" "$work/small.cc" kedge &&
+        { LD_LIBRARY_PATH=$lib "$work/program" || say "a C++ program with libkedge does not run"; }
+[ "$(ldd "$lib/libkedge.so" | awk '{ print $1 }' | grep -cvE '^(linux-vdso|libc\.so|/lib.*ld-linux|libasan|libubsan|libm\.so|libgcc_s|libdl|librt|libpthread)')" = 0 ] ||
+        say "libkedge.so loads more than libc"
+
+for unit in "$root"/lib/systemd/system/*.service; do
+        program=$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' "$unit")
+        [ -x "$work$program" ] || say "$(basename "$unit") starts $program, which is not installed"
+        grep -q '@[a-z]*@' "$unit" && say "$(basename "$unit") still holds an @name@"
+        page=$(sed -n 's/^Documentation=man:\([a-z.-]*\)(\([1-8]\)).*/man\2\/\1.\2/p' "$unit")
+        [ -z "$page" ] || [ -e "$root/share/man/$page" ] || ! command -v rst2man >/dev/null ||
+                say "$(basename "$unit") names the page $page, which is not installed"
+done
+
+[ "$bad" = 0 ] && echo "installed: ok"
+exit "$bad"
