@@ -324,7 +324,7 @@ START_TEST(upstreams_and_zones_read_well) {
 } END_TEST
 
 START_TEST(record_says_what_to_store) {
-        json_t *o;
+        json_t *whole, *o;
 
         begin();
         ck_assert_int_eq(run("--slot 0 record pump1.server_ip=10.1.2.3 port=8883"), 0);
@@ -342,11 +342,12 @@ START_TEST(record_says_what_to_store) {
         ck_assert_uint_eq(agent.asked, 0);
         ck_assert_int_eq(run("--json record --slot 1 "
                 "port=0x00000000000000000000000000000000000000000000000000000000000022b3"), 0);
-        o = parse_out("ok");
-        o = json_array_get(json_object_get(o, "records"), 0);
+        whole = parse_out("ok");
+        o = json_array_get(json_object_get(whole, "records"), 0);
         ck_assert_str_eq(json_string_value(json_object_get(o, "means")), "8883");
         ck_assert_str_ne(json_string_value(json_object_get(o, "slot")),
                 "0x2b6d80721be667115e1a95e25f8b78df667b3b8819f6840da9dce7a13f2f3d6d");
+        json_decref(whole);
         end();
 } END_TEST
 
