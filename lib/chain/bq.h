@@ -25,6 +25,7 @@
 #define BQ_ACTIVE        3   /* upstreams connected at once */
 #define BQ_SLOTS         256 /* slots of all open questions together */
 #define BQ_WALK_MAX      100 /* headers of one branch that hang in the air */
+#define BQ_LOST_BLOCKS   6   /* headers of a branch that leaves our chain below F and is no lie yet */
 #define BQ_TANGLES       3   /* answers that do not link, in a row, before it is a failure */
 #define BQ_RECHECK_POLLS 12  /* polls with the same peak, before its header is looked at again */
 #define BQ_QUICK_NUMBERS 4096
@@ -101,6 +102,7 @@ struct bq_upstream {
         uint64_t rest_until_ms, rest_ms, lie_ms, poll_at_ms;
         uint64_t failures, lies, bytes_in, bytes_out, unbilled;
         uint64_t peak, shown; /* shown: newest block of our chain (or above F) that it has shown */
+        uint64_t stands;      /* newest final block that it has shown, or shown something on top of; 0: none */
         uint64_t ticket_min;  /* version 1: epoch that it asked for */
         uint64_t ticket_bytes, ticket_conns; /* as last sent */
         uint64_t ticket_epoch, ticket_at_ms;
@@ -253,6 +255,7 @@ void bq_on_down(struct bq *bq, unsigned u);
 void bq_fail(struct bq *bq, unsigned u, const char *fmt, ...); /* not a lie: drop, rest */
 void bq_fault(struct bq *bq, unsigned u, struct view culprit, const char *fmt, ...); /* blame, rest as a failure */
 void bq_lie(struct bq *bq, unsigned u, struct view culprit, const char *fmt, ...); /* blame, long rest */
+void bq_stray(struct bq *bq, unsigned u, uint64_t number); /* an answer of another branch, perhaps: no rest */
 void bq_reconnect(struct bq *bq, unsigned u);
 void bq_upstreams_wake(const struct bq *bq, uint64_t *wake);
 static inline bool bq_is_up(const struct bq *bq, unsigned u) {
@@ -299,6 +302,7 @@ void bq_follow_header(struct bq *bq, unsigned u, const struct reduced_header *h,
 struct view bq_culprit(const struct bq *bq, unsigned u); /* what u has just sent, or nothing */
 void bq_moved(struct bq *bq, uint64_t was); /* F has moved up from was */
 void bq_confirm(struct bq *bq, unsigned u);
+bool bq_vouches(struct bq *bq, unsigned u, const struct block_ref *block); /* it has shown it, or what stands on it */
 
 /* bq_walk.c: branches that do not link yet, and those that contradict F */
 void bq_walk_pump(struct bq *bq, unsigned u);

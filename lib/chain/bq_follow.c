@@ -194,6 +194,17 @@ static void note_lost_branches(struct bq *bq, const struct reputation *before, c
         }
 }
 
+/* The first k headers of the branch become final: whoever has shown one of them, or what is on top, stands there. */
+static void note_stands(struct bq *bq, const struct reduced_header *run, size_t n, uint64_t k) {
+        for (size_t i = 0; i < n; i++) {
+                const struct bq_entry *e = bq_pool_find(bq, &run[i].hash);
+
+                for (unsigned u = 0; e && u < bq->cfg.n_upstreams; u++)
+                        if (e->owners & 1U << u)
+                                bq->up[u].stands = MAX(bq->up[u].stands, MIN(e->h.number, bq_final(bq) + k));
+        }
+}
+
 /* Two continuations of F are proven: taking either would be a choice that is the operator's. */
 static bool undecided(const struct bq *bq) {
         return bq->conflict && bq->conflict_ours.number > bq_final(bq);
@@ -215,6 +226,7 @@ static bool finalize(struct bq *bq) {
                         continue;
 
                 note_lost_branches(bq, &bq->rep, reputation_hash(&next));
+                note_stands(bq, run, n, next.number - was);
                 bq->rep = next;
                 bq_pool_relink(bq);
                 bq_moved(bq, was);
@@ -259,6 +271,31 @@ void bq_confirm(struct bq *bq, unsigned u) {
                 bq->confirmed_ms = bq->now_ms;
 }
 
+/* Whatever is linked stands on F, and so on all below. */
+bool bq_vouches(struct bq *bq, unsigned u, const struct block_ref *block) {
+        struct reduced_header run[BQ_POOL];
+        bool final = block->number <= bq_final(bq), ours_too = false;
+        struct hash32 ours;
+
+        if (final) {
+                ours_too = reputation_hash_at(&bq->rep, block->number, &ours) && hash32_eq(&ours, &block->hash);
+                if (!ours_too || bq->up[u].stands >= block->number)
+                        return ours_too;
+        }
+        if (bq_run_uses_pool(bq))
+                return false; /* what it has shown above F is not kept now */
+        for (size_t i = 0; i < BQ_POOL; i++) {
+                const struct bq_entry *e = &bq->pool.entry[i];
+                size_t at = (size_t) (block->number - bq_final(bq) - 1);
+
+                if (!(e->flags & BQ_LINKED) || !(e->owners & 1U << u))
+                        continue;
+                if (final || (at < bq_pool_branch(bq, e, run) && hash32_eq(&run[at].hash, &block->hash)))
+                        return true;
+        }
+        return false;
+}
+
 static void no_room(struct bq *bq, unsigned u, struct view payload) {
         for (unsigned k = 0; k < bq->cfg.n_upstreams; k++)
                 if (bq->up[k].walk.on && k != u) {
@@ -279,6 +316,7 @@ static bool below_final(struct bq *bq, unsigned u, const struct reduced_header *
         if (!hash32_eq(&ours, &h->hash))
                 return false;
         bq->up[u].shown = MAX(bq->up[u].shown, h->number);
+        bq->up[u].stands = MAX(bq->up[u].stands, h->number);
         bq_confirm(bq, u);
         return true;
 }
@@ -304,6 +342,7 @@ void bq_follow_header(struct bq *bq, unsigned u, const struct reduced_header *h,
         }
         if (e->flags & BQ_LINKED) {
                 up->shown = MAX(up->shown, h->number);
+                up->stands = MAX(up->stands, bq_final(bq));
                 if (h->number >= up->peak)
                         up->tangles = 0; /* all that it claims links */
                 advance(bq);

@@ -82,7 +82,7 @@ static void slide(struct bq *bq) {
                 return;
         bq_run_shift(bq, (size_t) (bq_final(bq) - run->first + 1));
         run->started_ms = bq->now_ms;
-        bq->up[run->lead].shown = bq_final(bq);
+        bq->up[run->lead].shown = bq->up[run->lead].stands = bq_final(bq);
         bq_moved(bq, was);
 }
 
@@ -104,7 +104,7 @@ static void commit(struct bq *bq, bool seconded) {
         run->gap = false;
         run->own_gap = 0;
         run->started_ms = bq->now_ms;
-        bq->up[run->lead].shown = bq_final(bq);
+        bq->up[run->lead].shown = bq->up[run->lead].stands = bq_final(bq);
         bq_moved(bq, was);
         slide(bq);
         if (run->own || run->range >= run->n_ranges)

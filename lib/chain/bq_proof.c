@@ -133,6 +133,8 @@ void bq_on_cancel(struct bq *bq, uint64_t id) {
                         free_question(bq, &bq->question[i]);
 }
 
+/* One that never showed that it stands on this block may have told the truth about the one that it has there:
+ * that is no lie, and following goes on to judge its branch. */
 static void refused(struct bq *bq, unsigned u, struct bq_question *q, struct view payload, const char *what,
                     enum merkle_verdict verdict) {
         uint64_t number = q->block.ref.number;
@@ -140,6 +142,10 @@ static void refused(struct bq *bq, unsigned u, struct bq_question *q, struct vie
         q->waiting = false;
         q->tried |= (uint8_t) (1U << u);
         (void) bq_say(q->why, sizeof(q->why), "%s: %s", what, merkle_verdict_text(verdict));
+        if (verdict == MERKLE_WRONG_ROOT && !bq_vouches(bq, u, &q->block.ref)) {
+                bq_stray(bq, u, number);
+                return;
+        }
         bq_lie(bq, u, payload, "block %n, %s: %s", number, what, merkle_verdict_text(verdict));
 }
 
@@ -329,25 +335,32 @@ static bool asked_already(const struct bq *bq, const struct bq_question *q) {
         return false;
 }
 
-/* Who has kept us waiting comes last; of the others, who has shown the block comes first. */
-static unsigned rank(const struct bq *bq, const struct bq_question *q, unsigned u) {
+/* Who has kept us waiting comes last; of the others, who stands on the block comes first. */
+static unsigned rank(struct bq *bq, const struct bq_question *q, unsigned u) {
         bool waiting = q->waiting && q->asked == u;
 
-        return (q->slow & 1U << u || waiting ? 0 : 2) + (bq->up[u].shown >= q->block.ref.number ? 1 : 0);
+        return (q->slow & 1U << u || waiting ? 0 : 2) + (bq_vouches(bq, u, &q->block.ref) ? 1 : 0);
 }
 
 /* CHAIN_UPSTREAMS_MAX if all that are connected were tried. */
-static unsigned whom_to_ask(const struct bq *bq, const struct bq_question *q, bool *ret_busy) {
-        unsigned best = CHAIN_UPSTREAMS_MAX;
+static unsigned whom_to_ask(struct bq *bq, const struct bq_question *q, bool *ret_busy) {
+        unsigned best = CHAIN_UPSTREAMS_MAX, best_rank = 0;
 
         *ret_busy = false;
         for (unsigned u = 0; u < bq->cfg.n_upstreams; u++) {
+                unsigned r;
+
                 if (!bq_is_up(bq, u) || q->tried & 1U << u)
                         continue;
-                if (bq_open(&bq->up[u], BQ_NONE) >= BQ_INFLIGHT)
+                if (bq_open(&bq->up[u], BQ_NONE) >= BQ_INFLIGHT) {
                         *ret_busy = true;
-                else if (best == CHAIN_UPSTREAMS_MAX || rank(bq, q, u) > rank(bq, q, best))
+                        continue;
+                }
+                r = rank(bq, q, u);
+                if (best == CHAIN_UPSTREAMS_MAX || r > best_rank) {
                         best = u;
+                        best_rank = r;
+                }
         }
         return best;
 }
@@ -356,10 +369,12 @@ static unsigned whom_to_ask(const struct bq *bq, const struct bq_question *q, bo
  * each. The slow one is blamed at its deadline, not before; what it sends meanwhile is passed over. */
 static void lose_patience(struct bq *bq, struct bq_question *q) {
         bool busy;
-        unsigned u = whom_to_ask(bq, q, &busy);
+        unsigned u;
 
-        if (bq->now_ms - q->asked_ms < bq->cfg.request_ms / PATIENCE || u == CHAIN_UPSTREAMS_MAX || u == q->asked ||
-            q->slow & 1U << u)
+        if (bq->now_ms - q->asked_ms < bq->cfg.request_ms / PATIENCE)
+                return;
+        u = whom_to_ask(bq, q, &busy);
+        if (u == CHAIN_UPSTREAMS_MAX || u == q->asked || q->slow & 1U << u)
                 return;
         for (size_t i = 0; i < BQ_INFLIGHT; i++) {
                 struct bq_request *r = &bq->up[q->asked].request[i];

@@ -130,7 +130,7 @@ static void boot_header(struct bq *bq, unsigned u, const struct reduced_header *
         bq->has_rep = true;
         bq->run.n = 0;
         bq_run_reset(bq);
-        bq->up[u].shown = c->number;
+        bq->up[u].shown = bq->up[u].stands = c->number;
         bq_moved(bq, c->number - 1);
 }
 

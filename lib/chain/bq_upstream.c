@@ -29,6 +29,7 @@ static void forget_connection(struct bq *bq, unsigned u, const char *why) {
         up->peak_known = false;
         up->peak = 0;
         up->shown = 0;
+        up->stands = 0;
         up->ticket_due = false;
         up->ticket_fixed = false;
         up->ticket_ok = false;
@@ -113,6 +114,13 @@ void bq_lie(struct bq *bq, unsigned u, struct view culprit, const char *fmt, ...
         up->lie_ms = doubled(ms, BQ_LIE_MAX_MS);
         blame(bq, u, culprit);
         rest(bq, u, ms, true, up->last_error);
+}
+
+void bq_stray(struct bq *bq, unsigned u, uint64_t number) {
+        struct bq_upstream *up = &bq->up[u];
+
+        (void) bq_say(up->last_error, sizeof(up->last_error), "block %n: answered from another branch", number);
+        up->failures++;
 }
 
 /* A short pause, no failure: the next connection will greet in another way. */

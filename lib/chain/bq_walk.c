@@ -119,12 +119,38 @@ static size_t collect(struct bq *bq, unsigned u, const struct bq_entry *low, str
         return n;
 }
 
+static bool all_known(const struct bq *bq, const struct reduced_header *run, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (reputation_share(&bq->rep, &run[i].miner) == 0)
+                        return false;
+        return true;
+}
+
+/* An honest node may sit on a branch that has just lost: a few blocks with a miner of the table among them are no lie.
+ * Nothing rests on them, and the node is asked again when it shows another peak. */
+static bool just_lost(struct bq *bq, unsigned u, const struct reduced_header *run, size_t n, unsigned score) {
+        struct bq_upstream *up = &bq->up[u];
+
+        if (n > BQ_LOST_BLOCKS || score == 0)
+                return false;
+        bq_stray(bq, u, run[0].number);
+        up->walk = (struct bq_walk){ 0 };
+        bq_pool_forget(bq, u);
+        up->shown = MAX(up->shown, up->peak);
+        return true;
+}
+
 static void judged_false(struct bq *bq, unsigned u, const struct reduced_header *run, size_t n, int r, unsigned score) {
         if (r < 0)
                 bq_evidence(bq, u, run, n, "a branch that contradicts a final block; the table there is not known");
         else if (score > REPUTATION_THRESHOLD / 2)
                 bq_evidence(bq, u, run, n, "a branch that contradicts a final block, by a part of the table");
-        bq_lie(bq, u, bq_culprit(bq, u), "block %n: its branch contradicts our final block", run[0].number);
+        if (r == 0 && just_lost(bq, u, run, n, score))
+                return;
+        if (r == 0 && all_known(bq, run, n)) /* miners that parted from the others, or it is theirs: what matters is that it loses */
+                bq_fault(bq, u, bq_culprit(bq, u), "block %n: its branch contradicts our final block", run[0].number);
+        else
+                bq_lie(bq, u, bq_culprit(bq, u), "block %n: its branch contradicts our final block", run[0].number);
 }
 
 /* The branch leaves our chain at run[0].number - 1, below F. */

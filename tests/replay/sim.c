@@ -193,6 +193,7 @@ void sim_step(struct sim *s, const struct chain_in *in) {
                 for (size_t k = 0; k < out.n; k++)
                         carry_out(s, &out.action[k]);
                 check_anchor(s);
+                s->wake_ms = out.wake_ms;
                 if (!out.more)
                         return;
                 at = (struct chain_in){ .event = CHAIN_EV_TICK };
@@ -238,6 +239,37 @@ void sim_run(struct sim *s, uint64_t ms) {
                 s->now_ms += 50;
                 sim_step(s, &in);
         }
+}
+
+uint32_t sim_random(struct sim *s, uint32_t below) {
+        s->random ^= s->random << 13;
+        s->random ^= s->random >> 17;
+        s->random ^= s->random << 5;
+        return below > 0 ? s->random % below : 0;
+}
+
+void sim_run_lazy(struct sim *s, uint64_t ms) {
+        uint64_t end = s->now_ms + ms;
+
+        for (;;) {
+                struct sim_event *e = next_event(s), taken = { .event = CHAIN_EV_TICK };
+                uint64_t at = MIN(s->wake_ms, e ? e->at_ms : UINT64_MAX);
+                struct chain_in in;
+
+                if (at > end)
+                        break;
+                s->now_ms = MAX(s->now_ms, at);
+                if (e && e->at_ms <= s->now_ms) {
+                        taken = *e;
+                        *e = s->event[--s->n_events];
+                }
+                in = (struct chain_in){ .event = taken.event, .upstream = taken.node, .bytes = VIEW(taken.bytes, taken.n) };
+                if (taken.event == CHAIN_EV_DOWN)
+                        s->node[taken.node].up = false;
+                sim_step(s, &in);
+                free(taken.bytes);
+        }
+        s->now_ms = end;
 }
 
 void sim_ask(struct sim *s, const struct chain_ask *ask) {

@@ -42,6 +42,8 @@ struct sim_node {
         struct { uint64_t conns, bytes; } stored;
         size_t asked[16]; /* by method, see sim_method() */
         uint64_t held;    /* fault "hold": answers withheld until the next clock change */
+        uint32_t delay_max;       /* ms; 0: always 5 */
+        unsigned silent, hang_up; /* of 1000 answers, how many are left out, or end the connection */
 };
 
 struct sim_event {
@@ -80,6 +82,8 @@ struct sim {
         struct hash32 final_hash;
         bool has_final;
         bool verbose;
+        uint32_t random;  /* for delays; never 0 once it is used */
+        uint64_t wake_ms; /* when the machine wants its next tick */
 };
 
 struct address sim_contract(void);
@@ -98,6 +102,8 @@ void sim_node_key(struct sim *s, unsigned i);
 int sim_start(struct sim *s);           /* a machine, from s->state if there is one */
 void sim_step(struct sim *s, const struct chain_in *in);
 void sim_run(struct sim *s, uint64_t ms);
+void sim_run_lazy(struct sim *s, uint64_t ms); /* ticks come when the machine has asked for them, and no more often */
+uint32_t sim_random(struct sim *s, uint32_t below);
 void sim_ask(struct sim *s, const struct chain_ask *ask);
 size_t sim_method(const char *name);    /* index of asked[] */
 void sim_serve(struct sim *s, unsigned node, struct view request);

@@ -480,6 +480,14 @@ void sim_serve(struct sim *s, unsigned node, struct view request) {
         }
         if (faulty(&r, "late"))
                 delay = r.node->fault_arg;
+        if (r.node->delay_max > 0)
+                delay = 1 + sim_random(s, r.node->delay_max);
+        if (r.node->silent > 0 && sim_random(s, 1000) < r.node->silent)
+                return;
+        if (r.node->hang_up > 0 && sim_random(s, 1000) < r.node->hang_up) {
+                sim_queue(s, CHAIN_EV_DOWN, node, VIEW(NULL, 0), delay);
+                return;
+        }
         if (buf_done(&r.b, &v) < 0)
                 abort();
         if (faulty(&r, "cut"))
