@@ -123,7 +123,7 @@ static void on_header(struct reply *r) {
         if (faulty(r, "skips") && n == r->node->fault_arg)
                 n++; /* as 3.5: what was sent is another block than was asked */
         block = sim_at(r->node->chain, n);
-        if (!block || n > peak_of(r)) {
+        if (!block || n > MIN(peak_of(r), r->node->peak)) {
                 error(r, "block not found");
                 return;
         }
