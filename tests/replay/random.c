@@ -192,7 +192,8 @@ static void tell(const struct world *w, const char *what) {
                 w->seed, what, (unsigned long long) w->tip, (unsigned long long) st.finalized.ref.number,
                 (unsigned long long) st.head.ref.number, st.state, st.text, (unsigned long long) w->grow_ms);
         for (size_t i = 0; i < st.n_upstreams; i++)
-                printf("  node %zu%s state %d peak %llu failures %llu lies %llu '%s'\n", i, misbehaves(w, (unsigned) i, true) ? "" : " (honest)",
+                printf("  node %zu%s state %d peak %llu failures %llu lies %llu '%s'\n", i,
+                        misbehaves(w, (unsigned) i, true) ? "" : " (honest)",
                         st.upstream[i].state, (unsigned long long) st.upstream[i].peak,
                         (unsigned long long) st.upstream[i].failures, (unsigned long long) st.upstream[i].lies, st.upstream[i].last_error);
 }
@@ -232,7 +233,8 @@ static int run_seed(unsigned seed, bool liars) {
         if (!liars)
                 for (size_t i = 0; r == 0 && i < st.n_upstreams; i++)
                         if (strstr(st.upstream[i].last_error, "contradicts") && st.upstream[i].lies > 0)
-                                printf("note seed %u node %zu lies %llu %s\n", seed, i, (unsigned long long) st.upstream[i].lies, st.upstream[i].last_error);
+                                printf("note seed %u node %zu lies %llu %s\n", seed, i,
+                                        (unsigned long long) st.upstream[i].lies, st.upstream[i].last_error);
         if (getenv("RANDOM_TELL"))
                 printf("seed %u up after %llu s\n", seed, (unsigned long long) stalled / 1000);
         sim.machine = chain_free(sim.machine);
