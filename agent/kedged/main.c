@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,18 @@ static int check_config(const struct config *config) {
         return EXIT_SUCCESS;
 }
 
+/* Whoever reads our lines may go away, and the file behind them may grow to its limit: neither is our end. A reload that is
+ * asked for while we start waits until there is something to reload. */
+static void tame_signals(void) {
+        sigset_t set;
+
+        (void) signal(SIGPIPE, SIG_IGN);
+        (void) signal(SIGXFSZ, SIG_IGN);
+        (void) sigemptyset(&set);
+        (void) sigaddset(&set, SIGHUP);
+        (void) sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static int serve(const char *path, struct config *config) {
         _cleanup_(agent_freep) struct agent *agent = NULL;
 
@@ -54,6 +67,7 @@ int main(int argc, char **argv) {
         struct config *config;
         bool check = false;
 
+        tame_signals();
         for (int c; (c = getopt_long(argc, argv, "", options, NULL)) >= 0;)
                 switch (c) {
                 case 'c':
