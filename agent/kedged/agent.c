@@ -136,30 +136,34 @@ static int lock_state(struct agent *a) {
         return 0;
 }
 
-static int open_folder(const char *path, mode_t mode, int *ret_fd) {
-        int fd = file_folder(AT_FDCWD, path, mode);
+static int open_folder(int dir_fd, const char *path, const char *shown, mode_t mode, int *ret_fd) {
+        int fd = file_folder(dir_fd, path, mode);
 
-        if (fd < 0) {
-                log_error("%s: cannot be made or opened: %s", path, strerror(-fd));
+        if (fd == -EACCES)
+                log_error("%s: must belong to user id %u, and nobody else may write to it: chown and chmod go-w, or name "
+                          "another folder in [Agent]",
+                        shown, (unsigned) geteuid());
+        else if (fd < 0)
+                log_error("%s: cannot be made or opened: %s", shown, strerror(-fd));
+        if (fd < 0)
                 return fd;
-        }
         *ret_fd = fd;
         return 0;
 }
 
 static int open_folders(struct agent *a) {
+        const char *state = a->config->state_dir, *run = a->config->runtime_dir;
+        char public[CONFIG_PATH_MAX + sizeof("/public")];
         int r;
 
-        r = open_folder(a->config->state_dir, 0755, &a->state_fd);
+        (void) snprintf(public, sizeof(public), "%s/public", state);
+        r = open_folder(AT_FDCWD, state, state, 0755, &a->state_fd);
         if (r >= 0)
-                r = open_folder(a->config->runtime_dir, 0755, &a->run_fd);
+                r = open_folder(AT_FDCWD, run, run, 0755, &a->run_fd);
+        if (r >= 0)
+                r = open_folder(a->state_fd, "public", public, 0755, &a->public_fd);
         if (r < 0)
                 return r;
-        a->public_fd = file_folder(a->state_fd, "public", 0755);
-        if (a->public_fd < 0) {
-                log_error("%s/public: cannot be made or opened: %s", a->config->state_dir, strerror(-a->public_fd));
-                return a->public_fd;
-        }
         r = lock_state(a);
         if (r < 0)
                 log_error("%s: %s", a->config->state_dir,

@@ -12,12 +12,18 @@
 #include "agent/kedged/util.h"
 
 int file_folder(int dir_fd, const char *path, mode_t mode) {
-        int fd;
+        _cleanup_(fd_closep) int fd = -1;
+        struct stat st;
 
         if (mkdirat(dir_fd, path, mode) < 0 && errno != EEXIST)
                 return -errno;
         fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 ? -errno : fd;
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        /* Who may write here may take away what we know as final or as revoked. */
+        if ((st.st_uid != geteuid() && st.st_uid != 0) || (st.st_mode & (S_IWGRP | S_IWOTH)))
+                return -EACCES;
+        return TAKE_FD(fd);
 }
 
 /* A file in the making; given up unless name is NULL. */

@@ -9,7 +9,8 @@
 #include "base/cleanup.h"
 #include "base/view.h"
 
-/* Makes path a folder of this mode where there is none, and opens it. fd, or -errno. */
+/* Makes path a folder of this mode where there is none, and opens it. fd, or -errno; -EACCES where it is not ours:
+ * it belongs to another user, or others may write to it. */
 _must_check_ int file_folder(int dir_fd, const char *path, mode_t mode);
 
 /* Writes data to "name.new", then renames it over name. With sync both the bytes and the folder are on disk

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/kedged/file.h"
 #include "agent/kedged/log.h"
@@ -32,6 +33,16 @@ int publish_boot_id(uint8_t ret[16]) {
         return hex_decode(VIEW(digits, n), ret, 16) < 0 ? -EBADMSG : 0;
 }
 
+/* True where the list on disk says this already: a start or reload with a full disk has nothing to write then. */
+static bool suffixes_stand(const struct publish *p, struct view text) {
+        _cleanup_(freep) uint8_t *now = NULL;
+        struct stat st;
+        size_t n;
+
+        return fstatat(p->public_fd, PUBLISH_SUFFIXES, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_mode & 07777) == 0644 &&
+                file_read(p->public_fd, PUBLISH_SUFFIXES, text.n, &now, &n) == 0 && view_eq(VIEW(now, n), text);
+}
+
 int publish_suffixes(const struct publish *p, const struct config *config) {
         _cleanup_(freep) char *text = NULL;
         size_t cap = 128 + config->n_zones * (NAME_MAX_LEN + 1), n;
@@ -42,6 +53,8 @@ int publish_suffixes(const struct publish *p, const struct config *config) {
         n = (size_t) snprintf(text, cap, "# Written by kedged: names below these come from the chain, never from DNS.\n");
         for (size_t i = 0; i < config->n_zones; i++)
                 n += (size_t) snprintf(text + n, cap - n, "%s\n", config->zone[i].suffix);
+        if (suffixes_stand(p, VIEW(text, n)))
+                return 0;
         return file_replace(p->public_fd, PUBLISH_SUFFIXES, 0644, VIEW(text, n), true);
 }
 

@@ -47,8 +47,8 @@ class Gateway:
     def __init__(self, folder, dn, name, checkpoint=None):
         self.folder, self.dn, self.name = folder, dn, name
         self.run, self.state = (os.path.join(folder.path, name, d) for d in ("run", "state"))
-        os.makedirs(self.run)
-        os.makedirs(self.state)
+        os.makedirs(self.run, mode=0o755)
+        os.makedirs(self.state, mode=0o755)
         self.conf = os.path.join(folder.path, name, "kedged.conf")
         info = dn.info
         lines = ["[Agent]", f"StateDirectory={self.state}", f"RuntimeDirectory={self.run}",

@@ -13,6 +13,8 @@
 #include "agent/kedged/book.h"
 #include "agent/kedged/device.h"
 #include "agent/kedged/evidence.h"
+#include "agent/kedged/file.h"
+#include "agent/kedged/publish.h"
 #include "agent/kedged/store.h"
 #include "base/buf.h"
 #include "core/sha256.h"
@@ -426,6 +428,53 @@ START_TEST(evidence_is_bounded_and_never_overwritten) {
         ck_assert_int_eq(evidence_keep(dir_fd, "diode", "one more", VIEW("xx", 2)), -EDQUOT);
 } END_TEST
 
+START_TEST(folder_that_others_may_write_to_is_refused) {
+        static const struct {
+                mode_t mode;
+                bool good;
+        } table[] = { { 0755, true }, { 0700, true }, { 0775, false }, { 0757, false }, { 01777, false } };
+        int fd;
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                fd = file_folder(dir_fd, "folder", 0755);
+                ck_assert_int_ge(fd, 0);
+                close(fd);
+                ck_assert_int_eq(fchmodat(dir_fd, "folder", table[i].mode, 0), 0);
+                fd = file_folder(dir_fd, "folder", 0755);
+                ck_assert_msg(table[i].good ? fd >= 0 : fd == -EACCES, "mode %o: %d", (unsigned) table[i].mode, fd);
+                if (fd >= 0)
+                        close(fd);
+                ck_assert_int_eq(fchmodat(dir_fd, "folder", 0755, 0), 0);
+        }
+        if (geteuid() != 0)
+                return;
+        ck_assert_int_eq(fchownat(dir_fd, "folder", 65534, 65534, 0), 0);
+        fd = file_folder(dir_fd, "folder", 0755);
+        ck_assert_int_eq(fd, -EACCES);
+} END_TEST
+
+START_TEST(suffixes_that_stand_need_no_disk) {
+        struct publish p = { .public_fd = dir_fd, .run_fd = -1 };
+        struct config *c = calloc(1, sizeof(*c));
+        struct stat st;
+
+        ck_assert_ptr_nonnull(c);
+        c->n_zones = 1;
+        strcpy(c->zone[0].suffix, "plant.internal");
+        ck_assert_int_eq(publish_suffixes(&p, c), 0);
+        fail_at = 1, calls = 0;
+        ck_assert_int_eq(publish_suffixes(&p, c), 0);
+        strcpy(c->zone[0].suffix, "other.internal");
+        ck_assert_int_eq(publish_suffixes(&p, c), -ENOSPC);
+        fail_at = 0;
+        ck_assert_int_eq(fchmodat(dir_fd, PUBLISH_SUFFIXES, 0600, 0), 0);
+        strcpy(c->zone[0].suffix, "plant.internal");
+        ck_assert_int_eq(publish_suffixes(&p, c), 0); /* nobody could read it */
+        ck_assert_int_eq(fstatat(dir_fd, PUBLISH_SUFFIXES, &st, 0), 0);
+        ck_assert_uint_eq(st.st_mode & 07777, 0644);
+        free(c);
+} END_TEST
+
 int main(void) {
         Suite *s = suite_create("kedged store");
         TCase *t = tcase_create("store");
@@ -447,6 +496,8 @@ int main(void) {
         tcase_add_test(t, device_key_is_made_once_and_kept);
         tcase_add_test(t, device_key_that_is_damaged_is_refused);
         tcase_add_test(t, evidence_is_bounded_and_never_overwritten);
+        tcase_add_test(t, folder_that_others_may_write_to_is_refused);
+        tcase_add_test(t, suffixes_that_stand_need_no_disk);
         suite_add_tcase(s, t);
         return unit_run(s);
 }
