@@ -1,6 +1,7 @@
 /* One packet in, one packet out, for anybody on this machine. Nothing here blocks; a connection that sends what
  * is no question, does not read its answers, or is idle, is closed; a user who asks too much is refused, and
- * nobody else notices. */
+ * nobody else notices. What the chain is still asked for on behalf of a connection stays its user's, also after the
+ * connection has gone: going away makes no room for more questions. */
 
 #include "agent/kedged/query.h"
 
@@ -26,6 +27,14 @@ static void client_free(struct query_client *c) {
         free(c);
 }
 
+/* Ends the connection; its account stands until its open questions have ended. */
+static void client_close(struct query_client *c) {
+        source_freep(&c->source);
+        c->fd = fd_close(c->fd);
+        if (c->open == 0)
+                client_free(c);
+}
+
 void query_reply_init(struct query_reply *reply, uint32_t id, enum query_result result) {
         memset(reply, 0, sizeof(*reply));
         reply->magic = QUERY_MAGIC;
@@ -44,8 +53,17 @@ static bool put(struct query_client *c, const struct query_reply *reply) {
         return n == (ssize_t) sizeof(*reply);
 }
 
+static unsigned open_of(const struct query *q, uid_t uid) {
+        unsigned n = 0;
+
+        for (const struct query_client *c = q->clients; c; c = c->next)
+                if (c->uid == uid)
+                        n += c->open;
+        return n;
+}
+
 bool query_may_look_up(struct query_client *client) {
-        return client->open < QUERY_OPEN_MAX &&
+        return client->open < QUERY_OPEN_MAX && open_of(client->query, client->uid) < QUERY_OPEN_UID &&
                 quota_take(&client->query->quota, client->uid, QUOTA_LOOKUP, now_ms());
 }
 
@@ -92,7 +110,7 @@ static int on_packet(sd_event_source *source _unused_, int fd _unused_, uint32_t
                         return 0;
                 c->seen_ms = now_ms();
                 if (n <= 0 || !take(c, VIEW(packet, (size_t) n))) {
-                        client_free(c);
+                        client_close(c);
                         return 0;
                 }
         }
@@ -151,8 +169,8 @@ void query_reply(struct query *q, uint64_t client, const struct query_reply *rep
         if (c->open > 0)
                 c->open--;
         c->seen_ms = now_ms();
-        if (!put(c, reply))
-                client_free(c);
+        if (c->fd < 0 || !put(c, reply))
+                client_close(c);
 }
 
 void query_expire(struct query *q, uint64_t now) {

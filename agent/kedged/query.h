@@ -11,13 +11,14 @@
 
 #define QUERY_IDLE_MS   30000
 #define QUERY_OPEN_MAX  8  /* questions of one connection that wait for the chain */
+#define QUERY_OPEN_UID  16 /* and of one user: a quarter of what may wait in all */
 #define QUERY_BURST     16 /* questions taken in one turn of the loop */
 
 struct query_client {
         struct query_client *next;
         struct query *query;
         uint64_t id;
-        int fd;
+        int fd; /* -1: it has gone, and waits for the end of its questions */
         uid_t uid;
         unsigned open;
         uint64_t seen_ms;

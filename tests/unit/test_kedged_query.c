@@ -232,6 +232,55 @@ START_TEST(query_answer_to_who_has_gone_is_dropped) {
         ck_assert_uint_eq(query.quota.n_clients, 0);
 } END_TEST
 
+static bool on_look_up(void *userdata _unused_, struct query_client *client, const struct query_request *request _unused_,
+        struct query_reply *ret) {
+        waiting = client->id;
+        ret->result = QUERY_REFUSED;
+        return !query_may_look_up(client);
+}
+
+/* How many questions a user has open who connects, asks as much as a connection may, and goes away, again and again. */
+static unsigned open_by_coming_and_going(void) {
+        struct query_request q = request();
+        unsigned n = 0;
+
+        for (int i = 0; i < 10; i++) {
+                int fd = client();
+
+                for (int k = 0; k < QUERY_OPEN_MAX; k++)
+                        ck_assert_int_eq(send(fd, &q, sizeof(q), 0), sizeof(q));
+                turn();
+                close(fd);
+                turn();
+        }
+        for (const struct query_client *c = query.clients; c; c = c->next)
+                n += c->open;
+        return n;
+}
+
+START_TEST(query_who_goes_away_keeps_the_questions_on_account) {
+        struct query_request q = request();
+        struct query_reply r;
+        int fds[2];
+
+        query.ask = on_look_up;
+        ck_assert_uint_eq(open_by_coming_and_going(), QUERY_OPEN_UID);
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+        query_serve(&query, fds[1], 1001);
+        ck_assert_int_eq(send(fds[0], &q, sizeof(q), 0), sizeof(q));
+        turn();
+        ck_assert_int_lt(recv(fds[0], &r, sizeof(r), 0), 0); /* another user's waits for the chain, not refused */
+        query_reply_init(&r, 3, QUERY_OK);
+        while (query.clients) { /* each answer ends a question, the last one the account */
+                uint64_t id = query.clients->id;
+
+                if (query.clients->fd >= 0)
+                        close(fds[0]), fds[0] = -1, turn();
+                query_reply(&query, id, &r);
+        }
+        ck_assert_uint_eq(query.quota.n_clients, 0);
+} END_TEST
+
 static struct courier courier;
 static char dir[] = "/tmp/kedge-query-XXXXXX", path[64];
 static unsigned ups, downs, messages, links;
@@ -480,6 +529,7 @@ int main(void) {
         tcase_add_test(t, query_flood_is_refused_and_harms_nobody);
         tcase_add_test(t, query_idle_is_closed_but_not_who_waits);
         tcase_add_test(t, query_answer_to_who_has_gone_is_dropped);
+        tcase_add_test(t, query_who_goes_away_keeps_the_questions_on_account);
         suite_add_tcase(s, t);
         tcase_add_checked_fixture(c, courier_setup, courier_teardown);
         tcase_add_test(c, courier_waits_for_fetch_then_connects);
