@@ -1,7 +1,7 @@
 /* The table of names that were asked for. A name enters when it is asked for, stays as long as it can be proven
  * and is asked for once a day, and is answered from here until its deadline. At most WATCH_MAX of them: the one
  * not asked for longest goes first, and one that is proven absent goes before any that is there, so that asking
- * for names that do not exist pushes out no name that does. */
+ * for names that do not exist pushes out no name that does; nor does it delay the news of one: see want(). */
 
 #include "agent/kedged/watch.h"
 
@@ -30,7 +30,8 @@ void watch_init(struct watch *w, const struct config *config, struct run *const 
         w->book = book;
         w->reply = reply;
         w->userdata = userdata;
-        w->fetch_last = &w->fetch_first;
+        w->fetch.last = &w->fetch.first;
+        w->fetch_absent.last = &w->fetch_absent.first;
 }
 
 static struct watch_entry *find(const struct watch *w, const char *name) {
@@ -41,17 +42,16 @@ static struct watch_entry *find(const struct watch *w, const char *name) {
         return e;
 }
 
-static void unlink_fetch(struct watch *w, struct watch_entry *e) {
-        struct watch_entry **at = &w->fetch_first;
+static void unlink_fetch(struct watch_queue *q, struct watch_entry *e) {
+        struct watch_entry **at = &q->first;
 
         while (*at && *at != e)
                 at = &(*at)->fetch_next;
-        if (*at) {
-                *at = e->fetch_next;
-                if (w->fetch_last == &e->fetch_next)
-                        w->fetch_last = at;
-        }
-        e->wanted = false;
+        if (!*at)
+                return;
+        *at = e->fetch_next;
+        if (q->last == &e->fetch_next)
+                q->last = at;
 }
 
 /* Forgets a name; NULL. One with an open proof goes when that ends, and is out of sight until then. */
@@ -64,7 +64,9 @@ struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e) {
                 *at = e->bucket_next;
                 w->n--;
                 w->changed = w->changed || e->known;
-                unlink_fetch(w, e);
+                unlink_fetch(&w->fetch, e);
+                unlink_fetch(&w->fetch_absent, e);
+                e->wanted = false;
                 watch_group_leave(w, e);
                 watch_answer(w, e, "the name was forgotten", now_ms());
                 e->dropped = true;

@@ -15,6 +15,7 @@
 #define WATCH_MAX       4096
 #define WATCH_BUCKETS   1024
 #define WATCH_KEEP_MS   (UINT64_C(24) * 3600 * 1000) /* after it was last asked for */
+#define WATCH_KEEP_ABSENT_MS 10000 /* the same for one that is proven absent, when its contract changes */
 #define WATCH_RETRY_MS  2000 /* between two tries at a contract that could not be proven */
 #define WATCH_FETCH_MAX 12   /* records of changed contracts in flight: questions of clients go on beside */
 #define WATCH_WAITERS   256  /* for one name */
@@ -41,6 +42,7 @@ struct watch_entry {
         bool known;   /* was proven: values and judgement stand */
         bool wanted;  /* stands in the list of records to fetch */
         bool running; /* a proof is open */
+        bool again;   /* and it was put before the contract changed: another has to follow */
         bool counted; /* among those in flight for the watch itself */
         bool dropped; /* goes when its proof ends */
         uint64_t serial; /* of the proof that values come from */
@@ -69,6 +71,11 @@ struct watch_group {
         struct hash32 head_root; /* of the last proof; zero: none */
 };
 
+/* Records to fetch, in the order in which they came. */
+struct watch_queue {
+        struct watch_entry *first, **last;
+};
+
 struct watch {
         const struct config *config;
         struct run *const *runs;
@@ -80,7 +87,7 @@ struct watch {
         bool changed; /* what readers should see has changed */
         bool urgent;  /* and it is a revocation */
         struct watch_entry *bucket[WATCH_BUCKETS];
-        struct watch_entry *fetch_first, **fetch_last;
+        struct watch_queue fetch, fetch_absent; /* names that are there go first */
         struct watch_group *groups;
         size_t n_announced; /* lines that wait for the disk */
         char *announce[64];

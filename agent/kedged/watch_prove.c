@@ -88,12 +88,33 @@ static void take_values(struct watch_entry *e, const struct proof_result *result
         memcpy(e->values.head, result->head.values, sizeof(e->values.head));
 }
 
+static bool is_absent(const struct watch_entry *e) {
+        return e->known && e->reply.result == QUERY_ABSENT;
+}
+
+/* The record may have changed: it is fetched. Names that do not exist cost nothing to ask for, so they wait behind those
+ * that do, and one that nobody asked for lately is forgotten: whoever asks next has it proven. */
+static void want(struct watch *w, struct watch_entry *e, uint64_t now) {
+        struct watch_queue *q = is_absent(e) ? &w->fetch_absent : &w->fetch;
+
+        if (e->wanted)
+                return;
+        if (is_absent(e) && !e->running && now - MIN(now, e->asked_ms) > WATCH_KEEP_ABSENT_MS) {
+                (void) watch_forget(w, e);
+                return;
+        }
+        e->wanted = true;
+        e->fetch_next = NULL;
+        *q->last = e;
+        q->last = &e->fetch_next;
+}
+
 static void on_fetched(void *userdata, const struct proof_result *result) {
         struct watch_entry *e = userdata;
         struct watch *w = e->watch;
-        bool counted = e->counted;
+        bool counted = e->counted, again = e->again;
 
-        e->running = e->counted = false;
+        e->running = e->counted = e->again = false;
         w->n_fetching -= counted;
         if (e->dropped) {
                 free(e);
@@ -111,7 +132,8 @@ static void on_fetched(void *userdata, const struct proof_result *result) {
         else if (!result->proven && counted) {
                 e->group->due = true;
                 e->group->retry_ms = now_ms() + WATCH_RETRY_MS;
-        }
+        } else if (again)
+                want(w, e, now_ms());
 }
 
 /* counted: for the watch itself, not for a client. */
@@ -173,15 +195,6 @@ void watch_group_leave(struct watch *w, struct watch_entry *e) {
         drop_group(w, g);
 }
 
-static void want(struct watch *w, struct watch_entry *e) {
-        if (e->wanted)
-                return;
-        e->wanted = true;
-        e->fetch_next = NULL;
-        *w->fetch_last = e;
-        w->fetch_last = &e->fetch_next;
-}
-
 /* The contract's storage roots at both blocks are proven; true where they say all of e's values. */
 static bool carry_over(struct watch_entry *e, const struct proof_result *result) {
         if (!hash32_eq(&result->head.storage_root, &e->head_root))
@@ -201,22 +214,24 @@ static bool carry_over(struct watch_entry *e, const struct proof_result *result)
 static void on_refreshed(void *userdata, const struct proof_result *result) {
         struct watch_group *g = userdata;
         struct watch *w = g->watch;
+        uint64_t now = now_ms();
 
-        g->running = false;
         if (!result->proven) {
                 g->due = true;
-                g->retry_ms = now_ms() + WATCH_RETRY_MS;
+                g->retry_ms = now + WATCH_RETRY_MS;
         } else
                 g->head_root = result->head.storage_root;
-        for (struct watch_entry *e = g->entries; result->proven && e; e = e->group_next) {
+        for (struct watch_entry *e = g->entries, *next; result->proven && e; e = next) {
+                next = e->group_next;
                 if (!e->known || e->serial > result->serial)
                         continue;
                 if (carry_over(e, result))
                         apply(w, e);
                 else
-                        want(w, e);
+                        want(w, e, now);
         }
         watch_announce(w);
+        g->running = false; /* until here the group stays, also without a name in it */
         drop_group(w, g);
 }
 
@@ -256,14 +271,17 @@ void watch_pump(struct watch *w, uint64_t now) {
                         (g->started_ms == 0 || now >= g->started_ms + g->run->config.head_every_ms))
                         start_refresh(w, g, now);
 
-        while (w->fetch_first && w->n_fetching < WATCH_FETCH_MAX) {
-                struct watch_entry *e = w->fetch_first;
+        while (w->n_fetching < WATCH_FETCH_MAX && (w->fetch.first || w->fetch_absent.first)) {
+                struct watch_queue *q = w->fetch.first ? &w->fetch : &w->fetch_absent;
+                struct watch_entry *e = q->first;
 
-                if (!e->running && start_fetch(w, e, true, now) < 0)
+                if (e->running)
+                        e->again = true;
+                else if (start_fetch(w, e, true, now) < 0)
                         return;
-                w->fetch_first = e->fetch_next;
-                if (!w->fetch_first)
-                        w->fetch_last = &w->fetch_first;
+                q->first = e->fetch_next;
+                if (!q->first)
+                        q->last = &q->first;
                 e->wanted = false;
         }
 }

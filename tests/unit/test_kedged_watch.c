@@ -489,6 +489,87 @@ START_TEST(watch_changed_contract_is_fetched_and_becomes_final) {
         ck_assert_uint_eq(a.addr[0].b[3], 2);
 } END_TEST
 
+static const struct watch_entry *entry(const char *name) {
+        const struct watch_entry *e = w.watch.groups ? w.watch.groups->entries : NULL;
+
+        while (e && strcmp(e->name, name) != 0)
+                e = e->group_next;
+        ck_assert_ptr_nonnull(e);
+        return e;
+}
+
+static void contract_changes(uint64_t head) {
+        w.fake.head_root.b[0]++;
+        heads(100, head);
+        watch_moved(&w.watch, w.runs[0]);
+}
+
+START_TEST(watch_proof_put_before_a_change_is_followed_by_another) {
+        pump1();
+        heads(100, 103);
+        (void) ask("pump1.plant.fleet");
+        w.fake.silent = true; /* a proof is open at 103 when 104 comes */
+        ck_assert_int_eq(watch_ask(&w.watch, "pump1.plant.fleet", 7, 9, now_ms()), 0);
+        pump();
+        w.fake.silent = false;
+        set("pump1.signature", RECORD_SIGNATURE, NULL, "");
+        contract_changes(104);
+        pump();
+        ck_assert_uint_eq(entry("pump1.plant.fleet")->values.head_at.number, 103);
+        clock_ms += PROOF_DEADLINE_MS + 1;
+        pump();
+        ck_assert_uint_eq(entry("pump1.plant.fleet")->values.head_at.number, 104);
+        ck_assert_uint_eq(entry("pump1.plant.fleet")->reply.answer.n_pins, 0);
+} END_TEST
+
+static void ask_for_absent(int n) {
+        char name[64];
+
+        for (int i = 0; i < n; i++) {
+                (void) snprintf(name, sizeof(name), "n%d.plant.fleet", i);
+                (void) ask(name);
+        }
+}
+
+START_TEST(watch_absent_names_do_not_delay_those_that_are_there) {
+        pump1();
+        heads(100, 103);
+        (void) ask("pump1.plant.fleet");
+        ask_for_absent(2 * WATCH_FETCH_MAX);
+        contract_changes(104);
+        watch_pump(&w.watch, now_ms());
+        proofs_pump(&w.proofs, now_ms());
+        w.fake.silent = true;
+        watch_pump(&w.watch, now_ms());
+        ck_assert(entry("pump1.plant.fleet")->running);
+} END_TEST
+
+START_TEST(watch_absent_names_are_not_followed_through_a_change) {
+        pump1();
+        heads(100, 103);
+        (void) ask("pump1.plant.fleet");
+        ask_for_absent(20);
+        clock_ms += WATCH_KEEP_ABSENT_MS + 1;
+        w.fake.asks = 0;
+        contract_changes(104);
+        pump();
+        ck_assert_uint_eq(w.watch.n, 1);
+        ck_assert_uint_eq(w.fake.asks, 4); /* the contract's account and the one name, at two blocks each */
+        w.n_replies = 0;
+        ck_assert_int_eq(ask("n3.plant.fleet")->result, QUERY_ABSENT);
+} END_TEST
+
+START_TEST(watch_contract_of_absent_names_alone_is_let_go) {
+        pump1();
+        heads(100, 103);
+        ask_for_absent(3);
+        clock_ms += WATCH_KEEP_ABSENT_MS + 1;
+        contract_changes(104);
+        pump();
+        ck_assert_uint_eq(w.watch.n, 0);
+        ck_assert_ptr_null(w.watch.groups);
+} END_TEST
+
 START_TEST(watch_frozen_head_makes_stale) {
         const struct watch_reply *r;
         struct watch_reply peek;
@@ -699,6 +780,10 @@ int main(void) {
         tcase_add_test(t, watch_revocation_takes_effect_on_a_full_disk);
         tcase_add_test(t, watch_unchanged_contract_costs_one_proof_per_block);
         tcase_add_test(t, watch_changed_contract_is_fetched_and_becomes_final);
+        tcase_add_test(t, watch_proof_put_before_a_change_is_followed_by_another);
+        tcase_add_test(t, watch_absent_names_do_not_delay_those_that_are_there);
+        tcase_add_test(t, watch_absent_names_are_not_followed_through_a_change);
+        tcase_add_test(t, watch_contract_of_absent_names_alone_is_let_go);
         tcase_add_test(t, watch_frozen_head_makes_stale);
         tcase_add_test(t, watch_withheld_proof_makes_stale_while_heads_go_on);
         tcase_add_test(t, watch_pins_go_before_addresses_when_older);
