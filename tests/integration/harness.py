@@ -156,8 +156,8 @@ class Agent:
         self.folder, self.dn = folder, dn
         self.home = os.path.join(folder.path, name)
         self.run, self.state = self.home + "/run", self.home + "/state"
-        os.makedirs(self.run)
-        os.makedirs(self.state)
+        os.makedirs(self.run, mode=0o755)
+        os.makedirs(self.state, mode=0o755)
         self.conf = self.home + "/kedged.conf"
         self.chain = {"Poll": "100ms", "RequestTimeout": "1500ms", "RestTime": "300ms", **chain}
         self.roles = ""
@@ -242,8 +242,13 @@ class Agent:
                                 lambda s: s["state"] == "following" and s["final"] >= at_least, timeout)
 
     def wait_resolve(self, what, check, name=ZONE_NAME, timeout=25):
-        return wait(lambda: f"{what}; {name} is {self.resolve(name)}",
-                    lambda: (lambda r: r if check(r) else None)(self.resolve(name)), timeout)
+        def looked():
+            try:
+                r = self.resolve(name)
+            except OSError:  # the agent is not there, or not yet
+                return None
+            return r if check(r) else None
+        return wait(lambda: f"{what}; {name} is {self.resolve(name)}", looked, timeout)
 
     def restart(self, sig=signal.SIGKILL):
         self.kedged.kill(sig)
