@@ -284,13 +284,14 @@ struct bq_entry *bq_pool_parent(struct bq *bq, const struct bq_entry *e);
 struct bq_entry *bq_pool_linked_at(struct bq *bq, uint64_t number);
 struct bq_entry *bq_pool_insert(struct bq *bq, unsigned u, const struct reduced_header *h,
         const struct diode_header *full);
-bool bq_pool_make_room(struct bq *bq);
+bool bq_pool_make_room(struct bq *bq, const struct reduced_header *h);
 void bq_pool_drop(struct bq *bq, struct bq_entry *e);
 void bq_pool_forget(struct bq *bq, unsigned u); /* what hangs in the air from this upstream alone */
 void bq_pool_relink(struct bq *bq);
 bool bq_pool_is_tip(struct bq *bq, const struct bq_entry *e);
 size_t bq_pool_branch(struct bq *bq, const struct bq_entry *tip, struct reduced_header *ret); /* F+1..tip */
 uint64_t bq_pool_top(struct bq *bq);
+size_t bq_pool_hanging(const struct bq *bq, unsigned u); /* not linked, shown by u */
 size_t bq_pool_strangers(const struct bq *bq, unsigned u);
 
 /* bq_follow.c: following the tip; finalized and head */

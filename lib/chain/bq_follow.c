@@ -296,13 +296,14 @@ bool bq_vouches(struct bq *bq, unsigned u, const struct block_ref *block) {
         return false;
 }
 
+/* All the room is taken by branches that do not link yet: who holds most of it has to go. */
 static void no_room(struct bq *bq, unsigned u, struct view payload) {
+        unsigned most = u;
+
         for (unsigned k = 0; k < bq->cfg.n_upstreams; k++)
-                if (bq->up[k].walk.on && k != u) {
-                        bq_fault(bq, k, VIEW(NULL, 0), "its branch is too long to be judged");
-                        return;
-                }
-        bq_fault(bq, u, payload, "shows more branches than there is room for");
+                if (bq_pool_hanging(bq, k) > bq_pool_hanging(bq, most))
+                        most = k;
+        bq_fault(bq, most, most == u ? payload : VIEW(NULL, 0), "shows more branches than there is room for");
 }
 
 /* Nothing in our last hundred hashes: true where the header says what we know already. */
@@ -334,7 +335,7 @@ void bq_follow_header(struct bq *bq, unsigned u, const struct reduced_header *h,
                 return;
         }
         e = bq_pool_insert(bq, u, h, full);
-        if (!e && bq_pool_make_room(bq))
+        if (!e && bq_pool_make_room(bq, h))
                 e = bq_pool_insert(bq, u, h, full);
         if (!e) {
                 no_room(bq, u, payload);

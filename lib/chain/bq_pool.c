@@ -38,6 +38,32 @@ void bq_pool_drop(struct bq *bq, struct bq_entry *e) {
         *e = (struct bq_entry){ 0 };
 }
 
+static bool is_head(const struct bq *bq, const struct bq_entry *e) {
+        return bq->has_head && hash32_eq(&e->h.hash, &bq->head.ref.hash);
+}
+
+static bool by_stranger(const struct bq *bq, const struct bq_entry *e) {
+        return reputation_share(&bq->rep, &e->h.miner) == 0;
+}
+
+/* Blocks of strangers on top of a branch, which nobody connected has shown: nothing is lost with them, and
+ * who comes and goes must not leave them behind. */
+static void drop_orphaned(struct bq *bq) {
+        bool again = true;
+
+        while (again) {
+                again = false;
+                for (size_t i = 0; i < BQ_POOL; i++) {
+                        struct bq_entry *e = &bq->pool.entry[i];
+
+                        if (e->owners > 0 || !bq_pool_is_tip(bq, e) || is_head(bq, e) || !by_stranger(bq, e))
+                                continue;
+                        bq_pool_drop(bq, e);
+                        again = true;
+                }
+        }
+}
+
 void bq_pool_forget(struct bq *bq, unsigned u) {
         uint8_t bit = (uint8_t) (1U << u);
 
@@ -52,6 +78,8 @@ void bq_pool_forget(struct bq *bq, unsigned u) {
                 if (e->owners == 0 && !(e->flags & BQ_LINKED))
                         bq_pool_drop(bq, e);
         }
+        if (bq->has_rep)
+                drop_orphaned(bq);
 }
 
 static bool links(struct bq *bq, const struct bq_entry *e) {
@@ -158,28 +186,74 @@ size_t bq_pool_strangers(const struct bq *bq, unsigned u) {
         return n;
 }
 
-/* Room for a new entry: the tip of the branch with the least behind it goes, never head's. */
-bool bq_pool_make_room(struct bq *bq) {
+size_t bq_pool_hanging(const struct bq *bq, unsigned u) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < BQ_POOL; i++) {
+                const struct bq_entry *e = &bq->pool.entry[i];
+
+                n += e->flags & BQ_USED && !(e->flags & BQ_LINKED) && e->owners & 1U << u;
+        }
+        return n;
+}
+
+/* How little is lost with a tip: a stranger's block moves nothing; a second block of one miner at one number adds
+ * nothing; else what counts is how much of the table stands on the branch. The least worth is the lowest. */
+struct worth {
+        struct bq_entry *tip;
+        unsigned rank, score;
+        size_t crowd; /* how many such blocks its only owner has here */
+};
+
+static bool has_twin(const struct bq *bq, const struct bq_entry *e) {
+        for (size_t i = 0; i < BQ_POOL; i++) {
+                const struct bq_entry *o = &bq->pool.entry[i];
+
+                if (o != e && o->flags & BQ_LINKED && o->h.number == e->h.number && address_eq(&o->h.miner, &e->h.miner))
+                        return true;
+        }
+        return false;
+}
+
+static struct worth worth_of(struct bq *bq, struct bq_entry *tip) {
         struct reduced_header branch[BQ_POOL];
-        struct bq_entry *worst = NULL;
-        unsigned worst_score = 0, score;
+        struct worth w = { .tip = tip, .rank = by_stranger(bq, tip) ? 0 : has_twin(bq, tip) ? 1 : 2 };
+        size_t n = bq_pool_branch(bq, tip, branch);
+
+        (void) reputation_newest_backed(&bq->rep, branch, n, REPUTATION_THRESHOLD, 1, &w.score);
+        for (unsigned u = 0; u < bq->cfg.n_upstreams; u++)
+                if (tip->owners == 1U << u)
+                        w.crowd = bq_pool_strangers(bq, u);
+        return w;
+}
+
+static bool worth_less(const struct worth *a, const struct worth *b) {
+        if (a->rank != b->rank)
+                return a->rank < b->rank;
+        if (a->score != b->score)
+                return a->score < b->score;
+        return a->crowd > b->crowd;
+}
+
+/* Room for h: the tip that is worth least goes; never head, nor the parent of h, nor the branch with most behind it. */
+bool bq_pool_make_room(struct bq *bq, const struct reduced_header *h) {
+        struct worth worst = { 0 };
+        unsigned best_score = 0;
 
         for (size_t i = 0; i < BQ_POOL; i++) {
                 struct bq_entry *e = &bq->pool.entry[i];
-                size_t n;
+                struct worth w;
 
-                if (!bq_pool_is_tip(bq, e) || e->h.number <= bq->head.ref.number)
+                if (!bq_pool_is_tip(bq, e))
                         continue;
-                n = bq_pool_branch(bq, e, branch);
-                (void) reputation_newest_backed(&bq->rep, branch, n, REPUTATION_THRESHOLD, 1, &score);
-                if (!worst || score < worst_score) {
-                        worst = e;
-                        worst_score = score;
-                }
+                w = worth_of(bq, e);
+                best_score = MAX(best_score, w.score);
+                if (!is_head(bq, e) && !hash32_eq(&e->h.hash, &h->parent) && (!worst.tip || worth_less(&w, &worst)))
+                        worst = w;
         }
-        if (!worst || worst_score >= bq->head_score)
+        if (!worst.tip || (worst.rank == 2 && worst.score >= best_score))
                 return false;
-        bq_pool_drop(bq, worst);
+        bq_pool_drop(bq, worst.tip);
         return true;
 }
 

@@ -190,17 +190,6 @@ static struct bq_entry *hanging(struct bq *bq, unsigned u) {
         return best;
 }
 
-static size_t hanging_count(const struct bq *bq, unsigned u) {
-        size_t n = 0;
-
-        for (size_t i = 0; i < BQ_POOL; i++) {
-                const struct bq_entry *e = &bq->pool.entry[i];
-
-                n += e->flags & BQ_USED && !(e->flags & BQ_LINKED) && e->owners & 1U << u;
-        }
-        return n;
-}
-
 /* Its headers do not link with each other: an honest node whose chain turned between two
  * answers does this once; it is forgotten, and asked again. */
 static void tangled(struct bq *bq, unsigned u, uint64_t number) {
@@ -264,7 +253,7 @@ static void walk_on(struct bq *bq, unsigned u) {
                 judge(bq, u, low);
                 return;
         }
-        if (low->h.number <= bq_final(bq) - (REPUTATION_WINDOW - 1) + 1 || hanging_count(bq, u) > BQ_WALK_MAX) {
+        if (low->h.number <= bq_final(bq) - (REPUTATION_WINDOW - 1) + 1 || bq_pool_hanging(bq, u) > BQ_WALK_MAX) {
                 bq_lie(bq, u, bq_culprit(bq, u), "block %n: its branch does not meet our chain", low->h.number);
                 return;
         }

@@ -7,7 +7,7 @@
 #include "core/merkle_diode.h"
 
 #define SIM_BLOCKS   4096
-#define SIM_CHAINS   8
+#define SIM_CHAINS   24
 #define SIM_NODES    CHAIN_UPSTREAMS_MAX
 #define SIM_MINERS   12  /* the chain's own; further ones are strangers */
 #define SIM_KEYS     32
