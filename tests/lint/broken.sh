@@ -71,6 +71,13 @@ sed -i '/kedge_chain_time;/d' "$work/tree/lib/kedge/libkedge.sym"
 must_fail "a manual page without a function" "$here/man.sh" "$work/tree"
 
 fresh
+cp -r "$source/docs/man" "$work/tree/docs/"
+sed -i 's/HeadShare/HeadPart/' "$work/tree/docs/man/kedged.conf.5.rst"
+must_notice "a key without its place in the manual" "the key HeadShare" "$here/man.sh" "$work/tree"
+rm "$work/tree/docs/man/kedge-fetch.8.rst"
+must_notice "a program without a manual page" "kedge-fetch has no page" "$here/man.sh" "$work/tree"
+
+fresh
 cp -r "$source/docs" "$source/README.md" "$work/tree/"
 mkdir -p "$work/tree/tests/lint" "$work/tree/packaging" && cp "$here/arrows.sh" "$work/tree/tests/lint/"
 echo 'See `lib/core/nothing.c`.' >> "$work/tree/docs/ARCHITECTURE.md"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every exported function has a place in a manual page of section 3, with its prototype; every function that such a
-# page declares is exported; every public function is declared in a header with a comment of its own.
+# page declares is exported; every public function is declared in a header with a comment of its own. Every program
+# has a page; what may stand in the configuration or behind kedgectl is in theirs.
 # usage: man.sh SOURCE_FOLDER
 set -u
 cd "${1:-.}" || exit 2
@@ -35,6 +36,30 @@ for header in lib/*/include/kedge/*.h; do
                 /^KEDGE_PUBLIC/ && before !~ /\*\/$/ { print "man: " file ":" NR ": no comment says what a caller must know"; bad = 1 }
                 { before = $0 }
                 END { exit bad }' "$header" || bad=1
+done
+
+# Every page is built, every program has one.
+for page in docs/man/*.rst; do
+        [ -e "$page" ] || continue
+        name=$(basename "$page" .rst)
+        grep -q "'$name'" docs/man/meson.build || say "$page is not in docs/man/meson.build"
+done
+for program in $(grep -hoE "^[a-z_]+ = executable\('[a-z-]+'" agent/*/meson.build | sed "s/.*'\(.*\)'/\1/"); do
+        compgen -G "docs/man/$program.[18].rst" >/dev/null || say "$program has no page of section 1 or 8"
+done
+
+# What the programs take is in their pages: the keys of the configuration, the verbs and options of kedgectl.
+stands() { # word, page, what it is
+        grep -qwF -e "$1" "$2" || say "$3 $1 is not in $2"
+}
+for key in $(sed -n 's/^ *{ SECTION_[A-Z]*, "\([A-Za-z]*\)".*/\1/p' agent/kedged/config.c); do
+        stands "$key" docs/man/kedged.conf.5.rst "the key"
+done
+for verb in $(sed -n 's/^ *{ "\([a-z]*\)", ".*verb_.*/\1/p' agent/kedgectl/main.c); do
+        stands "$verb" docs/man/kedgectl.1.rst "the verb"
+done
+for option in $(sed -n 's/^ *{ "\([a-z-]*\)", [a-z]*_argument,.*/--\1/p' agent/kedgectl/main.c); do
+        stands "$option" docs/man/kedgectl.1.rst "the option"
 done
 
 [ "$bad" = 0 ] && echo "man: ok"
