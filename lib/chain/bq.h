@@ -44,6 +44,7 @@
 #define BQ_REST_MAX_MS   (UINT64_C(10) * 60 * 1000)
 #define BQ_LIE_REST      12 /* times the rest of a failure */
 #define BQ_LIE_MAX_MS    (UINT64_C(6) * 3600 * 1000)
+#define BQ_LEAD_MAX_MS   (UINT64_C(3600) * 1000)
 #define BQ_BEHIND_MS     120000 /* no newer head for this long (or ten polls, if that is longer): behind */
 #define BQ_TICKET_AHEAD  (UINT64_C(4) << 20) /* bytes signed beyond our own count */
 #define BQ_TICKET_PACE_MS 5000 /* between two tickets to one node, however often it asks */
@@ -95,11 +96,11 @@ struct bq_upstream {
         bool closing;     /* we dropped the connection, DOWN is still to come */
         bool peak_known;
         bool ticket_due, ticket_fixed; /* to be sent; corrected once since it was last accepted */
-        bool ticket_ok;   /* one was accepted on this connection */
         unsigned same_peaks; /* how often in a row it has named the same peak */
         uint8_t tangles;  /* answers that do not link, in a row */
         uint64_t since_ms; /* in this state */
         uint64_t rest_until_ms, rest_ms, lie_ms, poll_at_ms;
+        uint64_t lead_ms, lead_after_ms; /* it has led nowhere: how long it may not lead again, and until when */
         uint64_t failures, lies, bytes_in, bytes_out, unbilled;
         uint64_t peak, shown; /* shown: newest block of our chain (or above F) that it has shown */
         uint64_t stands;      /* newest final block that it has shown, or shown something on top of; 0: none */
@@ -321,6 +322,7 @@ void bq_run_header(struct bq *bq, unsigned u, const struct reduced_header *h, st
 void bq_run_error(struct bq *bq, unsigned u, const struct bq_request *r, const char *text);
 void bq_run_lost(struct bq *bq, unsigned u);
 void bq_run_reset(struct bq *bq);
+uint64_t bq_disputed(const struct bq *bq, uint64_t number); /* how far a jump may go while number is in dispute */
 bool bq_run_uses_pool(const struct bq *bq);
 
 /* bq_jump.c: catching up */

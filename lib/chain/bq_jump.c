@@ -14,6 +14,10 @@
 #define DROP_OLDEST   16
 #define NO_PROGRESS   6   /* request deadlines without a final block: the lead has failed */
 
+uint64_t bq_disputed(const struct bq *bq, uint64_t number) {
+        return MAX((number - MIN(number, bq_final(bq))) / 2, (uint64_t) OWN_RUN);
+}
+
 static uint64_t gap_limit(const struct bq *bq) {
         uint64_t gap = bq_checkpoint_gap(bq);
 
@@ -83,6 +87,7 @@ static void slide(struct bq *bq) {
         bq_run_shift(bq, (size_t) (bq_final(bq) - run->first + 1));
         run->started_ms = bq->now_ms;
         bq->up[run->lead].shown = bq->up[run->lead].stands = bq_final(bq);
+        bq->up[run->lead].lead_ms = 0;
         bq_moved(bq, was);
 }
 
@@ -90,6 +95,11 @@ static void commit(struct bq *bq, bool seconded) {
         struct bq_run *run = &bq->run;
         uint64_t was = bq_final(bq);
 
+        if (!seconded && bq->disputed_gap > 0) { /* another hash was shown there: step by step, which needs no second */
+                run->own_gap = bq->disputed_gap = OWN_RUN;
+                own_run(bq);
+                return;
+        }
         if (reputation_accept(&bq->rep, bq->pool.header, run->n, gap_limit(bq)) != REPUTATION_MOVED) {
                 own_run_nearer(bq);
                 return;
@@ -105,6 +115,7 @@ static void commit(struct bq *bq, bool seconded) {
         run->own_gap = 0;
         run->started_ms = bq->now_ms;
         bq->up[run->lead].shown = bq->up[run->lead].stands = bq_final(bq);
+        bq->up[run->lead].lead_ms = 0;
         bq_moved(bq, was);
         slide(bq);
         if (run->own || run->range >= run->n_ranges)
@@ -130,8 +141,8 @@ static void judge_rival(struct bq *bq, unsigned u) {
         struct block_ref theirs = run->rival_block;
 
         if (reputation_accept(&next, bq->pool.header, run->n, gap_limit(bq)) != REPUTATION_MOVED || at >= run->n) {
-                bq->disputed_gap = MAX((theirs.number - bq_final(bq)) / 2, (uint64_t) OWN_RUN);
-                bq_lie(bq, u, bq_culprit(bq, u), "block %n: could not prove the branch that it shows", theirs.number);
+                bq->disputed_gap = bq_disputed(bq, theirs.number);
+                bq_fault(bq, u, bq_culprit(bq, u), "block %n: could not prove the branch that it shows", theirs.number);
                 return;
         }
         if (next.number < theirs.number) { /* proven, but not as far: now the other one is asked at that number */
@@ -301,12 +312,16 @@ void bq_jump_no_hint(struct bq *bq, unsigned u) {
                 own_run(bq);
 }
 
-/* The one that claims most leads; it must deliver. */
+/* The one that claims most leads; it must deliver. One that did not stands back while there are others. */
 static bool choose_lead(struct bq *bq, unsigned *ret) {
         uint64_t best = 0;
+        unsigned n_up = 0;
 
         for (unsigned u = 0; u < bq->cfg.n_upstreams; u++)
-                if (bq_is_up(bq, u) && bq->up[u].peak_known && bq->up[u].peak > best) {
+                n_up += bq_is_up(bq, u);
+        for (unsigned u = 0; u < bq->cfg.n_upstreams; u++)
+                if (bq_is_up(bq, u) && bq->up[u].peak_known && bq->up[u].peak > best &&
+                    (n_up == 1 || bq->now_ms >= bq->up[u].lead_after_ms)) {
                         best = bq->up[u].peak;
                         *ret = u;
                 }

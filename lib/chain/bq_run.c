@@ -32,9 +32,21 @@ void bq_run_reset(struct bq *bq) {
         bq->mode = bq->has_rep ? BQ_FOLLOW : BQ_BOOT;
 }
 
+/* The lead is gone. Where F has not moved it must not lead again soon: time in use does not end this, as it ends a
+ * rest, only leading somewhere does. A dispute that it was to settle stays one. */
 void bq_run_lost(struct bq *bq, unsigned u) {
-        if (bq->run.stage != BQ_RUN_IDLE && bq->run.lead == u)
-                bq_run_reset(bq);
+        struct bq_upstream *up = &bq->up[u];
+        struct bq_run *run = &bq->run;
+
+        if (run->stage == BQ_RUN_IDLE || run->lead != u)
+                return;
+        if (bq->has_rep && bq_final(bq) <= run->started_f) {
+                up->lead_ms = MIN(MAX(2 * up->lead_ms, bq->cfg.rest_ms), (uint64_t) BQ_LEAD_MAX_MS);
+                up->lead_after_ms = bq->now_ms + up->lead_ms;
+                if (run->rival)
+                        bq->disputed_gap = bq_disputed(bq, run->rival_block.number);
+        }
+        bq_run_reset(bq);
 }
 
 void bq_run_begin(struct bq *bq, uint64_t first, uint64_t end, bool gap) {

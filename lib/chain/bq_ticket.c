@@ -105,7 +105,7 @@ static bool wants_ticket(struct bq *bq, unsigned u) {
 
         if (up->state != UPSTREAM_UP || bq_open(up, BQ_TICKET) > 0)
                 return false;
-        if (up->ticket_ok && bq->now_ms - up->ticket_at_ms < BQ_TICKET_PACE_MS)
+        if (!up->ticket_fixed && up->ticket_at_ms > 0 && bq->now_ms - up->ticket_at_ms < BQ_TICKET_PACE_MS)
                 return false;
         return up->ticket_due || (l && l->counted > l->bytes && l->counted - l->bytes >= BQ_TICKET_RENEW);
 }
@@ -251,7 +251,6 @@ void bq_on_ticket(struct bq *bq, unsigned u, const struct edge_message *m, struc
         }
         switch (answer) {
         case EDGE_TICKET_THANKS:
-                up->ticket_ok = true;
                 up->ticket_fixed = false;
                 row(bq, u, up->ticket_epoch)->fresh = false;
                 return;

@@ -32,7 +32,6 @@ static void forget_connection(struct bq *bq, unsigned u, const char *why) {
         up->stands = 0;
         up->ticket_due = false;
         up->ticket_fixed = false;
-        up->ticket_ok = false;
         up->ticket_min = 0;
         up->tangles = 0;
         bq_run_lost(bq, u);

@@ -31,6 +31,7 @@ struct reply {
         struct buf b;
         size_t outer, inner;
         bool close;
+        uint64_t number; /* of the header that was asked for */
 };
 
 static bool faulty(const struct reply *r, const char *fault) {
@@ -114,6 +115,7 @@ static void on_header(struct reply *r) {
         uint64_t n = number_arg(r);
         const struct sim_block *block;
 
+        r->number = n;
         if (faulty(r, "no-header") && n >= r->node->fault_arg) {
                 error(r, "block not found");
                 return;
@@ -176,7 +178,9 @@ static void on_quick(struct reply *r) {
                 rlp_put_uint(&r->b, 500);
                 rlp_put_uint(&r->b, 400);
         }
-        for (uint64_t k = 0; k <= peak; k++)
+        for (uint64_t k = peak - MIN(peak, (uint64_t) 139); faulty(r, "far") && k <= peak; k++)
+                rlp_put_uint(&r->b, k);
+        for (uint64_t k = 0; k <= peak && !faulty(r, "far"); k++)
                 if (wanted[k & 0xffff])
                         rlp_put_uint(&r->b, k);
         rlp_list_end(&r->b, list);
@@ -314,12 +318,19 @@ static bool take_ticket(struct reply *r, unsigned version, struct ticket *ret) {
         return true;
 }
 
+static void push(struct reply *r, const char *method, uint64_t arg);
+
 static void on_ticket(struct reply *r, unsigned version) {
         struct sim_node *n = r->node;
         struct secp_pubkey device;
         struct address signer, expected;
         struct ticket t, last;
 
+        if (faulty(r, "ticket-storm")) {
+                push(r, "ticket_request", 12);
+                error(r, "not now");
+                return;
+        }
         if (!take_ticket(r, version, &t) || ticket_device(&t, &signer) < 0 ||
             secp_pubkey_of(r->s->config.device_key, &device) < 0) {
                 error(r, "signature mismatch");
@@ -480,6 +491,8 @@ void sim_serve(struct sim *s, unsigned node, struct view request) {
         }
         if (faulty(&r, "late"))
                 delay = r.node->fault_arg;
+        if (faulty(&r, "far") && r.number >= r.node->chain->first) /* so slow that nothing comes of its leading */
+                delay = 9000;
         if (r.node->delay_max > 0)
                 delay = 1 + sim_random(s, r.node->delay_max);
         if (r.node->silent > 0 && sim_random(s, 1000) < r.node->silent)
