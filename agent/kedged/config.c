@@ -43,9 +43,9 @@ static const struct config_key keys[] = {
         { SECTION_CHAIN, "MaxGap", config_parse_number, CHAIN(max_gap), false },
         { SECTION_CHAIN, "HeadShare", config_parse_share, CHAIN(head_share), false },
         { SECTION_CHAIN, "HeadEvery", config_parse_pause, CHAIN(head_every_ms), false },
-        { SECTION_CHAIN, "Poll", config_parse_duration, CHAIN(poll_ms), false },
-        { SECTION_CHAIN, "RequestTimeout", config_parse_duration, CHAIN(request_ms), false },
-        { SECTION_CHAIN, "RestTime", config_parse_duration, CHAIN(rest_ms), false },
+        { SECTION_CHAIN, "Poll", config_parse_wait, CHAIN(poll_ms), false },
+        { SECTION_CHAIN, "RequestTimeout", config_parse_wait, CHAIN(request_ms), false },
+        { SECTION_CHAIN, "RestTime", config_parse_wait, CHAIN(rest_ms), false },
         { SECTION_CHAIN, "Fleet", config_parse_address, CHAIN(fleet), false },
         { SECTION_CHAIN, "TicketVersion", config_parse_version, CHAIN(ticket_version), false },
         { SECTION_ZONE, "Chain", config_parse_chain, ZONE(chain), false },
@@ -83,7 +83,9 @@ static void *section_base(struct config_reader *in) {
 }
 
 static int unknown_key(struct config_reader *in, const char *key) {
-        if (in->section != SECTION_AGENT && in->section != SECTION_UNKNOWN)
+        if (in->section == SECTION_UNKNOWN)
+                return 1;
+        if (in->section != SECTION_AGENT)
                 return config_complain(in, key, "is not a key that this section knows");
         log_warning("%s:%u: %s is not a key that this section knows: ignored", in->path, in->line, key);
         return 1;

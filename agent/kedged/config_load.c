@@ -48,7 +48,8 @@ static int read_file(struct config_reader *in, const char *path) {
 
         if (fd < 0) {
                 r = -errno;
-                (void) snprintf(in->why, CONFIG_WHY_MAX, "%s: cannot be opened: %s", path, strerror(-r));
+                (void) snprintf(in->why, CONFIG_WHY_MAX, "%s: cannot be opened: %s%s", path, strerror(-r),
+                        r == -ENOENT ? "; write it (see kedged.conf(5)), or name another with --config=" : "");
                 return r;
         }
         r = check_file(fd, path, in->why);
@@ -94,9 +95,16 @@ static void names_done(struct names *names) {
 static int list_drop_ins(const char *folder, struct names *names, char *ret_why) {
         _cleanup_(dir_closep) DIR *dir = opendir(folder);
         struct dirent *e;
+        struct stat st;
 
         if (!dir)
                 return errno == ENOENT ? 0 : -errno;
+        if (fstat(dirfd(dir), &st) < 0)
+                return -errno;
+        if ((st.st_mode & S_IWOTH) != 0) { /* whoever may put a file there may do what the file may */
+                (void) snprintf(ret_why, CONFIG_WHY_MAX, "%.300s: everybody may write to it; take that away: chmod o-w", folder);
+                return -EINVAL;
+        }
         while ((e = readdir(dir))) {
                 size_t n = strlen(e->d_name);
 
@@ -153,14 +161,13 @@ static int finish_zone(struct config *c, struct config_zone *z, const char *path
 }
 
 static int finish_role(const struct config_role *role, enum config_role_id id, const char *path, char *ret_why) {
-        static const char *const needs[ROLES] = {
-                [ROLE_TLS] = "tls", [ROLE_PAM] = "pam", [ROLE_COMMAND] = "command"
-        };
+        static const bool needs[ROLES] = { [ROLE_TLS] = true, [ROLE_PAM] = true, [ROLE_COMMAND] = true };
+        const char *name = config_role_names[id];
 
         if (role->stale == STALE_KEEP && id != ROLE_NET)
-                return wrong(ret_why, path, "", "role", "Stale=keep is for [net] alone: use deny or serve");
+                return wrong(ret_why, path, name, "", "Stale=keep is for [net] alone: use deny or serve");
         if (role->stale == STALE_SERVE && role->stale_max_ms == 0 && needs[id])
-                return wrong(ret_why, path, needs[id], "", "Stale=serve needs StaleMax=");
+                return wrong(ret_why, path, name, "", "Stale=serve needs StaleMax=");
         return 0;
 }
 

@@ -33,6 +33,8 @@ struct config_reader {
 };
 
 int config_complain(struct config_reader *in, const char *what, const char *why);
+extern const char *const config_role_names[ROLES];
+
 void config_section_open(struct config_reader *in, const char *line);
 void config_defaults(struct config *c);
 

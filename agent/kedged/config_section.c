@@ -8,9 +8,8 @@
 #include <string.h>
 
 #include "agent/kedged/config_value.h"
-#include "agent/kedged/log.h"
 
-static const char *const role_names[ROLES] = {
+const char *const config_role_names[ROLES] = {
         [ROLE_NAMES] = "names", [ROLE_TLS] = "tls",   [ROLE_PAM] = "pam",
         [ROLE_NET] = "net",     [ROLE_TIME] = "time", [ROLE_COMMAND] = "command",
 };
@@ -93,13 +92,22 @@ static void open_plain(struct config_reader *in, const char *name) {
                 return;
         }
         for (size_t i = 0; i < ROLES; i++)
-                if (strcmp(name, role_names[i]) == 0) {
+                if (strcmp(name, config_role_names[i]) == 0) {
                         in->section = SECTION_ROLE;
                         in->index = i;
                         in->seen = &in->file.role[i];
                         return;
                 }
-        log_warning("%s:%u: [%s] is not a section that we know: ignored", in->path, in->line, name);
+        if (strncmp(name, "X-", 2) != 0) {
+                char shown[CONFIG_WORD_MAX + 3];
+
+                /* A zone or a limit that is misspelt must not be lost in silence. */
+                (void) snprintf(shown, sizeof(shown), "[%s]", name);
+                config_complain(in, shown,
+                        "is not a section: write [Agent], [Chain NAME], [Zone SUFFIX], [names], [tls], [pam], [net], [time] "
+                        "or [command]; what begins with X- is left alone");
+                return;
+        }
         in->section = SECTION_UNKNOWN;
         in->seen = &in->file.unknown;
         in->file.unknown = 0;

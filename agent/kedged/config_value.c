@@ -14,6 +14,8 @@
 
 #define CONFIG_PASSWD   "/etc/passwd"
 #define DURATION_MAX_MS (UINT64_C(10) * 365 * 86400 * 1000)
+#define WAIT_MAX_MS     UINT64_C(86400000)
+#define BLOCK_MAX       (UINT64_C(1) << 48) /* as the backend has it */
 
 /* Digits alone, without sign or leading zero; yields where they end. */
 static bool digits(const char **text, uint64_t *ret) {
@@ -148,6 +150,18 @@ const char *config_parse_duration(const char *text, void *dest) {
         return NULL;
 }
 
+const char *config_parse_wait(const char *text, void *dest) {
+        uint64_t x;
+        const char *why = config_parse_duration(text, &x);
+
+        if (why)
+                return why;
+        if (x > WAIT_MAX_MS)
+                return "is longer than a day";
+        *(uint64_t *) dest = x;
+        return NULL;
+}
+
 const char *config_parse_address(const char *text, void *dest) {
         struct address a;
 
@@ -170,6 +184,8 @@ const char *config_parse_block(const char *text, void *dest) {
                 return "has a hash of zeros, which no block has";
         if (ref.number < 100) /* block 0 has no miner */
                 return "is too low: following starts from the 100 headers that end at it";
+        if (ref.number > BLOCK_MAX)
+                return "is higher than any chain";
         memcpy(dest, &ref, sizeof(ref));
         return NULL;
 }

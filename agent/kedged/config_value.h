@@ -11,6 +11,7 @@ config_parse_fn config_parse_number;    /* uint64_t */
 config_parse_fn config_parse_share;     /* uint64_t, 1 to 50 */
 config_parse_fn config_parse_version;   /* uint64_t, 1 or 2 */
 config_parse_fn config_parse_duration;  /* uint64_t, ms; not zero */
+config_parse_fn config_parse_wait;      /* the same, at most a day */
 config_parse_fn config_parse_pause;     /* uint64_t, ms; zero is fine */
 config_parse_fn config_parse_address;   /* struct address */
 config_parse_fn config_parse_block;     /* struct block_ref: number:hash */

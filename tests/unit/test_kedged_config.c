@@ -75,6 +75,12 @@ static const struct bad {
         { CHAIN "Poll=05s\n", ":4: Poll is not a duration" },
         { CHAIN "Poll=3651d\n", ":4: Poll is longer than ten years" },
         { CHAIN "Poll=99999999999999999999s\n", ":4: Poll is not a duration" },
+        { CHAIN "Poll=2d\n", ":4: Poll is longer than a day" },
+        { CHAIN "RequestTimeout=25h\n", ":4: RequestTimeout is longer than a day" },
+        { CHAIN "RestTime=1441min\n", ":4: RestTime is longer than a day" },
+        { CHAIN "Checkpoint=281474976710657:" HASH "\n", ":4: Checkpoint is higher than any chain" },
+        { CHAIN "[zone plant.fleet]\n" CONTRACT, ":4: [zone plant.fleet] is not a section" },
+        { CHAIN "[TLS]\nMaxAge=1min\n", ":4: [TLS] is not a section" },
         { CHAIN "Poll=1s\nPoll=2s\n", ":5: Poll stands twice" },
         { CHAIN "HeadShare=0\n", ":4: HeadShare is not a number from 1 to 50" },
         { CHAIN "HeadShare=51\n", ":4: HeadShare is not a number from 1 to 50" },
@@ -110,7 +116,7 @@ static const struct bad {
         { CHAIN "[pam]\nPolicy=1\n", ":5: Policy is not a key" },
         { CHAIN "[command]\nX=1\n", ":5: X is not a key" },
         { CHAIN "[tls]\nStale=serve\n", "Stale=serve needs StaleMax=" },
-        { CHAIN "[names]\nStale=keep\n", "Stale=keep is for [net] alone" },
+        { CHAIN "[names]\nStale=keep\n", "[names] Stale=keep is for [net] alone" },
         { CHAIN "[names]\nStale=maybe\n", ":5: Stale is not deny, serve or keep" },
         { CHAIN "[Agent]\nStateDirectory=state\n", ":5: StateDirectory is not an absolute path" },
         { CHAIN "[Agent]\nFetchUid=_kedge\n", ":5: FetchUid is not a numeric user id" },
@@ -183,6 +189,19 @@ START_TEST(config_refuses_what_everybody_may_write) {
         ck_assert_int_eq(chmod(main_path, 0646), 0);
         ck_assert_int_eq(config_load(main_path, &config, why), -EINVAL);
         ck_assert_ptr_nonnull(strstr(why, "chmod o-w"));
+        drop_in("10.conf", "[names]\nMaxAge=2h\n");
+        ck_assert_int_eq(chmod(main_path, 0644), 0);
+        ck_assert_int_eq(chmod(drop_dir, 0757), 0);
+        ck_assert_int_eq(config_load(main_path, &config, why), -EINVAL);
+        ck_assert_ptr_nonnull(strstr(why, "k.conf.d: everybody may write to it"));
+} END_TEST
+
+START_TEST(config_leaves_sections_alone_that_are_another_s) {
+        struct config *config = NULL;
+        char why[CONFIG_WHY_MAX];
+
+        ck_assert_int_eq(load(CHAIN "[X-Notes]\nAnything=1\n[X-Notes]\nAnything=1\n", &config, why), 0);
+        config = config_free(config);
 } END_TEST
 
 START_TEST(config_missing_file_is_named) {
@@ -297,6 +316,7 @@ int main(void) {
         tcase_add_test(t, config_refuses_what_would_be_cut);
         tcase_add_test(t, config_refuses_zero_bytes_and_marks);
         tcase_add_test(t, config_refuses_what_everybody_may_write);
+        tcase_add_test(t, config_leaves_sections_alone_that_are_another_s);
         tcase_add_test(t, config_missing_file_is_named);
         tcase_add_test(t, config_reads_every_key);
         tcase_add_test(t, config_drop_ins_come_in_order_and_override);
