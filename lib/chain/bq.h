@@ -95,6 +95,7 @@ struct bq_upstream {
         bool hello_1000;  /* it refused 1001 */
         bool closing;     /* we dropped the connection, DOWN is still to come */
         bool peak_known;
+        bool turned;      /* since it named its peak it could not serve a header below: once for all that are on their way */
         bool ticket_due, ticket_fixed; /* to be sent; corrected once since it was last accepted */
         unsigned same_peaks; /* how often in a row it has named the same peak */
         uint8_t tangles;  /* answers that do not link, in a row */
@@ -216,6 +217,8 @@ struct bq {
         struct chain_block head;
         bool has_head;
         unsigned head_score, head_share, head_miners;
+        struct hash32 head_path_of;       /* while a run has the pool's memory: how head stands on F, */
+        uint64_t head_path_first, head_path[BQ_POOL]; /* as the first bytes of each hash up to it */
         uint64_t head_moved_ms, confirmed_ms;
 
         struct bq_upstream up[CHAIN_UPSTREAMS_MAX];
@@ -304,6 +307,8 @@ void bq_follow_header(struct bq *bq, unsigned u, const struct reduced_header *h,
 struct view bq_culprit(const struct bq *bq, unsigned u); /* what u has just sent, or nothing */
 void bq_moved(struct bq *bq, uint64_t was); /* F has moved up from was */
 void bq_confirm(struct bq *bq, unsigned u);
+void bq_head_remember(struct bq *bq); /* before the pool is cleared */
+void bq_head_recheck(struct bq *bq);  /* F has moved while catching up */
 bool bq_vouches(struct bq *bq, unsigned u, const struct block_ref *block); /* it has shown it, or what stands on it */
 
 /* bq_walk.c: branches that do not link yet, and those that contradict F */

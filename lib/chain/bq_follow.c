@@ -81,6 +81,41 @@ static void head_is_final(struct bq *bq) {
         }
 }
 
+static uint64_t first_bytes(const struct hash32 *h) {
+        uint64_t x;
+
+        memcpy(&x, h->b, sizeof(x));
+        return x;
+}
+
+void bq_head_remember(struct bq *bq) {
+        struct reduced_header run[BQ_POOL];
+        const struct bq_entry *e;
+        size_t n;
+
+        if (bq_run_uses_pool(bq) || !bq->has_head || bq->head.ref.number <= bq_final(bq))
+                return;
+        e = bq_pool_find(bq, &bq->head.ref.hash);
+        if (!e || !(e->flags & BQ_LINKED))
+                return;
+        n = bq_pool_branch(bq, e, run);
+        for (size_t i = 0; i < n; i++)
+                bq->head_path[i] = first_bytes(&run[i].hash);
+        bq->head_path_first = bq_final(bq) + 1;
+        bq->head_path_of = bq->head.ref.hash;
+}
+
+/* A head that does not stand on the new F has lost. What a run shows above F says nothing about it. */
+void bq_head_recheck(struct bq *bq) {
+        uint64_t at = bq_final(bq) - bq->head_path_first;
+
+        if (!bq->has_head || bq->head.ref.number <= bq_final(bq) || !hash32_eq(&bq->head_path_of, &bq->head.ref.hash) ||
+            bq_final(bq) < bq->head_path_first || at >= BQ_POOL)
+                return;
+        if (bq->head_path[at] != first_bytes(reputation_hash(&bq->rep)))
+                head_is_final(bq);
+}
+
 static unsigned miners_of(const struct bq *bq, const struct reduced_header *run, size_t n) {
         unsigned miners = 0;
 
@@ -370,6 +405,7 @@ void bq_on_peak(struct bq *bq, unsigned u, struct view body, struct view payload
         }
         up->peak = peak;
         up->peak_known = true;
+        up->turned = false;
         if (bq->has_rep)
                 bq_confirm(bq, u);
 }

@@ -89,6 +89,7 @@ static void slide(struct bq *bq) {
         bq->up[run->lead].shown = bq->up[run->lead].stands = bq_final(bq);
         bq->up[run->lead].lead_ms = 0;
         bq_moved(bq, was);
+        bq_head_recheck(bq);
 }
 
 static void commit(struct bq *bq, bool seconded) {
@@ -117,6 +118,7 @@ static void commit(struct bq *bq, bool seconded) {
         bq->up[run->lead].shown = bq->up[run->lead].stands = bq_final(bq);
         bq->up[run->lead].lead_ms = 0;
         bq_moved(bq, was);
+        bq_head_recheck(bq);
         slide(bq);
         if (run->own || run->range >= run->n_ranges)
                 bq_run_reset(bq);

@@ -52,6 +52,7 @@ void bq_run_lost(struct bq *bq, unsigned u) {
 void bq_run_begin(struct bq *bq, uint64_t first, uint64_t end, bool gap) {
         struct bq_run *run = &bq->run;
 
+        bq_head_remember(bq);
         bq_pool_clear(bq);
         run->stage = BQ_RUN_FETCH;
         run->first = first;
@@ -186,9 +187,15 @@ void bq_run_header(struct bq *bq, unsigned u, const struct reduced_header *h, st
 }
 
 void bq_run_error(struct bq *bq, unsigned u, const struct bq_request *r, const char *text) {
+        struct bq_upstream *up = &bq->up[u];
+
         if (r->kind == BQ_QUICK)
                 bq_jump_no_hint(bq, u);
-        else if (r->why != BQ_FOR_CONFIRM)
+        else if (r->why <= BQ_FOR_WALK && (up->turned || ++up->tangles < BQ_TANGLES)) {
+                up->turned = true;
+                up->peak = MIN(up->peak, r->number - 1); /* its chain has turned, and is shorter for a while: what is its peak now? */
+                up->poll_at_ms = bq->now_ms;
+        } else if (r->why != BQ_FOR_CONFIRM)
                 bq_fail(bq, u, "cannot serve block %n, below its own peak: %s", r->number, text);
 }
 

@@ -27,6 +27,7 @@ static void forget_connection(struct bq *bq, unsigned u, const char *why) {
         }
         up->walk = (struct bq_walk){ 0 };
         up->peak_known = false;
+        up->turned = false;
         up->peak = 0;
         up->shown = 0;
         up->stands = 0;
