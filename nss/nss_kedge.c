@@ -247,7 +247,9 @@ static bool put_tuples(struct space *s, const char *canon, const struct name_ans
 
         for (size_t i = 0; i < a->n_addrs; i++) {
                 struct gaih_addrtuple *t =
-                                i == 0 && first ? first : cut(s, sizeof(*t), alignof(struct gaih_addrtuple));
+                                i == 0 && first ? first
+                                                : cut(s, sizeof(*t),
+                                                                  alignof(struct gaih_addrtuple));
 
                 if (!t || s->full)
                         return false;

@@ -2,8 +2,8 @@
  * TBSCertificate ::= SEQUENCE { [0] version OPTIONAL, serial, signature, issuer, validity, subject,
  *                               SubjectPublicKeyInfo, ... }          RFC 5280, section 4.1
  *
- * Strict where it decides which bytes are the key: lengths in their one DER spelling, tags of one byte, and each
- * structure within the one around it. */
+ * Strict where it decides which bytes are the key: lengths in their one DER spelling, tags of one
+ * byte, and each structure within the one around it. */
 
 #include "base/spki.h"
 
@@ -18,7 +18,8 @@ enum {
         DER_CONTEXT_0 = 0xa0,
 };
 
-/* Takes a length; X.690 section 10.1: the shortest form. Three bytes say more than SPKI_CERTIFICATE_MAX. */
+/* Takes a length; X.690 section 10.1: the shortest form. Three bytes say more than
+ * SPKI_CERTIFICATE_MAX. */
 static bool der_take_length(struct view *in, size_t *ret) {
         uint64_t n;
 
@@ -77,7 +78,8 @@ static bool take_validity(struct view *in, struct spki_parts *parts) {
 static bool spki_is_sound(struct view body) {
         struct view part;
 
-        return der_take(&body, DER_SEQUENCE, &part, NULL) && der_take(&body, DER_BIT_STRING, &part, NULL) &&
+        return der_take(&body, DER_SEQUENCE, &part, NULL) &&
+                der_take(&body, DER_BIT_STRING, &part, NULL) &&
                 part.n > 1 && part.p[0] == 0 && body.n == 0;
 }
 
@@ -89,8 +91,9 @@ int spki_find(struct view certificate, struct spki_parts *ret) {
                 return -E2BIG;
         if (!der_take(&in, DER_SEQUENCE, &all, NULL) || in.n != 0)
                 return -EBADMSG;
-        if (!der_take(&all, DER_SEQUENCE, &tbs, NULL) || !der_take(&all, DER_SEQUENCE, &part, NULL) ||
-                !der_take(&all, DER_BIT_STRING, &part, NULL) || all.n != 0)
+        if (!der_take(&all, DER_SEQUENCE, &tbs, NULL) ||
+                        !der_take(&all, DER_SEQUENCE, &part, NULL) ||
+                        !der_take(&all, DER_BIT_STRING, &part, NULL) || all.n != 0)
                 return -EBADMSG;
 
         (void) der_take(&tbs, DER_CONTEXT_0, &part, NULL); /* a certificate of version 1 has none */
@@ -147,7 +150,8 @@ static int64_t days_since_1970(unsigned year, unsigned month, unsigned day) {
         int64_t era = (y >= 0 ? y : y - 399) / 400;
         int64_t year_of_era = y - era * 400;
 
-        return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+        return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 +
+               day_of_year - 719468;
 }
 
 static unsigned days_in_month(unsigned year, unsigned month) {

@@ -26,7 +26,13 @@ enum record_field {
 };
 
 enum record_kind { RECORD_LOCATION = 1, RECORD_KEY };
-enum record_type { RECORD_TYPE_IP = 1, RECORD_TYPE_PORT, RECORD_TYPE_BYTES, RECORD_TYPE_ADDRESS, RECORD_TYPE_BITS };
+enum record_type {
+        RECORD_TYPE_IP = 1,
+        RECORD_TYPE_PORT,
+        RECORD_TYPE_BYTES,
+        RECORD_TYPE_ADDRESS,
+        RECORD_TYPE_BITS
+};
 
 struct record_ip {
         uint8_t family; /* 4 or 6 */
@@ -67,7 +73,8 @@ _must_check_ int record_value_of_text(enum record_field f, struct view text, str
 
 /* Text of a value: at most cap bytes with the NUL; RECORD_TEXT_MAX always suffices. */
 #define RECORD_TEXT_MAX 80
-_must_check_ int record_value_text(enum record_field f, const struct record_value *v, char *ret, size_t cap);
+_must_check_ int record_value_text(
+                enum record_field f, const struct record_value *v, char *ret, size_t cap);
 
 /* Key text of field f of host below a zone's apex: "pump1.server_ip"; of the apex itself
  * (host empty) the bare field name. -E2BIG over cap. NUL-terminated. */

@@ -30,14 +30,15 @@ struct reputation {
         uint64_t number;                                    /* of F */
         struct hash32 state_hash;                           /* of F */
         struct reputation_block block[REPUTATION_WINDOW];   /* F last */
-        struct address older[REPUTATION_WINDOW];            /* miners of the 100 before; newest last */
+        struct address older[REPUTATION_WINDOW]; /* miners of the 100 before; newest last */
         uint32_t n_older;                                   /* how many of them are known */
 };
 
 const struct hash32 *reputation_hash(const struct reputation *t);         /* of F */
 
 /* Our hash at number, if it is among the last 100. */
-_must_check_ bool reputation_hash_at(const struct reputation *t, uint64_t number, struct hash32 *ret);
+_must_check_ bool reputation_hash_at(
+                const struct reputation *t, uint64_t number, struct hash32 *ret);
 
 /* How many of the 100 entries are miner's. */
 unsigned reputation_share(const struct reputation *t, const struct address *miner);
@@ -59,21 +60,22 @@ enum reputation_verdict {
 
 /* The strict rule over one hash-linked run of ascending headers. A run may begin at or below F:
  * then it must carry F, or begin at F + 1 with F as parent. Another header at a number that we
- * hold a final hash for is REPUTATION_CONFLICT: the run is refused whole, never cut. A run that begins
- * above F + 1 is a gap run; the table is then rebuilt from exactly its last 100 headers.
+ * hold a final hash for is REPUTATION_CONFLICT: the run is refused whole, never cut. A run that
+ * begins above F + 1 is a gap run; the table is then rebuilt from exactly its last 100 headers.
  * *t changes for REPUTATION_MOVED only: compute first, commit after. */
 _must_check_ enum reputation_verdict reputation_accept(struct reputation *t,
         const struct reduced_header *run, size_t n, uint64_t max_gap);
 
 /* Builds a table from exactly 100 linked headers that end in the block (number, hash).
  * REPUTATION_MOVED if they do; *ret is written then only. */
-_must_check_ enum reputation_verdict reputation_from_checkpoint(uint64_t number, const struct hash32 *hash,
-        const struct reduced_header *run, size_t n, struct reputation *ret);
+_must_check_ enum reputation_verdict reputation_from_checkpoint(uint64_t number,
+                const struct hash32 *hash, const struct reduced_header *run, size_t n,
+                struct reputation *ret);
 
 /* The score that run (whose first header's parent is our final block at run[0].number - 1) had
  * with the table as it stood at that block. -ENOENT where that table cannot be rebuilt. */
-_must_check_ int reputation_score_at_fork(const struct reputation *t, const struct reduced_header *run,
-        size_t n, unsigned *ret_score);
+_must_check_ int reputation_score_at_fork(const struct reputation *t,
+                const struct reduced_header *run, size_t n, unsigned *ret_score);
 
 /* Time (design section 4): the largest t such that miners with more than half of the table signed
  * headers at or after t among the last 100. A header whose timestamp lies outside

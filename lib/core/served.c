@@ -66,8 +66,8 @@ static int note(struct served *s, enum record_field f, const struct hash32 *key,
         return 0;
 }
 
-/* Keeps what no finalized block has decided yet. Where a note is not in our own spelling, it is read
- * to the safe side: F_next means F, and a field that is none means the whole record. */
+/* Keeps what no finalized block has decided yet. Where a note is not in our own spelling, it is
+ * read to the safe side: F_next means F, and a field that is none means the whole record. */
 static void keep_in_force(struct served *s, const struct revocations *earlier, uint64_t final) {
         for (size_t i = 0; i < earlier->n; i++) {
                 struct revocation r = earlier->r[i];

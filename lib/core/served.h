@@ -32,7 +32,7 @@ enum served_why {
         SERVED_ABSENT,             /* finalized does not hold it */
         SERVED_NOT_FINAL,          /* head holds it, finalized not yet */
         SERVED_REVOKED_AT_HEAD,    /* this head does not hold it any more */
-        SERVED_REVOKED_EARLIER,    /* an earlier head revoked it and no finalized block has undone that */
+        SERVED_REVOKED_EARLIER,    /* an earlier head did, and no finalized block has undone it */
 };
 
 struct served {

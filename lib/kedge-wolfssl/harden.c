@@ -1,5 +1,6 @@
-/* What a WOLFSSL_CTX must be before a pin means anything. Debian's wolfSSL, as it comes, verifies nothing, offers
- * suites without a certificate, and resumes sessions past the callback: each line here closes one of those ways. */
+/* What a WOLFSSL_CTX must be before a pin means anything. Debian's wolfSSL, as it comes, verifies
+ * nothing, offers suites without a certificate, and resumes sessions past the callback: each line
+ * here closes one of those ways. */
 
 #include <wolfssl/options.h>
 
@@ -17,7 +18,8 @@ static const char SIGNATURES[] = "ECDSA+SHA256:ED25519:RSA-PSS+SHA256";
 static bool set_protocol(WOLFSSL_CTX *ctx) {
         int groups[] = { WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1 };
 
-        /* TLS 1.3 has no anonymous suites; X25519 first, since P-256 has no fast code in Debian's build. */
+        /* TLS 1.3 has no anonymous suites; X25519 first, since P-256 has no fast code in Debian's
+         * build. */
         return wolfSSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == WOLFSSL_SUCCESS &&
                 wolfSSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == WOLFSSL_SUCCESS &&
                 wolfSSL_CTX_set_cipher_list(ctx, SUITES) == WOLFSSL_SUCCESS &&
@@ -34,7 +36,8 @@ static bool forbid_resumption(WOLFSSL_CTX *ctx, unsigned flags) {
         return wolfSSL_CTX_no_ticket_TLSv13(ctx) == 0;
 }
 
-/* Trust that was loaded before: the callback decides against it anyway, but nothing should look as if it counted. */
+/* Trust that was loaded before: the callback decides against it anyway, but nothing should look as
+ * if it counted. */
 static bool forget_trust(WOLFSSL_CTX *ctx) {
         return wolfSSL_CTX_UnloadCAs(ctx) == WOLFSSL_SUCCESS &&
                 wolfSSL_CTX_Unload_trust_peers(ctx) == WOLFSSL_SUCCESS;
@@ -43,8 +46,10 @@ static bool forget_trust(WOLFSSL_CTX *ctx) {
 KEDGE_PUBLIC int kedge_wolfssl_harden(struct WOLFSSL_CTX *ctx, unsigned flags) {
         int mode = WOLFSSL_VERIFY_PEER;
 
-        if (!ctx || (flags & ~(KEDGE_WOLFSSL_CLIENT | KEDGE_WOLFSSL_SERVER | KEDGE_WOLFSSL_MUTUAL)) != 0 ||
-                !(flags & KEDGE_WOLFSSL_CLIENT) == !(flags & KEDGE_WOLFSSL_SERVER))
+        if (!ctx ||
+                        (flags & ~(KEDGE_WOLFSSL_CLIENT | KEDGE_WOLFSSL_SERVER |
+                                                 KEDGE_WOLFSSL_MUTUAL)) != 0 ||
+                        !(flags & KEDGE_WOLFSSL_CLIENT) == !(flags & KEDGE_WOLFSSL_SERVER))
                 return -EINVAL;
 
         if (!set_protocol(ctx) || !forbid_resumption(ctx, flags) || !forget_trust(ctx))

@@ -1,9 +1,10 @@
 /* Who is on the other end: one decision for each handshake, at the leaf, by pin.
  *
- * What always holds: no decision is made for a connection that expects nobody, an accepted peer's leaf hashes to a pin
- * that was good at that moment, and wolfSSL's own opinion of the certificate (preverify, error) is never part of
- * it: it is 1 for untrusted CAs and for wrong names. What we expect hangs on the WOLFSSL in a slot of our own, not in
- * the callback's context, where a program may have put something else. */
+ * What always holds: no decision is made for a connection that expects nobody, an accepted peer's
+ * leaf hashes to a pin that was good at that moment, and wolfSSL's own opinion of the certificate
+ * (preverify, error) is never part of it: it is 1 for untrusted CAs and for wrong names. What we
+ * expect hangs on the WOLFSSL in a slot of our own, not in the callback's context, where a program
+ * may have put something else. */
 
 #include <wolfssl/options.h>
 
@@ -114,7 +115,8 @@ static int judge_by_name(struct expect *x, const struct leaf *leaf) {
         if (n == 0)
                 return refuse(x, -EKEYREJECTED, "%s: its record names no TLS key", x->name);
         if (usable == 0)
-                return refuse(x, -EKEYREJECTED, "%s: the peer's key is not the one that the chain names", x->name);
+                return refuse(x, -EKEYREJECTED,
+                                "%s: the peer's key is not the one that the chain names", x->name);
         return 0;
 }
 
@@ -163,7 +165,8 @@ int verify_on_certificate(int preverify, struct WOLFSSL_X509_STORE_CTX *store) {
         struct expect *x;
 
         (void) preverify;
-        x = expect_of(wolfSSL_X509_STORE_CTX_get_ex_data(store, wolfSSL_get_ex_data_X509_STORE_CTX_idx()));
+        x = expect_of(wolfSSL_X509_STORE_CTX_get_ex_data(
+                        store, wolfSSL_get_ex_data_X509_STORE_CTX_idx()));
         if (!x)
                 return 0;
         if (store->error_depth > 0)
@@ -192,12 +195,14 @@ static int expect_begin(struct WOLFSSL *ssl, struct expect **ret) {
                 }
         }
         memset(x, 0, sizeof(*x));
-        x->verdict = refuse(x, -EPERM, "the peer was not judged"); /* until the callback says otherwise */
+        x->verdict = refuse(x, -EPERM,
+                        "the peer was not judged"); /* until the callback says otherwise */
         *ret = x;
         return 0;
 }
 
-KEDGE_PUBLIC int kedge_wolfssl_expect(struct WOLFSSL *ssl, struct kedge_client *client, const char *name) {
+KEDGE_PUBLIC int kedge_wolfssl_expect(
+                struct WOLFSSL *ssl, struct kedge_client *client, const char *name) {
         struct expect *x;
         int r;
 
@@ -212,7 +217,8 @@ KEDGE_PUBLIC int kedge_wolfssl_expect(struct WOLFSSL *ssl, struct kedge_client *
         return 0;
 }
 
-KEDGE_PUBLIC int kedge_wolfssl_expect_pin(struct WOLFSSL *ssl, const uint8_t pin[KEDGE_VALUE_SIZE]) {
+KEDGE_PUBLIC int kedge_wolfssl_expect_pin(
+                struct WOLFSSL *ssl, const uint8_t pin[KEDGE_VALUE_SIZE]) {
         static const uint8_t zero[KEDGE_VALUE_SIZE];
         struct expect *x;
         int r;

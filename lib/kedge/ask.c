@@ -19,9 +19,11 @@ KEDGE_PUBLIC int kedge_resolve(struct kedge_client *client, const char *name,
         if (!client)
                 return -EINVAL;
         if (!name || !ret_record)
-                return client_fail(client, -EINVAL, "kedge_resolve() needs a name and a place for the record");
+                return client_fail(client, -EINVAL,
+                                "kedge_resolve() needs a name and a place for the record");
         if (name_normalize(VIEW(name, strnlen(name, NAME_MAX_LEN + 2)), normal) < 0)
-                return client_fail(client, -EINVAL, "%.*s: this is not a host name", NAME_MAX_LEN, name);
+                return client_fail(client, -EINVAL, "%.*s: this is not a host name", NAME_MAX_LEN,
+                                name);
 
         memcpy(request.name, normal, strlen(normal));
         r = client_ask(client, &request, normal, &reply);
@@ -57,7 +59,8 @@ KEDGE_PUBLIC int kedge_lookup_map_key(struct kedge_client *client,
         if (!client)
                 return -EINVAL;
         if (!contract || !key || !ret_value)
-                return client_fail(client, -EINVAL, "a look-up needs a contract, a key and a place for the value");
+                return client_fail(client, -EINVAL,
+                                "a look-up needs a contract, a key and a place for the value");
 
         memcpy(request.contract.b, contract, sizeof(request.contract.b));
         memcpy(request.key.b, key, sizeof(request.key.b));
@@ -76,7 +79,8 @@ KEDGE_PUBLIC int kedge_lookup_map_key(struct kedge_client *client,
                         .head_number = reply.lookup.head.number,
                         .age_ms = reply.lookup.age_ms,
                 };
-                memcpy(ret_proof->block_hash, reply.lookup.block.hash.b, sizeof(ret_proof->block_hash));
+                memcpy(ret_proof->block_hash, reply.lookup.block.hash.b,
+                                sizeof(ret_proof->block_hash));
         }
         return 0;
 }
@@ -112,20 +116,24 @@ KEDGE_PUBLIC int kedge_lookup_map(struct kedge_client *client,
                 return client_fail(client, -EINVAL, "a look-up needs a key");
         r = key_of_text(key_text, key);
         if (r == -E2BIG)
-                return client_fail(client, r, "%.*s...: a key text over 32 bytes has to be hashed: use "
-                        "kedge_lookup_map_key()", KEDGE_VALUE_SIZE, key_text);
+                return client_fail(client, r,
+                                "%.*s...: a key text over 32 bytes has to be hashed: use "
+                                "kedge_lookup_map_key()",
+                                KEDGE_VALUE_SIZE, key_text);
         if (r < 0)
                 return client_fail(client, r, "a key text is printable ASCII without spaces");
 
         r = kedge_lookup_map_key(client, contract, slot, key, ret_value, ret_proof);
-        if (r == -ENXIO || r == -EAGAIN || r == -ESTALE) { /* what is told of the key should name it */
+        if (r == -ENXIO || r == -EAGAIN ||
+                        r == -ESTALE) { /* what is told of the key should name it */
                 memcpy(why, client->error, sizeof(why));
                 return client_fail(client, r, "%s: %.400s", key_text, why);
         }
         return r;
 }
 
-KEDGE_PUBLIC int kedge_chain_time(struct kedge_client *client, uint64_t *ret_lower, uint64_t *ret_upper) {
+KEDGE_PUBLIC int kedge_chain_time(
+                struct kedge_client *client, uint64_t *ret_lower, uint64_t *ret_upper) {
         struct query_request request = { .verb = QUERY_TIME };
         struct query_reply reply;
         int r;
@@ -133,7 +141,8 @@ KEDGE_PUBLIC int kedge_chain_time(struct kedge_client *client, uint64_t *ret_low
         if (!client)
                 return -EINVAL;
         if (!ret_lower)
-                return client_fail(client, -EINVAL, "kedge_chain_time() needs a place for the lower bound");
+                return client_fail(client, -EINVAL,
+                                "kedge_chain_time() needs a place for the lower bound");
 
         memcpy(request.chain, client->chain, sizeof(request.chain));
         r = client_ask(client, &request, "time", &reply);

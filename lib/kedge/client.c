@@ -1,9 +1,9 @@
 /* A client: where the agent is, how long to wait, and what went wrong last.
  *
- * What always holds: each question has its own connection, opened and closed within the call, so that
- * nothing is shared with a child after fork() and a restarted agent is simply found again. No question
- * takes longer than the client's timeout, however often it has to start over. Nothing here asserts,
- * prints or logs: this is someone else's program. */
+ * What always holds: each question has its own connection, opened and closed within the call, so
+ * that nothing is shared with a child after fork() and a restarted agent is simply found again. No
+ * question takes longer than the client's timeout, however often it has to start over. Nothing here
+ * asserts, prints or logs: this is someone else's program. */
 
 #include "kedge/internal.h"
 
@@ -137,15 +137,18 @@ static int judge(struct kedge_client *client, const char *what, const struct que
                 client->error[0] = '\0';
                 return 0;
         case QUERY_UNPROVEN:
-                return fail_as_told(client, -EAGAIN, what, reply, "not proven yet; ask again later");
+                return fail_as_told(client, -EAGAIN, what, reply,
+                        "not proven yet; ask again later");
         case QUERY_ABSENT:
                 return fail_as_told(client, -ENXIO, what, reply, "proven absent");
         case QUERY_STALE:
-                return fail_as_told(client, -ESTALE, what, reply, "proven too long ago to be believed");
+                return fail_as_told(client, -ESTALE, what, reply,
+                        "proven too long ago to be believed");
         case QUERY_REFUSED:
                 return fail_as_told(client, -EBUSY, what, reply, "refused: too many questions");
         case QUERY_UNKNOWN:
-                return fail_as_told(client, -ENOENT, what, reply, "the agent is not configured for it");
+                return fail_as_told(
+                                client, -ENOENT, what, reply, "the agent is not configured for it");
         case QUERY_INVALID:
                 return fail_as_told(client, -EBADMSG, what, reply, "proven, but it does not parse");
         }
@@ -182,8 +185,8 @@ static int fail_to_reach(struct kedge_client *client, int r) {
         }
 }
 
-/* Every question is read-only, so one that the agent's end cut off may be asked once more: the usual
- * cause is an agent that restarts. */
+/* Every question is read-only, so one that the agent's end cut off may be asked once more: the
+ * usual cause is an agent that restarts. */
 static int exchange(const struct kedge_client *client, struct query_request *request,
         struct query_reply *ret) {
 

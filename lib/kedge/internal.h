@@ -27,8 +27,8 @@ int client_fail(struct kedge_client *client, int r, const char *format, ...) _pr
 _must_check_ int client_ask(struct kedge_client *client, struct query_request *request,
         const char *what, struct query_reply *ret);
 
-/* A record of the agent's answer: checked, copied. -EBADMSG, -ENOMEM, and -ESTALE where nothing in it
- * may be believed at now_ms. */
+/* A record of the agent's answer: checked, copied. -EBADMSG, -ENOMEM, and -ESTALE where nothing in
+ * it may be believed at now_ms. */
 _must_check_ int record_of_answer(const struct name_answer *answer, uint64_t now_ms,
         struct kedge_record **ret);
 

@@ -1,6 +1,6 @@
-/* A record: what one name resolves to. A copy of the agent's answer, checked once when it is made and
- * not changed after, so that threads may read it together. Its deadlines are checked at each access,
- * not only when it was fetched: a record that is kept too long stops giving answers. */
+/* A record: what one name resolves to. A copy of the agent's answer, checked once when it is made
+ * and not changed after, so that threads may read it together. Its deadlines are checked at each
+ * access, not only when it was fetched: a record that is kept too long stops giving answers. */
 
 #include "kedge/internal.h"
 
@@ -33,7 +33,8 @@ int record_of_answer(const struct name_answer *answer, uint64_t now_ms, struct k
         case NAME_UNPROVEN:
                 return -EAGAIN;
         }
-        if (answer->verdict != NAME_PRESENT || !name_answer_is_sane(answer) || !pins_are_set(answer))
+        if (answer->verdict != NAME_PRESENT || !name_answer_is_sane(answer) ||
+            !pins_are_set(answer))
                 return -EBADMSG;
         if (now_ms > answer->deadline_ms && now_ms > answer->pins_deadline_ms)
                 return -ESTALE;
@@ -55,7 +56,8 @@ KEDGE_PUBLIC size_t kedge_record_addresses(const struct kedge_record *record) {
         return record ? record->answer.n_addrs : 0;
 }
 
-static int address_at(const struct kedge_record *record, size_t index, const struct name_addr **ret) {
+static int address_at(
+                const struct kedge_record *record, size_t index, const struct name_addr **ret) {
         if (!record || index >= record->answer.n_addrs)
                 return -EINVAL;
         if (boottime_ms() > record->answer.deadline_ms)
@@ -75,7 +77,8 @@ KEDGE_PUBLIC int kedge_record_address(const struct kedge_record *record, size_t 
         r = address_at(record, index, &a);
         if (r < 0)
                 return r;
-        if (!inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->b, ret_text, KEDGE_ADDRESS_TEXT_SIZE))
+        if (!inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->b, ret_text,
+                            KEDGE_ADDRESS_TEXT_SIZE))
                 return -EINVAL;
         return 0;
 }

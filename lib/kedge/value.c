@@ -1,6 +1,6 @@
-/* Reading a 32-byte value of contract state: the encodings of addresses and ports of design section 5.
- * Strict: a value has one reading or none. lib/core/record.c reads the same for the agent; a test holds
- * the two together. */
+/* Reading a 32-byte value of contract state: the encodings of addresses and ports of design section
+ * 5. Strict: a value has one reading or none. lib/core/record.c reads the same for the agent; a
+ * test holds the two together. */
 
 #include "kedge/kedge.h"
 
@@ -17,12 +17,14 @@ static const uint8_t zeros[KEDGE_VALUE_SIZE];
 
 /* No host has these, so a value that says so is a mistake. */
 static bool ip4_is_host(const uint8_t ip[4]) {
-        uint32_t x = (uint32_t) ip[0] << 24 | (uint32_t) ip[1] << 16 | (uint32_t) ip[2] << 8 | ip[3];
+        uint32_t x = (uint32_t) ip[0] << 24 | (uint32_t) ip[1] << 16 | (uint32_t) ip[2] << 8 |
+                     ip[3];
 
         return x != 0 && x != UINT32_MAX && x >> 28 != 0xe; /* any, broadcast, multicast */
 }
 
-/* ::/96 holds "any" and the IPv4-compatible addresses that RFC 4291 withdrew; of it only loopback is left. */
+/* ::/96 holds "any" and the IPv4-compatible addresses that RFC 4291 withdrew; of it only loopback
+ * is left. */
 static bool ip6_is_host(const uint8_t ip[16]) {
         if (ip[0] == 0xff)
                 return false; /* multicast */

@@ -39,11 +39,14 @@ struct courier_frame {
         struct view body;
 };
 
-/* Reads one packet; must end exactly. -EBADMSG, -E2BIG, and -EPROTONOSUPPORT for an unknown kind. */
+/* Reads one packet; must end exactly. -EBADMSG, -E2BIG, and -EPROTONOSUPPORT for an unknown
+ * kind. */
 _must_check_ int courier_parse(struct view packet, struct courier_frame *ret);
 _must_check_ int courier_parse_connect(struct view body, uint16_t *ret_port,
         char ret_host[COURIER_HOST_MAX + 1]);
 
 /* Writes the header and body. -E2BIG over a limit. */
-_must_check_ int courier_put(struct buf *b, enum courier_kind kind, unsigned upstream, struct view body);
-_must_check_ int courier_put_connect(struct buf *b, unsigned upstream, uint16_t port, const char *host);
+_must_check_ int courier_put(
+                struct buf *b, enum courier_kind kind, unsigned upstream, struct view body);
+_must_check_ int courier_put_connect(
+                struct buf *b, unsigned upstream, uint16_t port, const char *host);

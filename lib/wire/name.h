@@ -27,12 +27,12 @@ struct name_answer {
         uint8_t n_addrs, n_pins, has_device;
         uint16_t port;     /* 0: none */
         struct name_addr addr[NAME_ADDRS_MAX];
-        struct hash32 pin[NAME_PINS_MAX];   /* field signature and signature_next: SHA-256 of leaf certificate or SPKI */
+        struct hash32 pin[NAME_PINS_MAX];   /* signature and signature_next: of leaf or SPKI */
         struct address device[2];           /* device and device_next; has_device of them */
         uint8_t zero[6];       /* the layout is the same for 32-bit programs */
         uint64_t final_number, head_number; /* blocks that it stands on */
         uint64_t proven_ms;    /* CLOCK_BOOTTIME of the last proof at a head */
-        uint64_t deadline_ms;  /* CLOCK_BOOTTIME after which addresses must not be believed ([names] MaxAge=) */
+        uint64_t deadline_ms;  /* CLOCK_BOOTTIME; no address is good after it (MaxAge=) */
         uint64_t pins_deadline_ms; /* the same for pins and device ([tls] MaxAge=) */
 };
 
@@ -44,7 +44,8 @@ _must_check_ int name_normalize(struct view text, char ret[NAME_MAX_LEN + 1]);
 /* True if name is suffix or ends in "." suffix, both normalized. */
 _must_check_ bool name_in_suffix(const char *name, const char *suffix);
 
-/* CLOCK_BOOTTIME is not read here: callers pass now. False where the answer is past its deadline. */
+/* CLOCK_BOOTTIME is not read here: callers pass now. False where the answer is past its
+ * deadline. */
 static inline bool name_is_fresh(const struct name_answer *a, uint64_t now_ms) {
         return a->verdict != NAME_UNPROVEN && now_ms <= a->deadline_ms;
 }

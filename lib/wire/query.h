@@ -1,8 +1,8 @@
 /* One question to kedged, one answer: fixed-size packets over a SOCK_SEQPACKET socket,
  * read-only verbs. Integers are in the machine's own order: both ends are on it.
  *
- * The caller checks that the server is root or the agent's user (SO_PEERCRED against the owner of the
- * socket's folder) before it believes a byte. */
+ * The caller checks that the server is root or the agent's user (SO_PEERCRED against the owner of
+ * the socket's folder) before it believes a byte. */
 #pragma once
 
 #include "base/cleanup.h"
@@ -17,7 +17,7 @@
 
 enum query_verb {
         QUERY_RESOLVE = 1, /* name */
-        QUERY_LOOKUP,      /* contract, slot, key: one value of a mapping(bytes32 => bytes32), proven at finalized */
+        QUERY_LOOKUP,      /* contract, slot, key: one value of a mapping, proven at finalized */
         QUERY_TIME,
         QUERY_STATUS,      /* of chain number index */
         QUERY_UPSTREAM,    /* of chain number index: upstream number item */
@@ -108,25 +108,32 @@ struct query_reply {
         };
 };
 
-/* Explicit zeros above keep one layout for 64-bit and 32-bit programs, and let nothing of the agent's memory out. */
+/* Explicit zeros above keep one layout for 64-bit and 32-bit programs, and let nothing of the
+ * agent's memory out. */
 _Static_assert(sizeof(struct query_request) == 368, "the layout is the protocol");
 _Static_assert(sizeof(struct query_reply) == 648, "the layout is the protocol");
 
-/* Checks a packet from outside: size, magic, version, verb, every text NUL-terminated. -EBADMSG, -EPROTONOSUPPORT. */
+/* Checks a packet from outside: size, magic, version, verb, every text NUL-terminated. -EBADMSG,
+ * -EPROTONOSUPPORT. */
 _must_check_ int query_request_check(struct view packet, struct query_request *ret);
 _must_check_ int query_reply_check(struct view packet, uint32_t id, struct query_reply *ret);
 
-/* The rest of a reply's texts and counts, which depend on what was asked; query_exchange() has done it. -EBADMSG. */
+/* The rest of a reply's texts and counts, which depend on what was asked; query_exchange() has done
+ * it. -EBADMSG. */
 _must_check_ int query_reply_check_body(const struct query_reply *reply, uint16_t verb);
 
-/* Connects to the agent at path: checks the peer as told above. fd, or -errno: -ENOENT, -ECONNREFUSED no agent,
+/* Connects to the agent at path: checks the peer as told above. fd, or -errno: -ENOENT,
+ * -ECONNREFUSED no agent,
  * -EPERM not the agent, -EAGAIN its queue of callers is full, -ENAMETOOLONG. */
 _must_check_ int query_connect(const char *path);
 
-/* Asks once and waits at most timeout_ms. *request needs verb and arguments only. Never writes to a closed socket
- * (MSG_NOSIGNAL), never waits past its deadline. 0, -ETIMEDOUT, -ECONNRESET, -EBADMSG. After an
- * error the connection is good for nothing but close(): an answer that comes late would be taken for the next. */
-_must_check_ int query_exchange(int fd, struct query_request *request, int timeout_ms, struct query_reply *ret);
+/* Asks once and waits at most timeout_ms. *request needs verb and arguments only. Never writes to a
+ * closed socket (MSG_NOSIGNAL), never waits past its deadline. 0, -ETIMEDOUT, -ECONNRESET,
+ * -EBADMSG. After an error the connection is good for nothing but close(): an answer that comes
+ * late would be taken for the next. */
+_must_check_ int query_exchange(
+                int fd, struct query_request *request, int timeout_ms, struct query_reply *ret);
 
 /* connect, exchange, close; all of it within timeout_ms. */
-_must_check_ int query_ask(const char *path, struct query_request *request, int timeout_ms, struct query_reply *ret);
+_must_check_ int query_ask(const char *path, struct query_request *request, int timeout_ms,
+                struct query_reply *ret);

@@ -15,7 +15,8 @@
 #include "wire/snapshot_format.h"
 
 #define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
-#define HEAD_SIZE    4096 /* read first: the header, and in a small file the tables and some records \
+#define HEAD_SIZE                                                                                  \
+        4096 /* read first: the header, and in a small file the tables and some records \
                            */
 #define PIECE 64          /* address entries read at once */
 

@@ -55,6 +55,9 @@ fresh
 yes '/* line */' | head -801 > "$work/tree/lib/base/long.h"
 must_fail "a file of 801 lines" "$here/length.sh" "$work/tree"
 fresh
+printf '/* %090d */ /* */\n' 0 > "$work/tree/lib/base/wide.h"
+must_notice "a line of 103 columns" "wide.h:1: more than 100 columns" "$here/length.sh" "$work/tree"
+fresh
 { echo 'int f(void) {'; yes '        ;' | head -60; echo '}'; } > "$work/tree/lib/base/long.c"
 must_fail "a function of 62 lines" "$here/length.sh" "$work/tree"
 

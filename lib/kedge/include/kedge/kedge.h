@@ -5,9 +5,9 @@
 /** libkedge: names, contract state and time, as the agent kedged on this machine has proven them.
  *
  *  The order of arguments is the same everywhere: the object, what is asked, where the answer goes
- *  (ret_..., written on success only). Functions that can fail return 0 or a negative errno; text for
- *  a person is in kedge_error_text(). Times are in seconds since 1970 or in milliseconds, as their
- *  names say.
+ *  (ret_..., written on success only). Functions that can fail return 0 or a negative errno; text
+ *  for a person is in kedge_error_text(). Times are in seconds since 1970 or in milliseconds, as
+ *  their names say.
  *
  *  The four answers that must never be mixed up, and are not:
  *
@@ -30,9 +30,10 @@
  *
  *  Threads: one client serves one thread at a time; different clients share nothing. Records do not
  *  change after they are made and may be read by many threads. Signals: a call goes on after EINTR,
- *  within its deadline; no signal is raised (no SIGPIPE). A client holds no descriptor between calls,
- *  so it works on after fork(), on both sides; descriptors that a call uses are closed on exec. The
- *  library prints nothing, installs nothing, starts no thread, and never aborts the program. */
+ *  within its deadline; no signal is raised (no SIGPIPE). A client holds no descriptor between
+ *  calls, so it works on after fork(), on both sides; descriptors that a call uses are closed on
+ *  exec. The library prints nothing, installs nothing, starts no thread, and never aborts the
+ *  program. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -87,7 +88,8 @@ KEDGE_PUBLIC struct kedge_client *kedge_client_free(struct kedge_client *client)
  *
  *  Returns 0 or -EINVAL.
  */
-KEDGE_PUBLIC KEDGE_MUST_CHECK int kedge_client_set_timeout(struct kedge_client *client, int timeout_ms);
+KEDGE_PUBLIC KEDGE_MUST_CHECK int kedge_client_set_timeout(
+                struct kedge_client *client, int timeout_ms);
 
 /** Use the agent of another folder: that of its query.sock. Meant for tests. What listens there is
  *  believed only if it runs as root or as the folder's owner.
@@ -106,7 +108,8 @@ KEDGE_PUBLIC KEDGE_MUST_CHECK int kedge_client_set_runtime_dir(struct kedge_clie
  *
  *  Returns 0 or -EINVAL.
  */
-KEDGE_PUBLIC KEDGE_MUST_CHECK int kedge_client_set_chain(struct kedge_client *client, const char *chain);
+KEDGE_PUBLIC KEDGE_MUST_CHECK int kedge_client_set_chain(
+                struct kedge_client *client, const char *chain);
 
 /** Why the last call with this client failed, in one line for a person, without a newline.
  *
@@ -154,8 +157,8 @@ KEDGE_PUBLIC size_t kedge_record_addresses(const struct kedge_record *record);
  *          -ESTALE   the deadline has passed since: resolve again
  *          -EINVAL   no such address
  */
-KEDGE_PUBLIC KEDGE_MUST_CHECK int kedge_record_address(const struct kedge_record *record, size_t index,
-                                                       char ret_text[KEDGE_ADDRESS_TEXT_SIZE]);
+KEDGE_PUBLIC KEDGE_MUST_CHECK int kedge_record_address(const struct kedge_record *record,
+                size_t index, char ret_text[KEDGE_ADDRESS_TEXT_SIZE]);
 
 /** One address, ready for connect(), with the record's port; 0 in the port if it has none.
  *
@@ -165,9 +168,8 @@ KEDGE_PUBLIC KEDGE_MUST_CHECK int kedge_record_address(const struct kedge_record
  *
  *  Returns 0, -ESTALE or -EINVAL, as kedge_record_address().
  */
-KEDGE_PUBLIC KEDGE_MUST_CHECK int kedge_record_sockaddr(const struct kedge_record *record, size_t index,
-                                                        struct sockaddr_storage *ret_address,
-                                                        socklen_t *ret_length);
+KEDGE_PUBLIC KEDGE_MUST_CHECK int kedge_record_sockaddr(const struct kedge_record *record,
+                size_t index, struct sockaddr_storage *ret_address, socklen_t *ret_length);
 
 /** The port of the service: 1 to 65535, or 0 where the record has none. */
 KEDGE_PUBLIC uint16_t kedge_record_port(const struct kedge_record *record);
@@ -198,8 +200,8 @@ KEDGE_PUBLIC size_t kedge_record_devices(const struct kedge_record *record);
  *
  *  Returns 0, -ESTALE or -EINVAL, as kedge_record_pin().
  */
-KEDGE_PUBLIC KEDGE_MUST_CHECK int kedge_record_device(const struct kedge_record *record, size_t index,
-                                                      uint8_t ret_device[KEDGE_CONTRACT_SIZE]);
+KEDGE_PUBLIC KEDGE_MUST_CHECK int kedge_record_device(const struct kedge_record *record,
+                size_t index, uint8_t ret_device[KEDGE_CONTRACT_SIZE]);
 
 /** The number of the finalized block that the record stands on; 0 for NULL. */
 KEDGE_PUBLIC uint64_t kedge_record_block(const struct kedge_record *record);
@@ -207,7 +209,8 @@ KEDGE_PUBLIC uint64_t kedge_record_block(const struct kedge_record *record);
 /** The number of the newest block at which nothing was found revoked; 0 for NULL. */
 KEDGE_PUBLIC uint64_t kedge_record_head(const struct kedge_record *record);
 
-/** Milliseconds since the record was last proven at a head, now. UINT64_MAX where it is not known. */
+/** Milliseconds since the record was last proven at a head, now. UINT64_MAX where it is not
+ *  known. */
 KEDGE_PUBLIC uint64_t kedge_record_age_ms(const struct kedge_record *record);
 
 /** The time of CLOCK_BOOTTIME, in milliseconds, after which the addresses must not be believed. */
@@ -271,9 +274,9 @@ KEDGE_PUBLIC KEDGE_MUST_CHECK int kedge_lookup_map_key(struct kedge_client *clie
 KEDGE_PUBLIC KEDGE_MUST_CHECK int kedge_chain_time(struct kedge_client *client, uint64_t *ret_lower,
                                                    uint64_t *ret_upper);
 
-/** Read a 32-byte value as an IP address: text padded with zero bytes on the right, or 16 zero bytes
- *  and then an IPv6 or v4-mapped address. Strict: nothing is guessed, and an address that no host can
- *  have (any, broadcast, multicast) is refused.
+/** Read a 32-byte value as an IP address: text padded with zero bytes on the right, or 16 zero
+ *  bytes and then an IPv6 or v4-mapped address. Strict: nothing is guessed, and an address that no
+ *  host can have (any, broadcast, multicast) is refused.
  *
  *  @ret_text  KEDGE_ADDRESS_TEXT_SIZE bytes: the address in its canonical form, NUL-terminated
  *
