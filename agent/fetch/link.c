@@ -269,6 +269,21 @@ static int link_connect(struct link *link) {
         return r < 0 ? r : 0;
 }
 
+/* What went wrong, and what to do about it. */
+static const char *link_why(int r) {
+        switch (r) {
+        case -ENOENT:
+        case -ECONNREFUSED:
+                return "nobody listens there; start kedged";
+        case -EPERM:
+                return "another user listens there than root, ourselves and the owner of that folder";
+        case -EACCES:
+                return "we may not connect; name our user in FetchUser= of kedged.conf, and put it into that socket's group";
+        default:
+                return strerrordesc_np(-r) ?: "unknown error";
+        }
+}
+
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         struct link *link = userdata;
         int r;
@@ -280,7 +295,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
                 link_close(link);
                 if (!link->said) /* once, not at each attempt */
                         fprintf(stderr, SD_WARNING "cannot reach kedged at %s: %s; trying again\n", link->path,
-                                r == -EPERM ? "another user listens there" : strerrordesc_np(-r));
+                                link_why(r));
                 link->said = true;
                 link_retry_later(link);
                 return 0;

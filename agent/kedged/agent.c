@@ -144,7 +144,8 @@ static int open_folder(int dir_fd, const char *path, const char *shown, mode_t m
                           "another folder in [Agent]",
                         shown, (unsigned) geteuid());
         else if (fd < 0)
-                log_error("%s: cannot be made or opened: %s", shown, strerror(-fd));
+                log_error("%s: cannot be made or opened: %s; make it, for user id %u, or name another folder in [Agent]", shown,
+                        strerror(-fd), (unsigned) geteuid());
         if (fd < 0)
                 return fd;
         *ret_fd = fd;
@@ -206,8 +207,11 @@ static int open_book(struct agent *a) {
                           "keys that were taken back would be good again: restore them from a backup, or move both "
                           "files away if you accept that",
                         a->config->state_dir);
+        else if (r == -EPROTONOSUPPORT)
+                log_error("revocations in %s were written by a later kedge: install that one again", a->config->state_dir);
         else if (r < 0)
-                log_error("revocations in %s cannot be read: %s", a->config->state_dir, strerror(-r));
+                log_error("revocations in %s cannot be read: %s; kedged runs as user id %u, who must own them",
+                        a->config->state_dir, strerror(-r), (unsigned) geteuid());
         return r;
 }
 

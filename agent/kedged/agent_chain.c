@@ -36,7 +36,9 @@ int agent_chain_new(const struct config_chain *config, const uint8_t device_key[
         r = blockquick_new(&bq, ret);
         explicit_bzero(bq.device_key, sizeof(bq.device_key));
         if (r == -EBADMSG)
-                log_error("chain %s: its saved state is not one of ours", config->name);
+                log_error("chain %s: its saved state is whole, but not one that this chain wrote: restore it from a backup, or, if "
+                          "you trust Checkpoint= as it stands today, move its .state files away and start again",
+                        config->name);
         else if (r == -EPROTONOSUPPORT)
                 log_error("chain %s: its saved state was written by a later kedge: install that one again", config->name);
         else if (r == -EINVAL)

@@ -31,7 +31,7 @@ static int make(int state_fd, uint8_t ret[SECP_PRIVKEY_SIZE]) {
 
         r = file_replace(state_fd, DEVICE_FILE, 0600, VIEW(key, sizeof(key)), true);
         if (r < 0)
-                log_error("%s cannot be written to the state folder: %s", DEVICE_FILE, strerror(-r));
+                log_error("%s cannot be written to the state folder: %s; make room there, and start again", DEVICE_FILE, strerror(-r));
         else
                 memcpy(ret, key, sizeof(key));
         explicit_bzero(key, sizeof(key));

@@ -86,7 +86,9 @@ void publish_names(struct publish *p, struct watch *w, uint64_t now) {
                 if (w->urgent)
                         publish_withdraw(p);
                 if (!p->failing)
-                        log_error("the names cannot be published: %s", strerror(-r));
+                        log_error("the names cannot be published: %s. We try again; until then programs ask the query socket: "
+                                  "make room in the runtime folder",
+                                strerror(-r));
                 p->failing = true;
                 p->published_ms = now;
                 return;

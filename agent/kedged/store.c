@@ -158,7 +158,8 @@ int store_save(struct store *s, uint64_t height, struct view payload) {
                 return -ESTALE;
         r = save(s, height, payload);
         if (r < 0 && !s->failing)
-                log_error("%s cannot be saved: %s. We go on in memory and try again; what must be on disk first is held back",
+                log_error("%s cannot be saved: %s. We go on in memory and try again; what must be on disk first is held back: "
+                          "make room in the state folder",
                         s->name, strerror(-r));
         if (r == 0 && s->failing)
                 log_notice("%s is saved again", s->name);
