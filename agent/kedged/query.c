@@ -140,8 +140,8 @@ void query_serve(struct query *q, int fd, uid_t uid) {
         q->clients = c;
 }
 
-static int on_listen(sd_event_source *source _unused_, int listen_fd, uint32_t revents _unused_, void *userdata) {
-        struct query *q = userdata;
+/* False where nobody waits any more, or nobody can be let in now. */
+static bool let_in(struct query *q, int listen_fd) {
         int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         struct ucred who;
         socklen_t n = sizeof(who);
@@ -149,13 +149,19 @@ static int on_listen(sd_event_source *source _unused_, int listen_fd, uint32_t r
         if (fd < 0) {
                 if (errno == EMFILE || errno == ENFILE) /* make room, or the loop would spin */
                         query_expire(q, UINT64_MAX);
-                return 0;
+                return false;
         }
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0) {
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0)
                 (void) fd_close(fd);
-                return 0;
-        }
-        query_serve(q, fd, who.uid);
+        else
+                query_serve(q, fd, who.uid);
+        return true;
+}
+
+/* Many in one turn: whoever comes and goes as fast as it can must not keep the queue full for others. */
+static int on_listen(sd_event_source *source _unused_, int listen_fd, uint32_t revents _unused_, void *userdata) {
+        for (unsigned i = 0; i < QUERY_ACCEPTS && let_in(userdata, listen_fd); i++)
+                ;
         return 0;
 }
 
@@ -183,7 +189,7 @@ void query_expire(struct query *q, uint64_t now) {
 
 int query_open(struct query *q, sd_event *event, const char *path) {
         q->event = event;
-        q->listen_fd = courier_listen(path, 0666, 128);
+        q->listen_fd = courier_listen(path, 0666, QUERY_BACKLOG);
         if (q->listen_fd < 0)
                 return q->listen_fd;
         return sd_event_add_io(event, &q->listen_source, q->listen_fd, EPOLLIN, on_listen, q);

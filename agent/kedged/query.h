@@ -12,6 +12,8 @@
 #define QUERY_IDLE_MS   30000
 #define QUERY_OPEN_MAX  8  /* questions of one connection that wait for the chain */
 #define QUERY_OPEN_UID  16 /* and of one user: a quarter of what may wait in all */
+#define QUERY_BACKLOG   512
+#define QUERY_ACCEPTS   64 /* connections let in, in one turn of the loop */
 #define QUERY_BURST     16 /* questions taken in one turn of the loop */
 
 struct query_client {

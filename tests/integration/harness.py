@@ -187,12 +187,20 @@ class Agent:
                              contract, slot, key, name.encode(), b"")
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
             s.settimeout(15)
-            s.connect(self.run + "/query.sock")
+            wait("a place in the queue of callers", lambda: not self.queue_is_full(s))
             s.send(packet)
             reply = s.recv(4096)
         magic, version, result, got = struct.unpack_from("=IHHI", reply)
         assert (len(reply), magic, version, got) == (648, 0x4b454447, 1, self.id)
         return RESULTS[result], text(reply[16:176]), reply[176:]
+
+    def queue_is_full(self, s):
+        """Connects; with a time limit, as Python has it, a full queue is told at once, to be tried again."""
+        try:
+            s.connect(self.run + "/query.sock")
+        except BlockingIOError:
+            return True
+        return False
 
     def status(self):
         """None while the agent does not answer."""

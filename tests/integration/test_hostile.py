@@ -39,7 +39,7 @@ def under_a_wall_clock_of(folder, seconds):
                           env={**os.environ, **wrong}).stdout
     dn = chain(folder)
     agent = Agent(folder, dn)
-    agent.roles = "[names]\nMaxAge=4s"
+    agent.roles = "[names]\nMaxAge=8s"
     agent.write_config()
     for p in (agent.kedged, agent.fetch):
         p.stop()
@@ -188,7 +188,7 @@ def test_whoever_reads_its_lines_may_go_away(folder):
 def test_all_silent_is_served_until_its_deadline_then_since_when_is_told(folder):
     dn = chain(folder)
     agent = Agent(folder, dn)
-    agent.roles = "[names]\nMaxAge=4s"
+    agent.roles = "[names]\nMaxAge=8s"
     agent.write_config()
     agent.restart()
     granted(agent)
@@ -215,8 +215,6 @@ while True:
         s.connect(sys.argv[1])
         for i in range(8):
             s.send(packet(1, "n%d.plant-control.fleet" % random.randrange(10**9), i))
-        if random.random() < 0.5:
-            s.recv(4096)
         s.close()
     except OSError:
         pass
@@ -229,7 +227,7 @@ def test_a_greedy_user_leaves_room_for_others(folder):
     dn = chain(folder, interval=0)
     agent = Agent(folder, dn, RequestTimeout="4s")
     granted(agent)
-    dn.fault("all", "late", "700")  # so that questions of the greedy one stay open
+    dn.fault("all", "late", "300")  # so that questions of the greedy one stay open
     os.chmod(folder.path, 0o711)
     os.chmod(agent.home, 0o711)
     greedy = Process(folder, "greedy", [sys.executable, "-c", GREEDY, agent.run + "/query.sock",

@@ -354,6 +354,23 @@ static void say(int fd, enum courier_kind kind, unsigned upstream, size_t n) {
         turn();
 }
 
+START_TEST(query_lets_many_in_at_once) {
+        struct sockaddr_un sa = { .sun_family = AF_UNIX };
+        int fds[40];
+
+        (void) snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/query.sock", dir);
+        ck_assert_int_ge(query_open(&query, event, sa.sun_path), 0);
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
+                fds[i] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+                ck_assert_int_eq(connect(fds[i], (const struct sockaddr *) &sa, sizeof(sa)), 0);
+        }
+        ck_assert_int_ge(sd_event_run(event, 0), 0);
+        ck_assert_uint_eq(query.quota.n_clients, ELEMENTSOF(fds));
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++)
+                close(fds[i]);
+        ck_assert_int_eq(unlinkat(dir_fd, "query.sock", 0), 0);
+} END_TEST
+
 START_TEST(courier_waits_for_fetch_then_connects) {
         int fd, second;
 
@@ -532,6 +549,7 @@ int main(void) {
         tcase_add_test(t, query_who_goes_away_keeps_the_questions_on_account);
         suite_add_tcase(s, t);
         tcase_add_checked_fixture(c, courier_setup, courier_teardown);
+        tcase_add_test(c, query_lets_many_in_at_once);
         tcase_add_test(c, courier_waits_for_fetch_then_connects);
         tcase_add_test(c, courier_dead_fetch_takes_every_upstream_down_once);
         tcase_add_test(c, courier_reconnect_waits_for_the_old_end);
