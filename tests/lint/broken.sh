@@ -89,6 +89,11 @@ sed -i 's/^base <- wire <- nss /base <- core <- nss /' "$work/tree/docs/HACKING.
 must_notice "an arrow is drawn that arrows.sh refuses" "lets nss use core/" "$here/docs.sh" "$work/tree"
 
 fresh
+mkdir -p "$work/tree/tests/lint/mutations"
+printf 'lib/core/rlp.c\tno such text\t0\tunit rlp\n' > "$work/tree/tests/lint/mutations/a.txt"
+must_notice "a guard whose text is gone" "stands 0 times" "$here/guards.sh" "$work/tree"
+
+fresh
 printf '/* %s: later */\n' "TO""DO" > "$work/tree/lib/base/later.h"
 must_fail "unfinished work" "$here/words.sh" "$work/tree"
 
