@@ -1,7 +1,7 @@
 /* diode-protocol section 1.3: length:u16 message[length]; a length of zero is skipped.
  *
- * Every length that two bytes can say fits the buffer, so nothing here can fail: a stream that is out of step
- * yields wrong messages, which kedged refuses. */
+ * Every length that two bytes can say fits the buffer, so nothing here can fail: a stream that is
+ * out of step yields wrong messages, which kedged refuses. */
 
 #include "agent/fetch/frame.h"
 
@@ -13,7 +13,8 @@ static size_t frame_length(const struct frame *f) {
 
 /* Bytes of prefix and message when whole; of the prefix alone as long as that is not here. */
 static size_t frame_size(const struct frame *f) {
-        return f->have < FRAME_PREFIX_SIZE ? FRAME_PREFIX_SIZE : FRAME_PREFIX_SIZE + frame_length(f);
+        return f->have < FRAME_PREFIX_SIZE ? FRAME_PREFIX_SIZE
+                                           : FRAME_PREFIX_SIZE + frame_length(f);
 }
 
 void frame_init(struct frame *f) {

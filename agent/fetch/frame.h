@@ -1,6 +1,6 @@
-/* Messages on the edge protocol's byte stream: diode-protocol section 1.3. Fed with bytes in pieces of any size;
- * holds one message at a time and asks for no byte of the next one, so that a reader who must wait needs no
- * second buffer. */
+/* Messages on the edge protocol's byte stream: diode-protocol section 1.3. Fed with bytes in pieces
+ * of any size; holds one message at a time and asks for no byte of the next one, so that a reader
+ * who must wait needs no second buffer. */
 #pragma once
 
 #include "base/cleanup.h"

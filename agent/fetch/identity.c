@@ -1,5 +1,6 @@
-/* The certificate that a device shows: diode-protocol section 1.1. Nodes look at its key alone, so that names and
- * dates are constants: a box that believes it is 1970 makes the same certificate as any other.
+/* The certificate that a device shows: diode-protocol section 1.1. Nodes look at its key alone, so
+ * that names and dates are constants: a box that believes it is 1970 makes the same certificate as
+ * any other.
  *
  * The key goes to wolfSSL in SEC1 form with its curve: in PKCS#8 form wolfSSL loses the curve. */
 
@@ -71,8 +72,8 @@ static int make_certificate(struct maker *m, struct identity_der *der) {
         n = wc_MakeCert(cert, der->certificate, sizeof(der->certificate), NULL, &m->key, &m->rng);
         if (n < 0)
                 return -EIO;
-        n = wc_SignCert(cert->bodySz, cert->sigType, der->certificate, sizeof(der->certificate), NULL, &m->key,
-                &m->rng);
+        n = wc_SignCert(cert->bodySz, cert->sigType, der->certificate, sizeof(der->certificate),
+                        NULL, &m->key, &m->rng);
         if (n < 0)
                 return -EIO;
         der->certificate_n = n;

@@ -1,8 +1,9 @@
 /* Frames of wire/courier.h, to and from kedged, one packet each.
  *
- * We trust kedged to tell us what to do, so first we make sure that it is kedged: root, ourselves, or the owner
- * of the socket's folder. A frame that is none drops the link, and with it every connection: kedged, new or
- * old, starts from nothing. When the link is full, upstreams wait and are resumed in turn; no frame is dropped. */
+ * We trust kedged to tell us what to do, so first we make sure that it is kedged: root, ourselves,
+ * or the owner of the socket's folder. A frame that is none drops the link, and with it every
+ * connection: kedged, new or old, starts from nothing. When the link is full, upstreams wait and
+ * are resumed in turn; no frame is dropped. */
 
 #include "agent/fetch/link.h"
 
@@ -108,7 +109,8 @@ static int link_deliver(void *userdata, enum courier_kind kind, unsigned index, 
         if (r >= 0 && send(link->fd, packet.p, packet.n, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
                 return 0;
 
-        /* Whatever it was, nothing more goes out now: upstreams wait until the link is well or gone. */
+        /* Whatever it was, nothing more goes out now: upstreams wait until the link is well or
+         * gone. */
         link->full = true;
         link_watch(link);
         if (r < 0 || (errno != EAGAIN && errno != ENOBUFS && errno != EINTR))
@@ -224,8 +226,9 @@ static int on_link_io(sd_event_source *source, int fd, uint32_t revents, void *u
                 link_lose(link, "it closed the socket");
         else if (r < 0 && r != -EAGAIN)
                 link_lose(link, r == -EBADMSG || r == -E2BIG || r == -EPROTONOSUPPORT
-                                ? "it sent a frame that is none; both programs must be of one version"
-                                : strerrordesc_np(-r));
+                                                ? "it sent a frame that is none; both programs "
+                                                  "must be of one version"
+                                                : strerrordesc_np(-r));
         else
                 link_say_status(link);
         return 0;
@@ -276,9 +279,11 @@ static const char *link_why(int r) {
         case -ECONNREFUSED:
                 return "nobody listens there; start kedged";
         case -EPERM:
-                return "another user listens there than root, ourselves and the owner of that folder";
+                return "another user listens there than root, ourselves and the owner of that "
+                       "folder";
         case -EACCES:
-                return "we may not connect; name our user in FetchUser= of kedged.conf, and put it into that socket's group";
+                return "we may not connect; name our user in FetchUser= of kedged.conf, and put it "
+                       "into that socket's group";
         default:
                 return strerrordesc_np(-r) ?: "unknown error";
         }
@@ -294,8 +299,8 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         if (r < 0) {
                 link_close(link);
                 if (!link->said) /* once, not at each attempt */
-                        fprintf(stderr, SD_WARNING "cannot reach kedged at %s: %s; trying again\n", link->path,
-                                link_why(r));
+                        fprintf(stderr, SD_WARNING "cannot reach kedged at %s: %s; trying again\n",
+                                        link->path, link_why(r));
                 link->said = true;
                 link_retry_later(link);
                 return 0;
@@ -307,7 +312,8 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-int link_new(sd_event *event, const char *path, const struct upstream_limits *limits, struct link **ret) {
+int link_new(sd_event *event, const char *path, const struct upstream_limits *limits,
+                struct link **ret) {
         struct link *link;
         int r;
 
@@ -324,7 +330,8 @@ int link_new(sd_event *event, const char *path, const struct upstream_limits *li
         link->host = (struct upstream_host){ event, NULL, limits, link_deliver, link };
         r = resolver_new(event, &link->host.resolver);
         if (r >= 0)
-                r = sd_event_add_time_relative(event, &link->retry, CLOCK_MONOTONIC, 0, 1000, on_retry, link);
+                r = sd_event_add_time_relative(
+                                event, &link->retry, CLOCK_MONOTONIC, 0, 1000, on_retry, link);
         if (r >= 0)
                 r = sd_event_add_defer(event, &link->lose, on_lose, link);
         if (r >= 0)

@@ -1,5 +1,5 @@
-/* kedge-fetch: the program that talks to strangers, and decides nothing. It keeps no file, and no secret but the TLS
- * identity that kedged hands it. Options, the loop, and a clean end. */
+/* kedge-fetch: the program that talks to strangers, and decides nothing. It keeps no file, and no
+ * secret but the TLS identity that kedged hands it. Options, the loop, and a clean end. */
 
 #include "config.h"
 
@@ -39,7 +39,8 @@ static int read_milliseconds(const char *name, const char *text, uint64_t *ret_u
         errno = 0;
         ms = strtol(text, &end, 10);
         if (errno != 0 || end == text || *end != '\0' || ms < 1 || ms > MILLISECONDS_MAX) {
-                fprintf(stderr, "kedge-fetch: --%s=%s: give milliseconds, 1 to %d\n", name, text, MILLISECONDS_MAX);
+                fprintf(stderr, "kedge-fetch: --%s=%s: give milliseconds, 1 to %d\n", name, text,
+                                MILLISECONDS_MAX);
                 return -EINVAL;
         }
         *ret_us = (uint64_t) ms * 1000;
@@ -127,7 +128,8 @@ int main(int argc, char **argv) {
         if (o.done)
                 return EXIT_SUCCESS;
 
-        /* The identity is in our memory: no core file, and no other process of this user may look. */
+        /* The identity is in our memory: no core file, and no other process of this user may
+         * look. */
         (void) prctl(PR_SET_DUMPABLE, 0);
         (void) signal(SIGPIPE, SIG_IGN);
         r = sd_event_default(&event);

@@ -1,5 +1,5 @@
-/* What kedged wants sent, with the length prefix of diode-protocol section 1.3, until TLS takes it. The bound is what
- * keeps an upstream that does not read from growing us. */
+/* What kedged wants sent, with the length prefix of diode-protocol section 1.3, until TLS takes it.
+ * The bound is what keeps an upstream that does not read from growing us. */
 
 #include "agent/fetch/queue.h"
 

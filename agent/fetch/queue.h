@@ -11,8 +11,8 @@ struct queue {
         size_t cap, from, to; /* what waits lies in [from, to) */
 };
 
-/* Adds one message with its length before it. -E2BIG, with nothing added, if the queue would pass QUEUE_MAX
- * or the message is longer than its length can say; -ENOMEM. */
+/* Adds one message with its length before it. -E2BIG, with nothing added, if the queue would pass
+ * QUEUE_MAX or the message is longer than its length can say; -ENOMEM. */
 _must_check_ int queue_put_message(struct queue *q, struct view message);
 
 struct view queue_head(const struct queue *q);

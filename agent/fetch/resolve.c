@@ -1,7 +1,7 @@
-/* Names of upstreams to addresses. A literal address is read here and asks nobody. A name is asked for with a c-ares
- * channel of its own, so that a changed resolv.conf is seen by the next question. When DNS gives nothing in
- * RESOLVE_TIMEOUT_US, the last good addresses of that host are the answer: whom we reach there must prove its key
- * anyway. */
+/* Names of upstreams to addresses. A literal address is read here and asks nobody. A name is asked
+ * for with a c-ares channel of its own, so that a changed resolv.conf is seen by the next question.
+ * When DNS gives nothing in RESOLVE_TIMEOUT_US, the last good addresses of that host are the
+ * answer: whom we reach there must prove its key anyway. */
 
 #include "agent/fetch/resolve.h"
 
@@ -157,7 +157,8 @@ static void on_addresses(void *userdata, int status, int timeouts, struct ares_a
         }
 
         if (status == ARES_SUCCESS && info)
-                for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next)
+                for (const struct ares_addrinfo_node *node = info->nodes; node;
+                                node = node->ai_next)
                         list_add(&resolve->list, node->ai_addr, resolve->port);
         if (info)
                 ares_freeaddrinfo(info);
@@ -201,8 +202,9 @@ static int on_dns(sd_event_source *source, int fd, uint32_t revents, void *userd
         struct resolve *resolve = userdata;
 
         (void) source;
-        ares_process_fd(resolve->channel, revents & (EPOLLIN | EPOLLERR | EPOLLHUP) ? fd : ARES_SOCKET_BAD,
-                revents & EPOLLOUT ? fd : ARES_SOCKET_BAD);
+        ares_process_fd(resolve->channel,
+                        revents & (EPOLLIN | EPOLLERR | EPOLLHUP) ? fd : ARES_SOCKET_BAD,
+                        revents & EPOLLOUT ? fd : ARES_SOCKET_BAD);
         resolve_set_tick(resolve);
         return 0;
 }
@@ -229,7 +231,8 @@ static void on_socket_state(void *userdata, ares_socket_t fd, int readable, int 
         }
         /* A socket too many is not watched; c-ares gives it up in time. */
         if (events && free_one &&
-                sd_event_add_io(resolve->resolver->event, &free_one->source, fd, events, on_dns, resolve) >= 0)
+                        sd_event_add_io(resolve->resolver->event, &free_one->source, fd, events,
+                                        on_dns, resolve) >= 0)
                 free_one->fd = fd;
 }
 
@@ -251,9 +254,10 @@ static int resolve_ask(struct resolve *resolve) {
                 return -EIO;
         resolve->channel_ready = true;
 
-        if (sd_event_add_time_relative(event, &resolve->tick, CLOCK_MONOTONIC, 0, 1000, on_tick, resolve) < 0 ||
-                sd_event_add_time_relative(event, &resolve->limit, CLOCK_MONOTONIC, RESOLVE_TIMEOUT_US, 1000,
-                        on_limit, resolve) < 0)
+        if (sd_event_add_time_relative(event, &resolve->tick, CLOCK_MONOTONIC, 0, 1000, on_tick,
+                            resolve) < 0 ||
+                        sd_event_add_time_relative(event, &resolve->limit, CLOCK_MONOTONIC,
+                                        RESOLVE_TIMEOUT_US, 1000, on_limit, resolve) < 0)
                 return -ENOMEM;
 
         ares_getaddrinfo(resolve->channel, resolve->host, NULL, &hints, on_addresses, resolve);

@@ -1,4 +1,5 @@
-/* From a host to addresses, by c-ares on the event loop: the system's resolver would ask kedged, who asks us. */
+/* From a host to addresses, by c-ares on the event loop: the system's resolver would ask kedged,
+ * who asks us. */
 #pragma once
 
 #include <netinet/in.h>
@@ -28,8 +29,8 @@ struct resolver;
 _must_check_ int resolver_new(sd_event *event, struct resolver **ret);
 struct resolver *resolver_free(struct resolver *resolver);
 
-/* Called once, from the loop, never from within resolve_start(). The list is borrowed; empty: the host is not known. The
- * callee may free the question. */
+/* Called once, from the loop, never from within resolve_start(). The list is borrowed; empty: the
+ * host is not known. The callee may free the question. */
 typedef void (*resolve_done_fn)(void *userdata, const struct resolve_list *list);
 
 struct resolve;

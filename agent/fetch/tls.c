@@ -1,9 +1,10 @@
 /* TLS 1.2 on secp256k1, both sides with a certificate: diode-protocol section 1.1, over wolfSSL.
  *
- * What always holds after a handshake: the peer showed a certificate, the bytes that tls_peer() gives are the key in it, and
- * the peer has signed with that key in this handshake. The verify callback accepts any certificate with a key on
- * secp256k1: names, dates and issuers say nothing about a node. No suite without a certificate is offered, and no session
- * is resumed: both would skip the callback. */
+ * What always holds after a handshake: the peer showed a certificate, the bytes that tls_peer()
+ * gives are the key in it, and the peer has signed with that key in this handshake. The verify
+ * callback accepts any certificate with a key on secp256k1: names, dates and issuers say nothing
+ * about a node. No suite without a certificate is offered, and no session is resumed: both would
+ * skip the callback. */
 
 #include <wolfssl/options.h>
 
@@ -45,8 +46,8 @@ static void tls_set_up(void) {
         (void) wolfSSL_Init();
 }
 
-/* The certificate as the peer sent it: what we read the key from, and what wolfSSL checks signatures with, must be the
- * same bytes. */
+/* The certificate as the peer sent it: what we read the key from, and what wolfSSL checks
+ * signatures with, must be the same bytes. */
 static const char *tls_judge(struct tls *tls, WOLFSSL_X509_STORE_CTX *store) {
         struct spki_parts parts;
 
@@ -76,13 +77,13 @@ static int tls_on_certificate(int preverify, WOLFSSL_X509_STORE_CTX *store) {
 static bool ctx_set_up(WOLFSSL_CTX *ctx, const struct identity_der *der) {
         wolfSSL_CTX_set_verify(ctx, WOLFSSL_VERIFY_PEER, tls_on_certificate);
         return wolfSSL_CTX_set_cipher_list(ctx, TLS_SUITES) == WOLFSSL_SUCCESS &&
-                wolfSSL_CTX_UseSupportedCurve(ctx, WOLFSSL_ECC_SECP256K1) == WOLFSSL_SUCCESS &&
-                wolfSSL_CTX_set_session_cache_mode(ctx, WOLFSSL_SESS_CACHE_OFF) == WOLFSSL_SUCCESS &&
-                wolfSSL_CTX_NoTicketTLSv12(ctx) == WOLFSSL_SUCCESS &&
-                wolfSSL_CTX_use_certificate_buffer(ctx, der->certificate, der->certificate_n,
-                        WOLFSSL_FILETYPE_ASN1) == WOLFSSL_SUCCESS &&
-                wolfSSL_CTX_use_PrivateKey_buffer(ctx, der->key, der->key_n, WOLFSSL_FILETYPE_ASN1) ==
-                        WOLFSSL_SUCCESS;
+               wolfSSL_CTX_UseSupportedCurve(ctx, WOLFSSL_ECC_SECP256K1) == WOLFSSL_SUCCESS &&
+               wolfSSL_CTX_set_session_cache_mode(ctx, WOLFSSL_SESS_CACHE_OFF) == WOLFSSL_SUCCESS &&
+               wolfSSL_CTX_NoTicketTLSv12(ctx) == WOLFSSL_SUCCESS &&
+               wolfSSL_CTX_use_certificate_buffer(ctx, der->certificate, der->certificate_n,
+                               WOLFSSL_FILETYPE_ASN1) == WOLFSSL_SUCCESS &&
+               wolfSSL_CTX_use_PrivateKey_buffer(
+                               ctx, der->key, der->key_n, WOLFSSL_FILETYPE_ASN1) == WOLFSSL_SUCCESS;
 }
 
 int tls_identity_new(const uint8_t key[TLS_KEY_SIZE], struct tls_identity **ret) {
@@ -203,7 +204,8 @@ int tls_handshake(struct tls *tls) {
         if (r != WOLFSSL_SUCCESS)
                 return tls_result(tls, r);
 
-        /* wolfSSL keeps tables of multiples for the points that it has met: 400 kB for each peer. */
+        /* wolfSSL keeps tables of multiples for the points that it has met: 400 kB for each
+         * peer. */
         wc_ecc_fp_free();
         (void) malloc_trim(0);
         tls->wants_write = false;

@@ -1,5 +1,6 @@
-/* TLS towards upstreams: diode-protocol section 1.1. It proves which key the peer holds and judges nothing: whether
- * that key is the right one is kedged's to say. No session is resumed, since a resumed one proves no key. */
+/* TLS towards upstreams: diode-protocol section 1.1. It proves which key the peer holds and judges
+ * nothing: whether that key is the right one is kedged's to say. No session is resumed, since a
+ * resumed one proves no key. */
 #pragma once
 
 #include <stdint.h>
@@ -20,13 +21,14 @@ struct tls_identity *tls_identity_unref(struct tls_identity *identity);
 
 struct tls;
 
-/* A session over a connected, non-blocking socket, which stays the caller's and is closed after tls_free(). */
+/* A session over a connected, non-blocking socket, which stays the caller's and is closed after
+ * tls_free(). */
 _must_check_ int tls_new(struct tls_identity *identity, int fd, struct tls **ret);
 struct tls *tls_free(struct tls *tls);
 
-/* These return 0, or -EAGAIN to be called again when the socket is ready as tls_wants_write() says (and with the same
- * bytes, or more after them, to tls_write()), -ECONNRESET if the peer has closed, and -EPROTO for all else;
- * then tls_text() says why. */
+/* These return 0, or -EAGAIN to be called again when the socket is ready as tls_wants_write() says
+ * (and with the same bytes, or more after them, to tls_write()), -ECONNRESET if the peer has
+ * closed, and -EPROTO for all else; then tls_text() says why. */
 _must_check_ int tls_handshake(struct tls *tls);
 _must_check_ int tls_read(struct tls *tls, void *p, size_t n, size_t *ret_n);
 _must_check_ int tls_write(struct tls *tls, struct view data, size_t *ret_n);

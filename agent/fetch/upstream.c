@@ -1,8 +1,10 @@
-/* What one upstream does: resolve, connect, TLS, then messages. It holds at most one message that came and one bounded queue
- * of those that go; when kedged does not read, neither do we, so that TCP holds the upstream back.
+/* What one upstream does: resolve, connect, TLS, then messages. It holds at most one message that
+ * came and one bounded queue of those that go; when kedged does not read, neither do we, so that
+ * TCP holds the upstream back.
  *
- * For each CONNECT there is one DOWN, and nothing about that connection after it. What kedged must be told waits here,
- * in order, as long as the link is full: earlier_downs, then UP, then the message, then DOWN. */
+ * For each CONNECT there is one DOWN, and nothing about that connection after it. What kedged must
+ * be told waits here, in order, as long as the link is full: earlier_downs, then UP, then the
+ * message, then DOWN. */
 
 #include "agent/fetch/upstream.h"
 
@@ -205,7 +207,8 @@ static void upstream_write(struct upstream *u) {
         int r;
 
         while ((head = queue_head(&u->out)).n > 0) {
-                /* TLS keeps what it could not send, and wants to be offered the same bytes again. */
+                /* TLS keeps what it could not send, and wants to be offered the same bytes
+                 * again. */
                 if (u->unfinished == 0)
                         u->unfinished = MIN(head.n, WRITE_AT_ONCE);
                 r = tls_write(u->tls, VIEW(head.p, u->unfinished), &n);
@@ -243,7 +246,8 @@ static void upstream_on_read_failed(struct upstream *u, int error) {
         if (error != -ECONNRESET)
                 upstream_end(u, "receiving failed: %s", tls_text(u->tls));
         else
-                upstream_end(u, frame_begun(u->frame) ? "closed by peer in the middle of a message" : "closed by peer");
+                upstream_end(u, frame_begun(u->frame) ? "closed by peer in the middle of a message"
+                                                      : "closed by peer");
 }
 
 /* Reads messages and hands them on, until there is none, or kedged does not take them. */
@@ -371,8 +375,8 @@ static int upstream_try(struct upstream *u, const union resolve_address *address
 
         r = sd_event_add_io(event, &u->io, u->fd, EPOLLOUT, on_io, u);
         if (r >= 0 && u->next_address < u->addresses.n)
-                r = sd_event_add_time_relative(event, &u->attempt, CLOCK_MONOTONIC, ATTEMPT_US, 1000,
-                        on_attempt, u);
+                r = sd_event_add_time_relative(event, &u->attempt, CLOCK_MONOTONIC, ATTEMPT_US,
+                                1000, on_attempt, u);
         return r < 0 ? r : 0;
 }
 
@@ -413,7 +417,8 @@ static void on_resolved(void *userdata, const struct resolve_list *list) {
         upstream_try_next(u, 0);
 }
 
-int upstream_connect(struct upstream *u, struct tls_identity *identity, const char *name, uint16_t port) {
+int upstream_connect(struct upstream *u, struct tls_identity *identity, const char *name,
+                uint16_t port) {
         int r;
 
         upstream_drop(u);
@@ -449,7 +454,9 @@ void upstream_send(struct upstream *u, struct view message) {
 
         r = queue_put_message(&u->out, message);
         if (r < 0) {
-                upstream_end(u, r == -E2BIG ? "the peer does not read: too much is waiting to be sent" : "out of memory");
+                upstream_end(u, r == -E2BIG ? "the peer does not read: too much is waiting to be "
+                                              "sent"
+                                            : "out of memory");
                 return;
         }
         upstream_write(u);

@@ -15,9 +15,10 @@ struct upstream_limits {
         uint64_t frame_us;   /* from a message's first byte to its last */
 };
 
-/* Hands one frame to kedged. 0, or -EAGAIN if the link is full: then upstream_resume() is called when it no longer
- * is. */
-typedef int (*upstream_deliver_fn)(void *userdata, enum courier_kind kind, unsigned index, struct view body);
+/* Hands one frame to kedged. 0, or -EAGAIN if the link is full: then upstream_resume() is called
+ * when it no longer is. */
+typedef int (*upstream_deliver_fn)(
+                void *userdata, enum courier_kind kind, unsigned index, struct view body);
 
 struct upstream_host {
         sd_event *event;
@@ -30,13 +31,14 @@ struct upstream_host {
 struct upstream;
 
 /* The host is borrowed for the object's life. */
-_must_check_ int upstream_new(const struct upstream_host *host, unsigned index, struct upstream **ret);
+_must_check_ int upstream_new(
+                const struct upstream_host *host, unsigned index, struct upstream **ret);
 struct upstream *upstream_free(struct upstream *u);
 
-/* What kedged asks for. A CONNECT while connected ends the older connection first. -EPROTO if kedged asks for
- * connection after connection and takes no answer. */
-_must_check_ int upstream_connect(struct upstream *u, struct tls_identity *identity, const char *name,
-        uint16_t port);
+/* What kedged asks for. A CONNECT while connected ends the older connection first. -EPROTO if
+ * kedged asks for connection after connection and takes no answer. */
+_must_check_ int upstream_connect(
+                struct upstream *u, struct tls_identity *identity, const char *name, uint16_t port);
 void upstream_send(struct upstream *u, struct view message);
 void upstream_drop(struct upstream *u);
 

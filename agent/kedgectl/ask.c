@@ -11,23 +11,30 @@ static enum ctl_exit unreachable(const struct ctl *ctl, int r) {
         case -ENOTDIR:
         case -ECONNREFUSED:
                 return ctl_fail(ctl, CTL_UNREACHABLE,
-                        "the agent does not run: nobody listens at %s; start it: systemctl start kedged", ctl->path);
+                                "the agent does not run: nobody listens at %s; start it: systemctl "
+                                "start kedged",
+                                ctl->path);
         case -ETIMEDOUT:
         case -EAGAIN:
                 return ctl_fail(ctl, CTL_UNREACHABLE,
-                        "no answer from the agent within %d s; see: journalctl -u kedged", ctl->timeout_ms / 1000);
+                                "no answer from the agent within %d s; see: journalctl -u kedged",
+                                ctl->timeout_ms / 1000);
         case -ECONNRESET:
         case -EPIPE:
                 return ctl_fail(ctl, CTL_UNREACHABLE,
-                        "the agent closed the connection without an answer; see: journalctl -u kedged");
+                                "the agent closed the connection without an answer; see: "
+                                "journalctl -u kedged");
         case -EPERM:
-                return ctl_fail(ctl, CTL_UNREACHABLE, "what listens at %s is not the agent: it runs "
-                        "neither as root nor as the owner of that folder", ctl->path);
+                return ctl_fail(ctl, CTL_UNREACHABLE,
+                                "what listens at %s is not the agent: it runs "
+                                "neither as root nor as the owner of that folder",
+                                ctl->path);
         case -EPROTONOSUPPORT:
                 return ctl_fail(ctl, CTL_UNREACHABLE,
                         "the agent is of another version; restart it: systemctl restart kedged");
         case -EBADMSG:
-                return ctl_fail(ctl, CTL_FAILURE, "the agent's answer does not parse; see: journalctl -u kedged");
+                return ctl_fail(ctl, CTL_FAILURE,
+                                "the agent's answer does not parse; see: journalctl -u kedged");
         default:
                 return ctl_fail(ctl, CTL_UNREACHABLE, "cannot ask the agent at %s: %s", ctl->path,
                         strerrordesc_np(-r) ?: "unknown error");
@@ -50,25 +57,30 @@ static void clean(struct query_reply *reply, uint16_t verb) {
         }
 }
 
-static enum ctl_exit tell(const struct ctl *ctl, const char *what, const struct query_reply *reply) {
+static enum ctl_exit tell(
+                const struct ctl *ctl, const char *what, const struct query_reply *reply) {
         const char *colon = reply->reason[0] ? ": " : "";
 
         switch ((enum query_result) reply->result) {
         case QUERY_OK:
                 return CTL_OK;
         case QUERY_UNPROVEN:
-                return ctl_fail(ctl, CTL_UNPROVEN, "%s: not proven%s%s", what, colon, reply->reason);
+                return ctl_fail(ctl, CTL_UNPROVEN, "%s: not proven%s%s", what, colon,
+                                reply->reason);
         case QUERY_ABSENT:
-                return ctl_fail(ctl, CTL_ABSENT, "%s: proven absent%s%s", what, colon, reply->reason);
+                return ctl_fail(ctl, CTL_ABSENT, "%s: proven absent%s%s", what, colon,
+                                reply->reason);
         case QUERY_STALE:
                 return ctl_fail(ctl, CTL_STALE, "%s: stale%s%s", what, colon, reply->reason);
         case QUERY_REFUSED:
                 return ctl_fail(ctl, CTL_FAILURE, "%s: refused%s%s", what, colon, reply->reason);
         case QUERY_UNKNOWN:
-                return ctl_fail(ctl, CTL_FAILURE, "%s: the agent is not configured for it%s%s; see: kedgectl zones",
-                        what, colon, reply->reason);
+                return ctl_fail(ctl, CTL_FAILURE,
+                                "%s: the agent is not configured for it%s%s; see: kedgectl zones",
+                                what, colon, reply->reason);
         case QUERY_INVALID:
-                return ctl_fail(ctl, CTL_FAILURE, "%s: proven, but it does not parse%s%s", what, colon, reply->reason);
+                return ctl_fail(ctl, CTL_FAILURE, "%s: proven, but it does not parse%s%s", what,
+                                colon, reply->reason);
         }
         return ctl_fail(ctl, CTL_FAILURE, "%s: the agent's answer makes no sense", what);
 }

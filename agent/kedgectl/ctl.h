@@ -29,10 +29,13 @@ struct ctl {
 
 typedef enum ctl_exit ctl_verb_fn(const struct ctl *ctl, int argc, char **argv);
 
-ctl_verb_fn verb_status, verb_upstreams, verb_zones, verb_query, verb_lookup, verb_time, verb_record;
+ctl_verb_fn verb_status, verb_upstreams, verb_zones, verb_query, verb_lookup, verb_time,
+                verb_record;
 
-/* tell.c: one line on stderr, and with --json an object with "result" and "reason" on stdout. Returns code. */
-enum ctl_exit ctl_fail(const struct ctl *ctl, enum ctl_exit code, const char *format, ...) _printf_(3, 4);
+/* tell.c: one line on stderr, and with --json an object with "result" and "reason" on stdout.
+ * Returns code. */
+enum ctl_exit ctl_fail(const struct ctl *ctl, enum ctl_exit code, const char *format, ...)
+                _printf_(3, 4);
 
 /* Prints object as the answer, after a "result" that names code, and lets go of it. */
 enum ctl_exit ctl_print_json(enum ctl_exit code, json_t *object_take);

@@ -1,5 +1,5 @@
-/* kedgectl, the operator's tool: asks the agent over its query socket and prints the answer. A verb is a
- * row of a table. It changes nothing, in the agent or elsewhere. */
+/* kedgectl, the operator's tool: asks the agent over its query socket and prints the answer. A verb
+ * is a row of a table. It changes nothing, in the agent or elsewhere. */
 
 #include <errno.h>
 #include <getopt.h>
@@ -17,9 +17,11 @@ static const struct verb {
 } verbs[] = {
         { "status", "", "how the agent follows its chains (the default)", 0, 0, verb_status },
         { "query", "NAME", "what a name resolves to, and how fresh that is", 1, 1, verb_query },
-        { "lookup", "CONTRACT SLOT KEY", "one value of a mapping(bytes32 => bytes32)", 3, 3, verb_lookup },
+        { "lookup", "CONTRACT SLOT KEY", "one value of a mapping(bytes32 => bytes32)", 3, 3,
+                        verb_lookup },
         { "time", "", "the time of day, as the chain knows it", 0, 0, verb_time },
-        { "record", "KEYTEXT=VALUE...", "what to store for a record, or what 0x... means", 1, 1024, verb_record },
+        { "record", "KEYTEXT=VALUE...", "what to store for a record, or what 0x... means", 1, 1024,
+                        verb_record },
         { "upstreams", "", "who the agent asks, and how they behave", 0, 0, verb_upstreams },
         { "zones", "", "which names the agent answers for", 0, 0, verb_zones },
 };
@@ -51,7 +53,8 @@ static enum ctl_exit run(const struct ctl *ctl, int argc, char **argv) {
                 if (strcmp(verbs[i].name, name) != 0)
                         continue;
                 if (given < verbs[i].min_args)
-                        return ctl_fail(ctl, CTL_USAGE, "%s needs %s; see: kedgectl --help", name, verbs[i].args);
+                        return ctl_fail(ctl, CTL_USAGE, "%s needs %s; see: kedgectl --help", name,
+                                        verbs[i].args);
                 if (given > verbs[i].max_args)
                         return usage(ctl, "one word too many:", argv[1 + verbs[i].max_args]);
                 return verbs[i].run(ctl, given, argv + 1);
@@ -61,7 +64,8 @@ static enum ctl_exit run(const struct ctl *ctl, int argc, char **argv) {
 
 static int set_path(struct ctl *ctl) {
         const char *dir = secure_getenv("KEDGE_RUNTIME_DIR");
-        int n = snprintf(ctl->path, sizeof(ctl->path), "%s/query.sock", dir && dir[0] ? dir : KEDGE_RUNTIME_DIR);
+        int n = snprintf(ctl->path, sizeof(ctl->path), "%s/query.sock",
+                        dir && dir[0] ? dir : KEDGE_RUNTIME_DIR);
 
         return n < 0 || (size_t) n >= sizeof(ctl->path) ? -ENAMETOOLONG : 0;
 }

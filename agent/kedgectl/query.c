@@ -18,7 +18,8 @@ static void row_deadline(const char *label, uint64_t deadline_ms, uint64_t now_m
                 ctl_row(label, "good for %s more", ctl_words_of_ms(deadline_ms - now_ms, text));
 }
 
-static void print_answer(const struct ctl *ctl, const char *name, const struct name_answer *a, uint64_t now) {
+static void print_answer(const struct ctl *ctl, const char *name, const struct name_answer *a,
+                uint64_t now) {
         char text[CTL_TEXT_MAX];
 
         printf("%s%s%s\n", ctl_paint(ctl, CTL_BOLD), name, ctl_paint(ctl, CTL_PLAIN));
@@ -50,11 +51,12 @@ static json_t *json_of_answer(const char *name, const struct name_answer *a, uin
         for (size_t i = 0; i < a->has_device; i++)
                 (void) json_array_append_new(devices, ctl_json_hex(a->device[i].b, ADDRESS_SIZE));
         return json_pack("{s:s, s:o, s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "name", name,
-                "addresses", addresses, "port", (int) a->port, "pins", pins, "devices", devices,
-                "final_number", ctl_int(a->final_number), "head_number", ctl_int(a->head_number),
-                "age_ms", ctl_int(now >= a->proven_ms ? now - a->proven_ms : 0),
-                "good_ms", ctl_int(a->deadline_ms >= now ? a->deadline_ms - now : 0),
-                "keys_good_ms", ctl_int(a->pins_deadline_ms >= now ? a->pins_deadline_ms - now : 0));
+                        "addresses", addresses, "port", (int) a->port, "pins", pins, "devices",
+                        devices, "final_number", ctl_int(a->final_number), "head_number",
+                        ctl_int(a->head_number), "age_ms",
+                        ctl_int(now >= a->proven_ms ? now - a->proven_ms : 0), "good_ms",
+                        ctl_int(a->deadline_ms >= now ? a->deadline_ms - now : 0), "keys_good_ms",
+                        ctl_int(a->pins_deadline_ms >= now ? a->pins_deadline_ms - now : 0));
 }
 
 enum ctl_exit verb_query(const struct ctl *ctl, int argc _unused_, char **argv) {
@@ -104,26 +106,32 @@ static const char *meaning(const char *key, const struct hash32 *raw, char ret[R
         ret[0] = '\0';
         if (record_field_of(VIEW_TEXT(dot ? dot + 1 : key), &f) < 0)
                 return ret;
-        if (record_value_parse(f, raw, &v) < 0 || record_value_text(f, &v, ret, RECORD_TEXT_MAX) < 0)
+        if (record_value_parse(f, raw, &v) < 0 ||
+                        record_value_text(f, &v, ret, RECORD_TEXT_MAX) < 0)
                 strcpy(ret, "not a value of this field");
         return ret;
 }
 
-static enum ctl_exit print_lookup(const struct ctl *ctl, const char *key, const struct query_lookup *l) {
+static enum ctl_exit print_lookup(
+                const struct ctl *ctl, const char *key, const struct query_lookup *l) {
         char hex[CTL_TEXT_MAX], means[RECORD_TEXT_MAX];
 
         (void) meaning(key, &l->value, means);
         if (ctl->json)
-                return ctl_print_json(CTL_OK, json_pack("{s:s, s:o, s:s, s:o, s:o, s:I}", "key", key,
-                        "value", ctl_json_hex(l->value.b, HASH32_SIZE), "means", means, "block", ctl_json_block(&l->block),
-                        "head", ctl_json_block(&l->head), "age_ms", ctl_int(l->age_ms)));
+                return ctl_print_json(CTL_OK,
+                                json_pack("{s:s, s:o, s:s, s:o, s:o, s:I}", "key", key, "value",
+                                                ctl_json_hex(l->value.b, HASH32_SIZE), "means",
+                                                means, "block", ctl_json_block(&l->block), "head",
+                                                ctl_json_block(&l->head), "age_ms",
+                                                ctl_int(l->age_ms)));
 
         printf("%s%s%s\n", ctl_paint(ctl, CTL_BOLD), key, ctl_paint(ctl, CTL_PLAIN));
         ctl_row("value", "%s", ctl_hex(l->value.b, HASH32_SIZE, hex));
         if (means[0] && strcmp(means, hex) != 0)
                 ctl_row("means", "%s", means);
-        ctl_row("proven", "%s ago: final in block %llu, the same in %llu", ctl_words_of_ms(l->age_ms, hex),
-                (unsigned long long) l->block.number, (unsigned long long) l->head.number);
+        ctl_row("proven", "%s ago: final in block %llu, the same in %llu",
+                        ctl_words_of_ms(l->age_ms, hex), (unsigned long long) l->block.number,
+                        (unsigned long long) l->head.number);
         return CTL_OK;
 }
 
@@ -133,12 +141,15 @@ enum ctl_exit verb_lookup(const struct ctl *ctl, int argc _unused_, char **argv)
         enum ctl_exit code;
 
         if (hex_decode(VIEW_TEXT(argv[0]), request.contract.b, ADDRESS_SIZE) < 0)
-                return ctl_fail(ctl, CTL_USAGE, "'%.80s' is not a contract: 0x and 40 digits", argv[0]);
+                return ctl_fail(ctl, CTL_USAGE, "'%.80s' is not a contract: 0x and 40 digits",
+                                argv[0]);
         if (ctl_number(argv[1], UINT64_MAX, &request.slot) < 0)
                 return ctl_fail(ctl, CTL_USAGE, "'%.80s' is not a slot: a decimal number", argv[1]);
         if (parse_key(argv[2], &request.key) < 0)
-                return ctl_fail(ctl, CTL_USAGE, "'%.80s' is not a key: printable text without spaces, or 0x "
-                        "and 64 digits", argv[2]);
+                return ctl_fail(ctl, CTL_USAGE,
+                                "'%.80s' is not a key: printable text without spaces, or 0x "
+                                "and 64 digits",
+                                argv[2]);
 
         code = ctl_ask(ctl, &request, argv[2], &reply);
         if (code != CTL_OK)
@@ -160,10 +171,15 @@ enum ctl_exit verb_time(const struct ctl *ctl, int argc _unused_, char **argv _u
         if (reply.time.lower == 0)
                 return ctl_fail(ctl, CTL_UNPROVEN, "time: not proven");
         if (ctl->json)
-                return ctl_print_json(CTL_OK, json_pack("{s:I, s:o, s:I, s:I}",
-                        "lower", ctl_int(reply.time.lower),
-                        "upper", reply.time.upper ? json_integer(ctl_int(reply.time.upper)) : json_null(),
-                        "number", ctl_int(reply.time.number), "age_ms", ctl_int(reply.time.age_ms)));
+                return ctl_print_json(CTL_OK,
+                                json_pack("{s:I, s:o, s:I, s:I}", "lower",
+                                                ctl_int(reply.time.lower), "upper",
+                                                reply.time.upper
+                                                                ? json_integer(ctl_int(
+                                                                                  reply.time.upper))
+                                                                : json_null(),
+                                                "number", ctl_int(reply.time.number), "age_ms",
+                                                ctl_int(reply.time.age_ms)));
 
         ctl_row("not before", "%s (proven)", ctl_date(reply.time.lower, date));
         if (reply.time.upper)

@@ -1,5 +1,6 @@
-/* The verb record: what to store in a contract for KEYTEXT=VALUE, and what a stored value means. Needs no
- * agent. A value of 0x and 64 digits is read as stored; anything else is text of the field's kind. */
+/* The verb record: what to store in a contract for KEYTEXT=VALUE, and what a stored value means.
+ * Needs no agent. A value of 0x and 64 digits is read as stored; anything else is text of the
+ * field's kind. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,7 +34,8 @@ static int field_of_key(const char *key, enum record_field *ret) {
 static const char *kind_text(enum record_field f) {
         switch (record_field_type(f)) {
         case RECORD_TYPE_IP:
-                return f == RECORD_SERVER_IP6 ? "an IPv6 address of a host" : "an IP address of a host";
+                return f == RECORD_SERVER_IP6 ? "an IPv6 address of a host"
+                                              : "an IP address of a host";
         case RECORD_TYPE_PORT:
                 return "a port, 1 to 65535";
         case RECORD_TYPE_BYTES:
@@ -46,8 +48,8 @@ static const char *kind_text(enum record_field f) {
         return "a value";
 }
 
-static enum ctl_exit encode(const struct ctl *ctl, const char *value, int field_r, enum record_field f,
-        struct line *l) {
+static enum ctl_exit encode(const struct ctl *ctl, const char *value, int field_r,
+                enum record_field f, struct line *l) {
 
         struct record_value v;
 
@@ -55,15 +57,19 @@ static enum ctl_exit encode(const struct ctl *ctl, const char *value, int field_
                 if (hex_decode(VIEW_TEXT(value), l->value.b, HASH32_SIZE) < 0)
                         return ctl_fail(ctl, CTL_USAGE, "'%s' is not hexadecimal", value);
         } else if (field_r == -ENOENT) {
-                return ctl_fail(ctl, CTL_USAGE, "%.80s: not a field that kedge knows: give its value as 0x and 64 digits",
-                        l->key_text);
+                return ctl_fail(ctl, CTL_USAGE,
+                                "%.80s: not a field that kedge knows: give its value as 0x and 64 "
+                                "digits",
+                                l->key_text);
         } else if (record_value_of_text(f, VIEW_TEXT(value), &l->value) < 0) {
-                return ctl_fail(ctl, CTL_USAGE, "%.80s: '%.80s' is not %s", l->key_text, value, kind_text(f));
+                return ctl_fail(ctl, CTL_USAGE, "%.80s: '%.80s' is not %s", l->key_text, value,
+                                kind_text(f));
         }
         if (field_r == -ENOENT)
                 return CTL_OK;
         if (record_value_parse(f, &l->value, &v) < 0)
-                return ctl_fail(ctl, CTL_FAILURE, "%.80s: the stored value is not %s", l->key_text, kind_text(f));
+                return ctl_fail(ctl, CTL_FAILURE, "%.80s: the stored value is not %s", l->key_text,
+                                kind_text(f));
         if (!v.present)
                 strcpy(l->means, "absent");
         else if (record_value_text(f, &v, l->means, sizeof(l->means)) < 0)
@@ -86,10 +92,12 @@ static enum ctl_exit read_line(const struct ctl *ctl, const char *arg, struct li
 
         r = field_of_key(l.key_text, &f);
         if (r == -EINVAL)
-                return ctl_fail(ctl, CTL_USAGE, "%.80s: a host has labels of lower-case letters, digits and '-'",
-                        l.key_text);
+                return ctl_fail(ctl, CTL_USAGE,
+                                "%.80s: a host has labels of lower-case letters, digits and '-'",
+                                l.key_text);
         if (slot_key_of_text(VIEW_TEXT(l.key_text), &l.key) < 0)
-                return ctl_fail(ctl, CTL_USAGE, "%.80s: a key text is printable ASCII without spaces", l.key_text);
+                return ctl_fail(ctl, CTL_USAGE,
+                                "%.80s: a key text is printable ASCII without spaces", l.key_text);
         code = encode(ctl, eq + 1, r, f, &l);
         if (code != CTL_OK)
                 return code;
@@ -122,9 +130,14 @@ enum ctl_exit verb_record(const struct ctl *ctl, int argc, char **argv) {
                         return code;
                 }
                 if (ctl->json)
-                        (void) json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:s}", "key_text", l.key_text,
-                                "key", ctl_json_hex(l.key.b, HASH32_SIZE), "slot", ctl_json_hex(l.slot.b, HASH32_SIZE),
-                                "value", ctl_json_hex(l.value.b, HASH32_SIZE), "means", l.means));
+                        (void) json_array_append_new(list,
+                                        json_pack("{s:s, s:o, s:o, s:o, s:s}", "key_text",
+                                                        l.key_text, "key",
+                                                        ctl_json_hex(l.key.b, HASH32_SIZE), "slot",
+                                                        ctl_json_hex(l.slot.b, HASH32_SIZE),
+                                                        "value",
+                                                        ctl_json_hex(l.value.b, HASH32_SIZE),
+                                                        "means", l.means));
                 else
                         print_line(ctl, &l);
         }

@@ -49,10 +49,12 @@ static json_t *json_of_status(const struct query_status *s) {
                 { "memory", s->memory },
         };
 
-        (void) json_object_set_new(o, "finalized", s->has_finalized ? ctl_json_block(&s->finalized) : json_null());
+        (void) json_object_set_new(o, "finalized",
+                        s->has_finalized ? ctl_json_block(&s->finalized) : json_null());
         (void) json_object_set_new(o, "head", s->has_head ? ctl_json_block(&s->head) : json_null());
         for (size_t i = 0; i < ELEMENTSOF(numbers); i++)
-                (void) json_object_set_new(o, numbers[i].key, json_integer(ctl_int(numbers[i].value)));
+                (void) json_object_set_new(
+                                o, numbers[i].key, json_integer(ctl_int(numbers[i].value)));
         return o;
 }
 
@@ -73,16 +75,17 @@ static void print_head(const struct query_status *s) {
                 return;
         }
         print_block("head", &s->head);
-        ctl_row("", "%u of 100 stand on it, of %u miners; it moved %s ago", s->head_share, s->head_miners,
-                ctl_words_of_ms(s->head_age_ms, age));
+        ctl_row("", "%u of 100 stand on it, of %u miners; it moved %s ago", s->head_share,
+                        s->head_miners, ctl_words_of_ms(s->head_age_ms, age));
 }
 
 static void print_status(const struct ctl *ctl, const struct query_status *s) {
         size_t state = state_of(s);
         char a[CTL_TEXT_MAX], b[CTL_TEXT_MAX];
 
-        printf("%s%s%s (%s)  %s%s%s\n", ctl_paint(ctl, CTL_BOLD), s->chain, ctl_paint(ctl, CTL_PLAIN), s->backend,
-                ctl_paint(ctl, states[state].colour), states[state].name, ctl_paint(ctl, CTL_PLAIN));
+        printf("%s%s%s (%s)  %s%s%s\n", ctl_paint(ctl, CTL_BOLD), s->chain,
+                        ctl_paint(ctl, CTL_PLAIN), s->backend, ctl_paint(ctl, states[state].colour),
+                        states[state].name, ctl_paint(ctl, CTL_PLAIN));
         if (s->text[0])
                 ctl_row("note", "%s", s->text);
         if (s->conflict)
@@ -90,15 +93,17 @@ static void print_status(const struct ctl *ctl, const struct query_status *s) {
                         ctl_paint(ctl, CTL_RED), ctl_paint(ctl, CTL_PLAIN));
         print_head(s);
         if (s->time_lower > 0)
-                ctl_row("time", "after %s%s%s", ctl_date(s->time_lower, a), s->time_upper ? ", about before " : "",
-                        s->time_upper ? ctl_date(s->time_upper, b) : "");
+                ctl_row("time", "after %s%s%s", ctl_date(s->time_lower, a),
+                                s->time_upper ? ", about before " : "",
+                                s->time_upper ? ctl_date(s->time_upper, b) : "");
         ctl_row("upstreams", "%u of %u up", s->n_upstreams_up, s->n_upstreams);
-        ctl_row("names", "%llu watched, %llu revoked, in %u zone%s", (unsigned long long) s->watched,
-                (unsigned long long) s->revocations, s->n_zones, s->n_zones == 1 ? "" : "s");
+        ctl_row("names", "%llu watched, %llu revoked, in %u zone%s",
+                        (unsigned long long) s->watched, (unsigned long long) s->revocations,
+                        s->n_zones, s->n_zones == 1 ? "" : "s");
         ctl_row("good for", "addresses %s, keys %s after their proof",
                 ctl_words_of_ms(s->names_max_age_ms, a), ctl_words_of_ms(s->tls_max_age_ms, b));
-        ctl_row("machine", "%s, %llu jump%s", ctl_bytes(s->memory, a), (unsigned long long) s->jumps,
-                s->jumps == 1 ? "" : "s");
+        ctl_row("machine", "%s, %llu jump%s", ctl_bytes(s->memory, a),
+                        (unsigned long long) s->jumps, s->jumps == 1 ? "" : "s");
 }
 
 enum ctl_exit verb_status(const struct ctl *ctl, int argc _unused_, char **argv _unused_) {
@@ -123,7 +128,8 @@ enum ctl_exit verb_status(const struct ctl *ctl, int argc _unused_, char **argv 
                         continue;
                 }
                 if (i == 0)
-                        printf("kedged %s, up %s\n", reply.status.version, ctl_words_of_ms(reply.status.uptime_ms, up));
+                        printf("kedged %s, up %s\n", reply.status.version,
+                                        ctl_words_of_ms(reply.status.uptime_ms, up));
                 putchar('\n');
                 print_status(ctl, &reply.status);
         }
@@ -150,32 +156,39 @@ static void print_upstream(const struct ctl *ctl, const struct query_upstream *u
         char a[CTL_TEXT_MAX], b[CTL_TEXT_MAX];
 
         printf("%s%s%s  %s%s%s\n", ctl_paint(ctl, CTL_BOLD), u->url, ctl_paint(ctl, CTL_PLAIN),
-                ctl_paint(ctl, upstream_states[state].colour), upstream_states[state].name, ctl_paint(ctl, CTL_PLAIN));
+                        ctl_paint(ctl, upstream_states[state].colour), upstream_states[state].name,
+                        ctl_paint(ctl, CTL_PLAIN));
         if (u->rest_ms > 0)
                 ctl_row("rests", "%s more", ctl_words_of_ms(u->rest_ms, a));
         ctl_row("newest", "%llu, as it says", (unsigned long long) u->peak);
-        ctl_row("failed", "%llu times, lied %llu times", (unsigned long long) u->failures, (unsigned long long) u->lies);
+        ctl_row("failed", "%llu times, lied %llu times", (unsigned long long) u->failures,
+                        (unsigned long long) u->lies);
         ctl_row("carried", "%s in, %s out", ctl_bytes(u->bytes_in, a), ctl_bytes(u->bytes_out, b));
         if (u->last_error[0])
                 ctl_row("last error", "%s", u->last_error);
 }
 
 static json_t *json_of_upstream(uint32_t chain, const struct query_upstream *u) {
-        return json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "chain", ctl_int(chain),
-                "url", u->url, "state", upstream_states[u->state < ELEMENTSOF(upstream_states) ? u->state : 0].name,
-                "peak", ctl_int(u->peak), "rest_ms", ctl_int(u->rest_ms),
-                "failures", ctl_int(u->failures), "lies", ctl_int(u->lies),
-                "bytes_in", ctl_int(u->bytes_in), "bytes_out", ctl_int(u->bytes_out),
-                "last_error", u->last_error);
+        return json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "chain",
+                        ctl_int(chain), "url", u->url, "state",
+                        upstream_states[u->state < ELEMENTSOF(upstream_states) ? u->state : 0].name,
+                        "peak", ctl_int(u->peak), "rest_ms", ctl_int(u->rest_ms), "failures",
+                        ctl_int(u->failures), "lies", ctl_int(u->lies), "bytes_in",
+                        ctl_int(u->bytes_in), "bytes_out", ctl_int(u->bytes_out), "last_error",
+                        u->last_error);
 }
 
-/* One chain's upstreams; *ret_any tells whether there were any, so whether there is such a chain. */
-static enum ctl_exit upstreams_of(const struct ctl *ctl, uint32_t chain, json_t *list, bool *ret_any) {
+/* One chain's upstreams; *ret_any tells whether there were any, so whether there is such a
+ * chain. */
+static enum ctl_exit upstreams_of(
+                const struct ctl *ctl, uint32_t chain, json_t *list, bool *ret_any) {
         bool end = false;
 
         *ret_any = false;
         for (uint32_t item = 0; item < UPSTREAMS_MAX; item++) {
-                struct query_request request = { .verb = QUERY_UPSTREAM, .index = chain, .item = item };
+                struct query_request request = {
+                        .verb = QUERY_UPSTREAM, .index = chain, .item = item
+                };
                 struct query_reply reply;
                 enum ctl_exit code = ctl_ask_item(ctl, &request, "upstreams", &reply, &end);
 
@@ -183,7 +196,8 @@ static enum ctl_exit upstreams_of(const struct ctl *ctl, uint32_t chain, json_t 
                         return code;
                 *ret_any = true;
                 if (ctl->json)
-                        (void) json_array_append_new(list, json_of_upstream(chain, &reply.upstream));
+                        (void) json_array_append_new(
+                                        list, json_of_upstream(chain, &reply.upstream));
                 else
                         print_upstream(ctl, &reply.upstream);
         }
@@ -210,7 +224,8 @@ static void print_zone(const struct ctl *ctl, const struct query_zone *z) {
 
         printf("%s%s%s\n", ctl_paint(ctl, CTL_BOLD), z->suffix, ctl_paint(ctl, CTL_PLAIN));
         ctl_row("chain", "%s", z->chain);
-        ctl_row("contract", "%s, slot %llu", ctl_hex(z->contract.b, ADDRESS_SIZE, hex), (unsigned long long) z->slot);
+        ctl_row("contract", "%s, slot %llu", ctl_hex(z->contract.b, ADDRESS_SIZE, hex),
+                        (unsigned long long) z->slot);
         ctl_row("names", "%llu watched", (unsigned long long) z->watched);
 }
 
@@ -230,10 +245,14 @@ enum ctl_exit verb_zones(const struct ctl *ctl, int argc _unused_, char **argv _
                 if (end)
                         break;
                 if (ctl->json)
-                        (void) json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:I, s:I}", "suffix",
-                                reply.zone.suffix, "chain", reply.zone.chain,
-                                "contract", ctl_json_hex(reply.zone.contract.b, ADDRESS_SIZE),
-                                "slot", ctl_int(reply.zone.slot), "watched", ctl_int(reply.zone.watched)));
+                        (void) json_array_append_new(list,
+                                        json_pack("{s:s, s:s, s:o, s:I, s:I}", "suffix",
+                                                        reply.zone.suffix, "chain",
+                                                        reply.zone.chain, "contract",
+                                                        ctl_json_hex(reply.zone.contract.b,
+                                                                        ADDRESS_SIZE),
+                                                        "slot", ctl_int(reply.zone.slot), "watched",
+                                                        ctl_int(reply.zone.watched)));
                 else
                         print_zone(ctl, &reply.zone);
         }

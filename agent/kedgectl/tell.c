@@ -1,5 +1,6 @@
-/* How kedgectl talks: aligned rows for people, one JSON object for programs, one line on stderr for what
- * went wrong. Colour goes to terminals only. Nothing that an upstream said reaches the terminal raw. */
+/* How kedgectl talks: aligned rows for people, one JSON object for programs, one line on stderr for
+ * what went wrong. Colour goes to terminals only. Nothing that an upstream said reaches the
+ * terminal raw. */
 
 #include "agent/kedgectl/ctl.h"
 
@@ -103,8 +104,9 @@ const char *ctl_words_of_ms(uint64_t ms, char ret[CTL_TEXT_MAX]) {
                 if (rest == 0)
                         (void) snprintf(ret, CTL_TEXT_MAX, "%llu %s", (unsigned long long) n, unit);
                 else
-                        (void) snprintf(ret, CTL_TEXT_MAX, "%llu %s %llu %s", (unsigned long long) n, unit,
-                                (unsigned long long) rest, units[i].small);
+                        (void) snprintf(ret, CTL_TEXT_MAX, "%llu %s %llu %s",
+                                        (unsigned long long) n, unit, (unsigned long long) rest,
+                                        units[i].small);
                 return ret;
         }
         (void) snprintf(ret, CTL_TEXT_MAX, "%llu s", (unsigned long long) (ms / 1000));
@@ -117,7 +119,8 @@ const char *ctl_date(uint64_t seconds, char ret[CTL_TEXT_MAX]) {
 
         if (seconds > (uint64_t) INT64_MAX || !gmtime_r(&t, &tm) || tm.tm_year > 9999 - 1900 ||
             strftime(ret, CTL_TEXT_MAX, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
-                (void) snprintf(ret, CTL_TEXT_MAX, "%llu s after 1970", (unsigned long long) seconds);
+                (void) snprintf(ret, CTL_TEXT_MAX, "%llu s after 1970",
+                                (unsigned long long) seconds);
         return ret;
 }
 
@@ -172,7 +175,8 @@ int ctl_number(const char *text, uint64_t max, uint64_t *ret) {
         for (; *text; text++) {
                 unsigned digit = (unsigned) (*text - '0');
 
-                if (*text < '0' || *text > '9' || x > (max - MIN(max, (uint64_t) digit)) / 10 || digit > max)
+                if (*text < '0' || *text > '9' || x > (max - MIN(max, (uint64_t) digit)) / 10 ||
+                                digit > max)
                         return -EINVAL;
                 x = x * 10 + digit;
         }

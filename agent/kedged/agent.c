@@ -1,8 +1,8 @@
 /* The object that owns the others, and the loop around them.
  *
- * What always holds: one thread, one loop; every callback does bounded work. What callbacks leave to do (proofs
- * that have ended, names to refresh, readers to tell) is done once after them, in on_post(): so no part is ever
- * entered while it is at work. */
+ * What always holds: one thread, one loop; every callback does bounded work. What callbacks leave
+ * to do (proofs that have ended, names to refresh, readers to tell) is done once after them, in
+ * on_post(): so no part is ever entered while it is at work. */
 
 #include "agent/kedged/agent.h"
 
@@ -67,7 +67,8 @@ static int on_post(sd_event_source *source _unused_, void *userdata) {
         return 0;
 }
 
-static int on_deadline(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata _unused_) {
+static int on_deadline(
+                sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata _unused_) {
         return 0; /* on_post() follows */
 }
 
@@ -89,17 +90,20 @@ static int on_housekeeping(sd_event_source *source, uint64_t usec _unused_, void
         return 0;
 }
 
-static int on_stop(sd_event_source *source, const struct signalfd_siginfo *si _unused_, void *userdata _unused_) {
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *si _unused_,
+                void *userdata _unused_) {
         (void) sd_event_exit(sd_event_source_get_event(source), 0);
         return 0;
 }
 
-static int on_reload(sd_event_source *source _unused_, const struct signalfd_siginfo *si _unused_, void *userdata) {
+static int on_reload(sd_event_source *source _unused_, const struct signalfd_siginfo *si _unused_,
+                void *userdata) {
         agent_reload(userdata);
         return 0;
 }
 
-static void on_upstream(void *userdata, unsigned upstream, enum courier_kind kind, struct view body) {
+static void on_upstream(
+                void *userdata, unsigned upstream, enum courier_kind kind, struct view body) {
         struct agent *a = userdata;
 
         for (size_t i = 0; i < a->n_runs; i++) {
@@ -109,7 +113,8 @@ static void on_upstream(void *userdata, unsigned upstream, enum courier_kind kin
                         continue;
                 if (kind == COURIER_DOWN)
                         log_info("chain %s: upstream %s: %.*s", run->config.name,
-                                run->config.upstreams.u[upstream - run->base].url, (int) body.n, (const char *) body.p);
+                                        run->config.upstreams.u[upstream - run->base].url,
+                                        (int) body.n, (const char *) body.p);
                 run_event(run,
                         kind == COURIER_UP   ? CHAIN_EV_UP :
                         kind == COURIER_DOWN ? CHAIN_EV_DOWN :
@@ -140,12 +145,14 @@ static int open_folder(int dir_fd, const char *path, const char *shown, mode_t m
         int fd = file_folder(dir_fd, path, mode);
 
         if (fd == -EACCES)
-                log_error("%s: must belong to user id %u, and nobody else may write to it: chown and chmod go-w, or name "
+                log_error("%s: must belong to user id %u, and nobody else may write to it: chown "
+                          "and chmod go-w, or name "
                           "another folder in [Agent]",
-                        shown, (unsigned) geteuid());
+                                shown, (unsigned) geteuid());
         else if (fd < 0)
-                log_error("%s: cannot be made or opened: %s; make it, for user id %u, or name another folder in [Agent]", shown,
-                        strerror(-fd), (unsigned) geteuid());
+                log_error("%s: cannot be made or opened: %s; make it, for user id %u, or name "
+                          "another folder in [Agent]",
+                                shown, strerror(-fd), (unsigned) geteuid());
         if (fd < 0)
                 return fd;
         *ret_fd = fd;
@@ -189,9 +196,11 @@ static int open_loop(struct agent *a) {
         if (r >= 0)
                 r = sd_event_add_post(a->event, &a->post, on_post, a);
         if (r >= 0)
-                r = sd_event_add_time(a->event, &a->timer, CLOCK_BOOTTIME, 0, 100000, on_housekeeping, a);
+                r = sd_event_add_time(
+                                a->event, &a->timer, CLOCK_BOOTTIME, 0, 100000, on_housekeeping, a);
         if (r >= 0)
-                r = sd_event_add_time(a->event, &a->deadline, CLOCK_BOOTTIME, 0, 1000, on_deadline, a);
+                r = sd_event_add_time(
+                                a->event, &a->deadline, CLOCK_BOOTTIME, 0, 1000, on_deadline, a);
         if (r >= 0)
                 r = sd_event_set_watchdog(a->event, true);
         if (r < 0)
@@ -203,15 +212,19 @@ static int open_book(struct agent *a) {
         int r = book_open(&a->book, a->state_fd);
 
         if (r == -EBADMSG)
-                log_error("both generations of revocations in %s are damaged. kedged does not start without them, since "
-                          "keys that were taken back would be good again: restore them from a backup, or move both "
+                log_error("both generations of revocations in %s are damaged. kedged does not "
+                          "start without them, since "
+                          "keys that were taken back would be good again: restore them from a "
+                          "backup, or move both "
                           "files away if you accept that",
-                        a->config->state_dir);
+                                a->config->state_dir);
         else if (r == -EPROTONOSUPPORT)
-                log_error("revocations in %s were written by a later kedge: install that one again", a->config->state_dir);
+                log_error("revocations in %s were written by a later kedge: install that one again",
+                                a->config->state_dir);
         else if (r < 0)
-                log_error("revocations in %s cannot be read: %s; kedged runs as user id %u, who must own them",
-                        a->config->state_dir, strerror(-r), (unsigned) geteuid());
+                log_error("revocations in %s cannot be read: %s; kedged runs as user id %u, who "
+                          "must own them",
+                                a->config->state_dir, strerror(-r), (unsigned) geteuid());
         return r;
 }
 
@@ -248,7 +261,8 @@ static int open_readers(struct agent *a) {
         publish_withdraw(&a->publish); /* of an agent that was killed: its names are ours to prove again */
         r = publish_suffixes(&a->publish, a->config);
         if (r < 0)
-                log_error("%s/public/suffixes cannot be written: %s", a->config->state_dir, strerror(-r));
+                log_error("%s/public/suffixes cannot be written: %s", a->config->state_dir,
+                                strerror(-r));
         return r;
 }
 

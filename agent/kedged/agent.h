@@ -52,8 +52,8 @@ static inline void agent_freep(struct agent **a) {
 _must_check_ int agent_serve(struct agent *a);
 
 /* A machine for a configured chain, from its saved state or its checkpoint. Errors are logged. */
-_must_check_ int agent_chain_new(const struct config_chain *config, const uint8_t device_key[SECP_PRIVKEY_SIZE],
-        struct view state, struct chain **ret);
+_must_check_ int agent_chain_new(const struct config_chain *config,
+                const uint8_t device_key[SECP_PRIVKEY_SIZE], struct view state, struct chain **ret);
 
 /* Opens the chain's state file and makes its run. Errors are logged. */
 _must_check_ int agent_run_open(struct agent *a, size_t index);

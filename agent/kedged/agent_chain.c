@@ -36,13 +36,18 @@ int agent_chain_new(const struct config_chain *config, const uint8_t device_key[
         r = blockquick_new(&bq, ret);
         explicit_bzero(bq.device_key, sizeof(bq.device_key));
         if (r == -EBADMSG)
-                log_error("chain %s: its saved state is whole, but not one that this chain wrote: restore it from a backup, or, if "
-                          "you trust Checkpoint= as it stands today, move its .state files away and start again",
-                        config->name);
+                log_error("chain %s: its saved state is whole, but not one that this chain wrote: "
+                          "restore it from a backup, or, if "
+                          "you trust Checkpoint= as it stands today, move its .state files away "
+                          "and start again",
+                                config->name);
         else if (r == -EPROTONOSUPPORT)
-                log_error("chain %s: its saved state was written by a later kedge: install that one again", config->name);
+                log_error("chain %s: its saved state was written by a later kedge: install that "
+                          "one again",
+                                config->name);
         else if (r == -EINVAL)
-                log_error("chain %s: a value of its section is refused by the backend", config->name);
+                log_error("chain %s: a value of its section is refused by the backend",
+                                config->name);
         else if (r < 0)
                 log_error("chain %s: %s", config->name, strerror(-r));
         return r;
@@ -51,14 +56,18 @@ int agent_chain_new(const struct config_chain *config, const uint8_t device_key[
 /* What to do where state cannot be read: never start from less than we knew. */
 static void explain(const char *name, const char *file, const char *folder, int r) {
         if (r == -EBADMSG)
-                log_error("chain %s: both generations of %s in %s are damaged. kedged does not start from an older "
-                          "anchor by itself: restore them from a backup, or, if you trust Checkpoint= as it stands "
+                log_error("chain %s: both generations of %s in %s are damaged. kedged does not "
+                          "start from an older "
+                          "anchor by itself: restore them from a backup, or, if you trust "
+                          "Checkpoint= as it stands "
                           "today, move both files away and start again",
-                        name, file, folder);
+                                name, file, folder);
         else if (r == -EPROTONOSUPPORT)
-                log_error("chain %s: %s in %s was written by a later kedge: install that one again", name, file, folder);
+                log_error("chain %s: %s in %s was written by a later kedge: install that one again",
+                                name, file, folder);
         else
-                log_error("chain %s: %s in %s cannot be read: %s", name, file, folder, strerror(-r));
+                log_error("chain %s: %s in %s cannot be read: %s", name, file, folder,
+                                strerror(-r));
 }
 
 static void on_answer(void *userdata, struct run *run, const struct chain_answer *answer) {
@@ -73,7 +82,8 @@ static void on_moved(void *userdata, struct run *run) {
         watch_moved(&a->watch, run);
 }
 
-static int open_state(struct agent *a, const struct config_chain *config, struct store *store, uint8_t **ret, size_t *ret_n) {
+static int open_state(struct agent *a, const struct config_chain *config, struct store *store,
+                uint8_t **ret, size_t *ret_n) {
         char file[STORE_NAME_MAX];
         int r;
 
@@ -84,9 +94,10 @@ static int open_state(struct agent *a, const struct config_chain *config, struct
                 *ret_n = 0;
                 if (!hash32_is_zero(&config->checkpoint.hash))
                         return 0;
-                log_error("chain %s: there is no saved state in %s and no Checkpoint=: write a block's number and hash "
+                log_error("chain %s: there is no saved state in %s and no Checkpoint=: write a "
+                          "block's number and hash "
                           "that you trust into [Chain %s]",
-                        config->name, a->config->state_dir, config->name);
+                                config->name, a->config->state_dir, config->name);
                 return -EINVAL;
         }
         if (r < 0)
@@ -108,7 +119,8 @@ int agent_run_open(struct agent *a, size_t index) {
         if (r >= 0)
                 r = agent_chain_new(config, a->device_key, VIEW(state, n), &chain);
         if (r >= 0)
-                r = run_new(config, index, (unsigned) (index * width), chain, a->event, &hooks, &run);
+                r = run_new(config, index, (unsigned) (index * width), chain, a->event, &hooks,
+                                &run);
         if (r < 0)
                 return r;
         run->width = (unsigned) width;

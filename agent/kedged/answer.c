@@ -69,7 +69,8 @@ static bool not_asked(struct query_reply *ret, int r) {
 
 static const char too_much[] = "too many look-ups of this user: ask again later";
 
-static bool resolve(struct agent *a, struct query_client *client, const struct query_request *q, struct query_reply *ret) {
+static bool resolve(struct agent *a, struct query_client *client, const struct query_request *q,
+                struct query_reply *ret) {
         char name[NAME_MAX_LEN + 1];
         uint64_t now = now_ms();
         struct watch_reply known;
@@ -92,7 +93,8 @@ static bool resolve(struct agent *a, struct query_client *client, const struct q
         return r < 0 ? not_asked(ret, r) : false;
 }
 
-static bool look_up(struct agent *a, struct query_client *client, const struct query_request *q, struct query_reply *ret) {
+static bool look_up(struct agent *a, struct query_client *client, const struct query_request *q,
+                struct query_reply *ret) {
         const struct run *run = run_named(a, q->chain);
         struct keys_question key = { .contract = q->contract, .slot = q->slot, .key = q->key };
         int r;
@@ -106,7 +108,8 @@ static bool look_up(struct agent *a, struct query_client *client, const struct q
         return r < 0 ? not_asked(ret, r) : false;
 }
 
-static bool tell_time(const struct agent *a, const struct query_request *q, struct query_reply *ret) {
+static bool tell_time(
+                const struct agent *a, const struct query_request *q, struct query_reply *ret) {
         const struct run *run = run_named(a, q->chain);
         uint64_t now = now_ms();
 
@@ -114,7 +117,8 @@ static bool tell_time(const struct agent *a, const struct query_request *q, stru
                 return say(ret, QUERY_UNKNOWN, "no chain of this name");
         if (!run->status.has_head || run->status.conflict || run->status.time_lower == 0)
                 return say(ret, QUERY_UNPROVEN,
-                        run->status.text[0] ? run->status.text : "no head was accepted yet since the start");
+                                run->status.text[0] ? run->status.text
+                                                    : "no head was accepted yet since the start");
         ret->result = QUERY_OK;
         ret->time.lower = run->status.time_lower;
         ret->time.upper = run->status.time_upper;
@@ -141,7 +145,8 @@ static void put_chain(struct query_status *s, const struct chain_status *st, uin
         put_text(s->text, sizeof(s->text), st->text);
 }
 
-static bool tell_status(const struct agent *a, const struct query_request *q, struct query_reply *ret) {
+static bool tell_status(
+                const struct agent *a, const struct query_request *q, struct query_reply *ret) {
         struct query_status *s = &ret->status;
         uint64_t now = now_ms();
         const struct run *run;
@@ -169,7 +174,8 @@ static bool tell_status(const struct agent *a, const struct query_request *q, st
         return true;
 }
 
-static bool tell_upstream(const struct agent *a, const struct query_request *q, struct query_reply *ret) {
+static bool tell_upstream(
+                const struct agent *a, const struct query_request *q, struct query_reply *ret) {
         const struct chain_upstream_status *from;
         struct query_upstream *to = &ret->upstream;
         uint64_t now = now_ms();
@@ -194,7 +200,8 @@ static bool tell_upstream(const struct agent *a, const struct query_request *q, 
         return true;
 }
 
-static bool tell_zone(const struct agent *a, const struct query_request *q, struct query_reply *ret) {
+static bool tell_zone(
+                const struct agent *a, const struct query_request *q, struct query_reply *ret) {
         const struct config_zone *from;
         struct query_zone *to = &ret->zone;
 

@@ -1,5 +1,5 @@
-/* Revocations in memory and on disk. Memory is always ahead or level: a revocation takes effect the moment
- * it is seen, and is announced when it is on disk. */
+/* Revocations in memory and on disk. Memory is always ahead or level: a revocation takes effect the
+ * moment it is seen, and is announced when it is on disk. */
 
 #include "agent/kedged/book.h"
 
@@ -41,8 +41,8 @@ size_t book_count(const struct book *b) {
 }
 
 static bool revocation_eq(const struct revocation *a, const struct revocation *b) {
-        return a->field == b->field && hash32_eq(&a->key, &b->key) && a->at.number == b->at.number &&
-                hash32_eq(&a->at.hash, &b->at.hash);
+        return a->field == b->field && hash32_eq(&a->key, &b->key) &&
+               a->at.number == b->at.number && hash32_eq(&a->at.hash, &b->at.hash);
 }
 
 static bool revocations_eq(const struct revocations *a, const struct revocations *b) {
@@ -61,7 +61,8 @@ static bool is_noted(const struct revocations *all, const struct revocation *r) 
         return false;
 }
 
-int book_settle(struct book *b, const struct book_key *key, const struct revocations *r, uint64_t fallback) {
+int book_settle(struct book *b, const struct book_key *key, const struct revocations *r,
+                uint64_t fallback) {
         const struct revocations *before = book_find(b, key);
         struct revocations all = *r;
 
@@ -163,10 +164,12 @@ static bool take_entry(struct view *in, struct book_key *key, struct revocations
 
         memset(key, 0, sizeof(*key));
         memset(all, 0, sizeof(*all));
-        if (!view_take_be(in, 8, &key->chain_id) || !view_take_copy(in, key->contract.b, ADDRESS_SIZE) ||
-                !view_take_be(in, 8, &key->slot) || !view_take_be(in, 1, &n) || n > NAME_MAX_LEN ||
-                !view_take_copy(in, key->host, (size_t) n) || memchr(key->host, 0, (size_t) n) ||
-                !view_take_be(in, 1, &n) || n < 1 || n > SERVED_REVOCATIONS_MAX)
+        if (!view_take_be(in, 8, &key->chain_id) ||
+                        !view_take_copy(in, key->contract.b, ADDRESS_SIZE) ||
+                        !view_take_be(in, 8, &key->slot) || !view_take_be(in, 1, &n) ||
+                        n > NAME_MAX_LEN || !view_take_copy(in, key->host, (size_t) n) ||
+                        memchr(key->host, 0, (size_t) n) || !view_take_be(in, 1, &n) || n < 1 ||
+                        n > SERVED_REVOCATIONS_MAX)
                 return false;
         for (all->n = 0; all->n < n; all->n++)
                 if (!take_revocation(in, &all->r[all->n]))

@@ -1,5 +1,5 @@
-/* The book of revocations: what a head no longer held, by contract, slot and name. It outlives kill -9
- * and upstreams that show an older head later. */
+/* The book of revocations: what a head no longer held, by contract, slot and name. It outlives kill
+ * -9 and upstreams that show an older head later. */
 #pragma once
 
 #include <stdbool.h>
@@ -39,13 +39,15 @@ void book_done(struct book *b);
 /* NULL: nothing revoked. Good until the next book_set(). */
 const struct revocations *book_find(const struct book *b, const struct book_key *key);
 
-/* What is in force from now on, in memory; none removes the record. 0, or -ENOMEM, -E2BIG: the caller
- * serves nothing of this record. */
+/* What is in force from now on, in memory; none removes the record. 0, or -ENOMEM, -E2BIG: the
+ * caller serves nothing of this record. */
 _must_check_ int book_set(struct book *b, const struct book_key *key, const struct revocations *r);
 
-/* book_set(), but a note that a finalized block has decided stays until no restart can come back to a finalized block below
- * it (fallback, of the chain's store): otherwise a crash could revive the key. */
-_must_check_ int book_settle(struct book *b, const struct book_key *key, const struct revocations *r, uint64_t fallback);
+/* book_set(), but a note that a finalized block has decided stays until no restart can come back to
+ * a finalized block below it (fallback, of the chain's store): otherwise a crash could revive the
+ * key. */
+_must_check_ int book_settle(struct book *b, const struct book_key *key,
+                const struct revocations *r, uint64_t fallback);
 
 /* Puts the book on disk where it is not. 0: it is there. */
 _must_check_ int book_save(struct book *b);

@@ -1,9 +1,9 @@
 /* Reads kedged.conf and its drop-ins into one struct config, or says where it is wrong: a
  * configuration is taken whole or not at all.
  *
- * inih splits the lines. It cuts what is too long without a word, takes an indented line for more of the
- * value above, and does not say when a section begins; so its input goes through take_line(), which refuses
- * the first two and opens sections itself. */
+ * inih splits the lines. It cuts what is too long without a word, takes an indented line for more
+ * of the value above, and does not say when a section begins; so its input goes through
+ * take_line(), which refuses the first two and opens sections itself. */
 
 #include "agent/kedged/config.h"
 
@@ -61,7 +61,8 @@ _Static_assert(ELEMENTSOF(keys) <= 32, "a bit for each key");
 /* Records the first complaint; the rest of the file is not read. */
 int config_complain(struct config_reader *in, const char *what, const char *why) {
         if (!in->failed)
-                (void) snprintf(in->why, CONFIG_WHY_MAX, "%s:%u: %s %s", in->path, in->line, what, why);
+                (void) snprintf(in->why, CONFIG_WHY_MAX, "%s:%u: %s %s", in->path, in->line, what,
+                                why);
         in->failed = true;
         return 0;
 }
@@ -87,11 +88,13 @@ static int unknown_key(struct config_reader *in, const char *key) {
                 return 1;
         if (in->section != SECTION_AGENT)
                 return config_complain(in, key, "is not a key that this section knows");
-        log_warning("%s:%u: %s is not a key that this section knows: ignored", in->path, in->line, key);
+        log_warning("%s:%u: %s is not a key that this section knows: ignored", in->path, in->line,
+                        key);
         return 1;
 }
 
-static int take_key(void *userdata, const char *section _unused_, const char *key, const char *value) {
+static int take_key(
+                void *userdata, const char *section _unused_, const char *key, const char *value) {
         struct config_reader *in = userdata;
         const char *why;
 
@@ -141,7 +144,8 @@ static char *take_line(char *ret, int cap, void *stream) {
         if (ret[text] == 0 || strchr(";#", ret[text]))
                 return ret;
         if (text > 0)
-                config_complain(in, "the line", "is indented; it would be taken for more of the line above");
+                config_complain(in, "the line",
+                                "is indented; it would be taken for more of the line above");
         else if (ret[0] == '[')
                 config_section_open(in, ret);
         else if (strcspn(ret, "=: \t") > CONFIG_WORD_MAX)
@@ -157,7 +161,8 @@ static int read_text(struct config_reader *in, struct view text) {
         in->section = SECTION_NONE;
         memset(&in->file, 0, sizeof(in->file));
         if (memchr(text.p, 0, text.n) || (text.n >= 3 && memcmp(text.p, "\xef\xbb\xbf", 3) == 0)) {
-                config_complain(in, "the file", "is not plain text: it holds a zero byte or a byte order mark");
+                config_complain(in, "the file",
+                                "is not plain text: it holds a zero byte or a byte order mark");
                 return -EINVAL;
         }
         r = ini_parse_stream(take_line, in, take_key, in);

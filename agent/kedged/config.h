@@ -57,7 +57,8 @@ struct config_upstreams {
 struct config_chain {
         char name[CONFIG_CHAIN_NAME];
         char backend[16];
-        uint64_t chain_id, max_gap, poll_ms, request_ms, rest_ms, head_every_ms, head_share, ticket_version;
+        uint64_t chain_id, max_gap, poll_ms, request_ms, rest_ms, head_every_ms, head_share,
+                        ticket_version;
         struct block_ref checkpoint; /* the zero hash: none */
         struct config_upstreams upstreams;
         struct address fleet;
@@ -82,7 +83,8 @@ struct config {
 };
 
 /* Reads path and path.d/NAME.conf in the order of names. 0; or -EINVAL (and other errno where a
- * file cannot be read) with one line in ret_why that names file, line and key. Warnings are logged. */
+ * file cannot be read) with one line in ret_why that names file, line and key. Warnings are
+ * logged. */
 _must_check_ int config_load(const char *path, struct config **ret, char ret_why[CONFIG_WHY_MAX]);
 struct config *config_free(struct config *c);
 

@@ -48,8 +48,11 @@ static int read_file(struct config_reader *in, const char *path) {
 
         if (fd < 0) {
                 r = -errno;
-                (void) snprintf(in->why, CONFIG_WHY_MAX, "%s: cannot be opened: %s%s", path, strerror(-r),
-                        r == -ENOENT ? "; write it (see kedged.conf(5)), or name another with --config=" : "");
+                (void) snprintf(in->why, CONFIG_WHY_MAX, "%s: cannot be opened: %s%s", path,
+                                strerror(-r),
+                                r == -ENOENT ? "; write it (see kedged.conf(5)), or name another "
+                                               "with --config="
+                                             : "");
                 return r;
         }
         r = check_file(fd, path, in->why);
@@ -67,7 +70,8 @@ static int read_file(struct config_reader *in, const char *path) {
                         continue;
                 if (k < 0) {
                         r = -errno;
-                        (void) snprintf(in->why, CONFIG_WHY_MAX, "%s: cannot be read: %s", path, strerror(-r));
+                        (void) snprintf(in->why, CONFIG_WHY_MAX, "%s: cannot be read: %s", path,
+                                        strerror(-r));
                         return r;
                 }
                 if (k == 0)
@@ -102,7 +106,9 @@ static int list_drop_ins(const char *folder, struct names *names, char *ret_why)
         if (fstat(dirfd(dir), &st) < 0)
                 return -errno;
         if ((st.st_mode & S_IWOTH) != 0) { /* whoever may put a file there may do what the file may */
-                (void) snprintf(ret_why, CONFIG_WHY_MAX, "%.300s: everybody may write to it; take that away: chmod o-w", folder);
+                (void) snprintf(ret_why, CONFIG_WHY_MAX,
+                                "%.300s: everybody may write to it; take that away: chmod o-w",
+                                folder);
                 return -EINVAL;
         }
         while ((e = readdir(dir))) {
@@ -111,7 +117,8 @@ static int list_drop_ins(const char *folder, struct names *names, char *ret_why)
                 if (e->d_name[0] == '.' || n < 6 || strcmp(e->d_name + n - 5, ".conf") != 0)
                         continue;
                 if (names->n == CONFIG_FILES_MAX) {
-                        (void) snprintf(ret_why, CONFIG_WHY_MAX, "%.300s: more than 64 files", folder);
+                        (void) snprintf(ret_why, CONFIG_WHY_MAX, "%.300s: more than 64 files",
+                                        folder);
                         return -EINVAL;
                 }
                 names->name[names->n] = strdup(e->d_name);
@@ -132,7 +139,8 @@ static int read_drop_ins(struct config_reader *in, const char *path) {
                 return -ENAMETOOLONG;
         r = list_drop_ins(folder, &names, in->why);
         if (r < 0 && in->why[0] == 0)
-                (void) snprintf(in->why, CONFIG_WHY_MAX, "%.300s: cannot be read: %s", folder, strerror(-r));
+                (void) snprintf(in->why, CONFIG_WHY_MAX, "%.300s: cannot be read: %s", folder,
+                                strerror(-r));
         for (size_t i = 0; r >= 0 && i < names.n; i++) {
                 (void) snprintf(file, sizeof(file), "%s/%s", folder, names.name[i]);
                 r = read_file(in, file);
@@ -140,7 +148,8 @@ static int read_drop_ins(struct config_reader *in, const char *path) {
         return r;
 }
 
-static int wrong(char *ret_why, const char *path, const char *section, const char *name, const char *what) {
+static int wrong(char *ret_why, const char *path, const char *section, const char *name,
+                const char *what) {
         (void) snprintf(ret_why, CONFIG_WHY_MAX, "%s: [%s%s] %s", path, section, name, what);
         return -EINVAL;
 }
@@ -151,7 +160,8 @@ static int finish_zone(struct config *c, struct config_zone *z, const char *path
         if (z->chain[0] == 0 && c->n_chains == 1)
                 memcpy(z->chain, c->chain[0].name, sizeof(z->chain));
         if (z->chain[0] == 0)
-                return wrong(ret_why, path, "Zone ", z->suffix, "has no Chain=, and there is more than one");
+                return wrong(ret_why, path, "Zone ", z->suffix,
+                                "has no Chain=, and there is more than one");
         for (size_t i = 0; i < c->n_chains; i++)
                 if (strcmp(c->chain[i].name, z->chain) == 0) {
                         z->chain_index = i;
@@ -160,12 +170,16 @@ static int finish_zone(struct config *c, struct config_zone *z, const char *path
         return wrong(ret_why, path, "Zone ", z->suffix, "names a Chain= that has no section");
 }
 
-static int finish_role(const struct config_role *role, enum config_role_id id, const char *path, char *ret_why) {
-        static const bool needs[ROLES] = { [ROLE_TLS] = true, [ROLE_PAM] = true, [ROLE_COMMAND] = true };
+static int finish_role(const struct config_role *role, enum config_role_id id, const char *path,
+                char *ret_why) {
+        static const bool needs[ROLES] = {
+                [ROLE_TLS] = true, [ROLE_PAM] = true, [ROLE_COMMAND] = true
+        };
         const char *name = config_role_names[id];
 
         if (role->stale == STALE_KEEP && id != ROLE_NET)
-                return wrong(ret_why, path, name, "", "Stale=keep is for [net] alone: use deny or serve");
+                return wrong(ret_why, path, name, "",
+                                "Stale=keep is for [net] alone: use deny or serve");
         if (role->stale == STALE_SERVE && role->stale_max_ms == 0 && needs[id])
                 return wrong(ret_why, path, name, "", "Stale=serve needs StaleMax=");
         return 0;
@@ -186,7 +200,8 @@ int config_finish(struct config *c, const char *path, char ret_why[CONFIG_WHY_MA
                 if (c->chain[i].chain_id == 0)
                         return wrong(ret_why, path, "Chain ", c->chain[i].name, "has no ChainId=");
                 if (c->chain[i].max_gap == 0)
-                        return wrong(ret_why, path, "Chain ", c->chain[i].name, "MaxGap=0 allows no step");
+                        return wrong(ret_why, path, "Chain ", c->chain[i].name,
+                                        "MaxGap=0 allows no step");
         }
         for (size_t i = 0; i < c->n_zones; i++) {
                 r = finish_zone(c, &c->zone[i], path, ret_why);
@@ -232,14 +247,16 @@ int config_load(const char *path, struct config **ret, char ret_why[CONFIG_WHY_M
 
 static bool chain_is_same(const struct config_chain *a, const struct config_chain *b) {
         return strcmp(a->name, b->name) == 0 && strcmp(a->backend, b->backend) == 0 &&
-                a->chain_id == b->chain_id && a->max_gap == b->max_gap && a->poll_ms == b->poll_ms &&
-                a->request_ms == b->request_ms && a->rest_ms == b->rest_ms &&
-                a->head_share == b->head_share && a->ticket_version == b->ticket_version &&
-                a->checkpoint.number == b->checkpoint.number &&
-                hash32_eq(&a->checkpoint.hash, &b->checkpoint.hash) && address_eq(&a->fleet, &b->fleet);
+               a->chain_id == b->chain_id && a->max_gap == b->max_gap && a->poll_ms == b->poll_ms &&
+               a->request_ms == b->request_ms && a->rest_ms == b->rest_ms &&
+               a->head_share == b->head_share && a->ticket_version == b->ticket_version &&
+               a->checkpoint.number == b->checkpoint.number &&
+               hash32_eq(&a->checkpoint.hash, &b->checkpoint.hash) &&
+               address_eq(&a->fleet, &b->fleet);
 }
 
-int config_may_replace(const struct config *now, const struct config *next, char ret_why[CONFIG_WHY_MAX]) {
+int config_may_replace(
+                const struct config *now, const struct config *next, char ret_why[CONFIG_WHY_MAX]) {
         const char *what = NULL;
 
         if (strcmp(now->state_dir, next->state_dir) != 0)
@@ -255,7 +272,8 @@ int config_may_replace(const struct config *now, const struct config *next, char
                         what = "a [Chain] section (other than its Upstream= and HeadEvery=)";
         if (!what)
                 return 0;
-        (void) snprintf(ret_why, CONFIG_WHY_MAX, "%s cannot change while running: restart kedged for it", what);
+        (void) snprintf(ret_why, CONFIG_WHY_MAX,
+                        "%s cannot change while running: restart kedged for it", what);
         return -EINVAL;
 }
 

@@ -104,8 +104,9 @@ static void open_plain(struct config_reader *in, const char *name) {
                 /* A zone or a limit that is misspelt must not be lost in silence. */
                 (void) snprintf(shown, sizeof(shown), "[%s]", name);
                 config_complain(in, shown,
-                        "is not a section: write [Agent], [Chain NAME], [Zone SUFFIX], [names], [tls], [pam], [net], [time] "
-                        "or [command]; what begins with X- is left alone");
+                                "is not a section: write [Agent], [Chain NAME], [Zone SUFFIX], "
+                                "[names], [tls], [pam], [net], [time] "
+                                "or [command]; what begins with X- is left alone");
                 return;
         }
         in->section = SECTION_UNKNOWN;

@@ -1,5 +1,5 @@
-/* Values of the configuration: text to what it means. Each returns NULL, or why the text is refused;
- * dest is written on success only. */
+/* Values of the configuration: text to what it means. Each returns NULL, or why the text is
+ * refused; dest is written on success only. */
 #pragma once
 
 typedef const char *config_parse_fn(const char *text, void *dest);

@@ -1,9 +1,10 @@
 /* The link to kedge-fetch: frames of wire/courier.h over a SEQPACKET socket.
  *
- * What always holds: one fetch at a time, of root, our own user or the user that the configuration names;
- * a write that would block ends the link (a fetch that does not read is as good as dead); a link that
- * ends takes every upstream down with it, and each of them is told once, from the loop and never from inside
- * a call of the chain's. A connection asked for while there is no fetch waits for the next one. */
+ * What always holds: one fetch at a time, of root, our own user or the user that the configuration
+ * names; a write that would block ends the link (a fetch that does not read is as good as dead); a
+ * link that ends takes every upstream down with it, and each of them is told once, from the loop
+ * and never from inside a call of the chain's. A connection asked for while there is no fetch waits
+ * for the next one. */
 
 #include "agent/kedged/courier.h"
 
@@ -76,7 +77,8 @@ static void put(struct courier *c, struct view packet) {
                 unlink_fetch(c, errno == EAGAIN ? "does not read what we send" : strerror(errno));
 }
 
-static void put_frame(struct courier *c, enum courier_kind kind, unsigned upstream, struct view body) {
+static void put_frame(
+                struct courier *c, enum courier_kind kind, unsigned upstream, struct view body) {
         struct buf b = { .p = c->packet, .cap = COURIER_FRAME_MAX };
         struct view packet;
 
@@ -158,7 +160,8 @@ static int on_defer(sd_event_source *source _unused_, void *userdata) {
         for (unsigned i = 0; i < COURIER_UPSTREAMS_MAX; i++)
                 if (c->peer[i].lost) {
                         c->peer[i].lost = false;
-                        c->on_event(c->userdata, i, COURIER_DOWN, VIEW_TEXT("kedge-fetch is not connected"));
+                        c->on_event(c->userdata, i, COURIER_DOWN,
+                                        VIEW_TEXT("kedge-fetch is not connected"));
                 }
         if (c->link_reported && c->fd < 0) {
                 c->link_reported = false;
@@ -209,7 +212,8 @@ static void take(struct courier *c, struct view packet) {
         unlink_fetch(c, "sent a frame that only kedged sends");
 }
 
-static int on_packet(sd_event_source *source _unused_, int fd _unused_, uint32_t revents _unused_, void *userdata) {
+static int on_packet(sd_event_source *source _unused_, int fd _unused_, uint32_t revents _unused_,
+                void *userdata) {
         struct courier *c = userdata;
         uint8_t *packet = malloc(COURIER_FRAME_MAX + 1);
 
@@ -241,8 +245,9 @@ static bool may_be_fetch(const struct courier *c, int fd) {
                 return false;
         if (who.uid == 0 || who.uid == geteuid() || who.uid == c->fetch_uid)
                 return true;
-        log_warning("kedge-fetch: refused a connection of user id %u (FetchUser= in [Agent] would allow it)",
-                (unsigned) who.uid);
+        log_warning("kedge-fetch: refused a connection of user id %u (FetchUser= in [Agent] would "
+                    "allow it)",
+                        (unsigned) who.uid);
         return false;
 }
 
@@ -262,7 +267,8 @@ static void link_fetch(struct courier *c) {
         }
 }
 
-static int on_listen(sd_event_source *source _unused_, int listen_fd, uint32_t revents _unused_, void *userdata) {
+static int on_listen(sd_event_source *source _unused_, int listen_fd, uint32_t revents _unused_,
+                void *userdata) {
         _cleanup_(fd_closep) int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         struct courier *c = userdata;
 

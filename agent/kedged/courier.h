@@ -12,9 +12,10 @@
 #include "core/secp.h"
 #include "wire/courier.h"
 
-/* An upstream's event: COURIER_UP with its public key, COURIER_DOWN with a reason, COURIER_MESSAGE with one
- * message. Never called from inside a courier_*() call. */
-typedef void courier_event_fn(void *userdata, unsigned upstream, enum courier_kind kind, struct view body);
+/* An upstream's event: COURIER_UP with its public key, COURIER_DOWN with a reason, COURIER_MESSAGE
+ * with one message. Never called from inside a courier_*() call. */
+typedef void courier_event_fn(
+                void *userdata, unsigned upstream, enum courier_kind kind, struct view body);
 
 /* The link came up or went down. */
 typedef void courier_link_fn(void *userdata, bool up);

@@ -14,8 +14,9 @@
 #include "agent/kedged/util.h"
 
 static int refuse(int r, const char *why) {
-        log_error("%s in the state folder %s. Put the right file back, or move it away to get a new identity",
-                DEVICE_FILE, why);
+        log_error("%s in the state folder %s. Put the right file back, or move it away to get a "
+                  "new identity",
+                        DEVICE_FILE, why);
         return r;
 }
 
@@ -31,7 +32,9 @@ static int make(int state_fd, uint8_t ret[SECP_PRIVKEY_SIZE]) {
 
         r = file_replace(state_fd, DEVICE_FILE, 0600, VIEW(key, sizeof(key)), true);
         if (r < 0)
-                log_error("%s cannot be written to the state folder: %s; make room there, and start again", DEVICE_FILE, strerror(-r));
+                log_error("%s cannot be written to the state folder: %s; make room there, and "
+                          "start again",
+                                DEVICE_FILE, strerror(-r));
         else
                 memcpy(ret, key, sizeof(key));
         explicit_bzero(key, sizeof(key));

@@ -7,6 +7,7 @@
 
 #define DEVICE_FILE "device.key"
 
-/* Reads the key from the state folder, or makes one. A file that is not exactly a private key of ours
- * alone (owner, mode 0600, 32 bytes) is refused with one log line: -EINVAL, -EPERM, or another errno. */
+/* Reads the key from the state folder, or makes one. A file that is not exactly a private key of
+ * ours alone (owner, mode 0600, 32 bytes) is refused with one log line: -EINVAL, -EPERM, or another
+ * errno. */
 _must_check_ int device_key_open(int state_fd, uint8_t ret[SECP_PRIVKEY_SIZE]);

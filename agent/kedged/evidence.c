@@ -1,5 +1,5 @@
-/* Evidence files: named by the hash of what they hold, so that the same conflict seen twice is one file, and
- * nothing that anybody shows us later can overwrite an earlier one. */
+/* Evidence files: named by the hash of what they hold, so that the same conflict seen twice is one
+ * file, and nothing that anybody shows us later can overwrite an earlier one. */
 
 #include "agent/kedged/evidence.h"
 

@@ -6,6 +6,7 @@
 
 #define EVIDENCE_FILES_MAX 64
 
-/* Writes one file to the folder evidence/ of the state folder. -EEXIST: we have it; -EDQUOT: there are
- * EVIDENCE_FILES_MAX already; or another errno. */
-_must_check_ int evidence_keep(int state_fd, const char *chain, const char *text, struct view bytes);
+/* Writes one file to the folder evidence/ of the state folder. -EEXIST: we have it; -EDQUOT: there
+ * are EVIDENCE_FILES_MAX already; or another errno. */
+_must_check_ int evidence_keep(
+                int state_fd, const char *chain, const char *text, struct view bytes);

@@ -1,5 +1,5 @@
-/* Files of the agent's own folders. A reader, and the next start after a power cut, find the old bytes or
- * the new ones, never half of each. No symbolic link is followed at the end of a path. */
+/* Files of the agent's own folders. A reader, and the next start after a power cut, find the old
+ * bytes or the new ones, never half of each. No symbolic link is followed at the end of a path. */
 
 #include "agent/kedged/file.h"
 

@@ -1,6 +1,7 @@
-/* LOOKUP: one value by contract, slot and key. The agent does not know what a value means, so it takes each for
- * a key: good while finalized and head agree, gone the moment head holds it no longer. Where the contract and slot
- * are a zone's of ours, what a head revoked stays in the book, like the revocations of names. */
+/* LOOKUP: one value by contract, slot and key. The agent does not know what a value means, so it
+ * takes each for a key: good while finalized and head agree, gone the moment head holds it no
+ * longer. Where the contract and slot are a zone's of ours, what a head revoked stays in the book,
+ * like the revocations of names. */
 
 #include "agent/kedged/keys.h"
 
@@ -15,7 +16,8 @@
 #include "base/hex.h"
 #include "core/slot.h"
 
-enum query_result keys_judge(const struct hash32 *final, const struct hash32 *head, const char **ret_reason) {
+enum query_result keys_judge(
+                const struct hash32 *final, const struct hash32 *head, const char **ret_reason) {
         *ret_reason = NULL;
         if (hash32_eq(final, head)) {
                 if (!hash32_is_zero(final))
@@ -35,7 +37,8 @@ static bool is_zone(const struct keys *k, const struct keys_question *q) {
         for (size_t i = 0; i < k->config->n_zones; i++) {
                 const struct config_zone *z = &k->config->zone[i];
 
-                if (z->chain_index == q->run->index && z->slot == q->slot && address_eq(&z->contract, &q->contract))
+                if (z->chain_index == q->run->index && z->slot == q->slot &&
+                                address_eq(&z->contract, &q->contract))
                         return true;
         }
         return false;
@@ -57,17 +60,18 @@ static void only_key(const struct hash32 *value, struct record *ret) {
         ret->field[RECORD_SIGNATURE].raw = *value;
 }
 
-/* True where key is the text of a field, in its short form, of which the book of names knows this value as
- * revoked after the finalized block. */
-static bool revoked_by_name(const struct keys *k, const struct keys_question *q, const struct hash32 *value,
-        const struct block_ref *final_at) {
+/* True where key is the text of a field, in its short form, of which the book of names knows this
+ * value as revoked after the finalized block. */
+static bool revoked_by_name(const struct keys *k, const struct keys_question *q,
+                const struct hash32 *value, const struct block_ref *final_at) {
         size_t n = strnlen((const char *) q->key.b, HASH32_SIZE);
         const char *text = (const char *) q->key.b, *dot = memrchr(text, '.', n);
         const struct revocations *all;
         enum record_field field;
         struct book_key key;
 
-        if (record_field_of(dot ? VIEW(dot + 1, n - (size_t) (dot + 1 - text)) : VIEW(text, n), &field) < 0)
+        if (record_field_of(dot ? VIEW(dot + 1, n - (size_t) (dot + 1 - text)) : VIEW(text, n),
+                            &field) < 0)
                 return false;
         book_key_of(q, &key);
         memset(key.host, 0, sizeof(key.host));
@@ -99,7 +103,8 @@ static bool revoked(struct keys *k, const struct keys_question *q, const struct 
         book_key_of(q, &key);
         only_key(value, &final);
         only_key(&p->head.values[0], &head);
-        if (served_decide(&final, &p->final.block.ref, &head, &p->head.block.ref, book_find(k->book, &key), &served) < 0)
+        if (served_decide(&final, &p->final.block.ref, &head, &p->head.block.ref,
+                            book_find(k->book, &key), &served) < 0)
                 return true;
         if (served.revocations_changed) {
                 if (book_settle(k->book, &key, &served.revocations, q->run->store.fallback) < 0)
@@ -117,7 +122,8 @@ static void put_block(struct query_block *to, const struct chain_block *from) {
         to->hash = from->ref.hash;
 }
 
-static void judge(struct keys *k, const struct keys_question *q, const struct proof_result *p, struct query_reply *ret) {
+static void judge(struct keys *k, const struct keys_question *q, const struct proof_result *p,
+                struct query_reply *ret) {
         uint64_t now = now_ms(), age = now - MIN(now, p->head_moved_ms);
         const char *reason;
         char words[32];
@@ -130,10 +136,11 @@ static void judge(struct keys *k, const struct keys_question *q, const struct pr
         put_block(&ret->lookup.block, &p->final.block);
         put_block(&ret->lookup.head, &p->head.block);
         ret->lookup.age_ms = age;
-        if (age > MIN(config_role_age_ms(&k->config->role[ROLE_NAMES]), config_role_age_ms(&k->config->role[ROLE_TLS]))) {
+        if (age > MIN(config_role_age_ms(&k->config->role[ROLE_NAMES]),
+                                  config_role_age_ms(&k->config->role[ROLE_TLS]))) {
                 ret->result = QUERY_STALE;
-                (void) snprintf(ret->reason, sizeof(ret->reason), "the newest head was reached %s ago",
-                        age_text(age, words));
+                (void) snprintf(ret->reason, sizeof(ret->reason),
+                                "the newest head was reached %s ago", age_text(age, words));
                 return;
         }
         if (ret->result == QUERY_OK)
@@ -176,8 +183,11 @@ static struct keys_open *find(const struct keys *k, const struct keys_question *
         return o;
 }
 
-static int start(struct keys *k, const struct keys_question *question, uint64_t now, struct keys_open **ret) {
-        struct proof_question q = { .run = question->run, .contract = question->contract, .n_slots = 1 };
+static int start(struct keys *k, const struct keys_question *question, uint64_t now,
+                struct keys_open **ret) {
+        struct proof_question q = {
+                .run = question->run, .contract = question->contract, .n_slots = 1
+        };
         struct keys_open *o = calloc(1, sizeof(*o));
         int r;
 
@@ -197,7 +207,8 @@ static int start(struct keys *k, const struct keys_question *question, uint64_t 
         return 0;
 }
 
-int keys_ask(struct keys *k, const struct keys_question *question, uint64_t client, uint32_t id, uint64_t now) {
+int keys_ask(struct keys *k, const struct keys_question *question, uint64_t client, uint32_t id,
+                uint64_t now) {
         struct keys_waiter *one = malloc(sizeof(*one));
         struct keys_open *o = find(k, question);
         int r = 0;

@@ -42,9 +42,10 @@ struct keys {
 };
 
 /* Joins a lookup of the same value, or starts one. 0: the hook will be called; -EBUSY, -ENOMEM. */
-_must_check_ int keys_ask(struct keys *k, const struct keys_question *question, uint64_t client, uint32_t id,
-        uint64_t now);
+_must_check_ int keys_ask(struct keys *k, const struct keys_question *question, uint64_t client,
+                uint32_t id, uint64_t now);
 
-/* What may be said of a value that finalized and head hold, every value taken for a key: granted while both
- * hold it. Pure; reason is static text or NULL. */
-enum query_result keys_judge(const struct hash32 *final, const struct hash32 *head, const char **ret_reason);
+/* What may be said of a value that finalized and head hold, every value taken for a key: granted
+ * while both hold it. Pure; reason is static text or NULL. */
+enum query_result keys_judge(
+                const struct hash32 *final, const struct hash32 *head, const char **ret_reason);

@@ -1,5 +1,6 @@
 /* One line in the journal, or on stderr with its priority in front where stderr is not the
- * journal. Bytes that are not printable ASCII are shown as '?', so that no upstream can forge a line. */
+ * journal. Bytes that are not printable ASCII are shown as '?', so that no upstream can forge a
+ * line. */
 #pragma once
 
 #include <syslog.h>

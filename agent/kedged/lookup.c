@@ -1,8 +1,10 @@
-/* From a name to the slots that hold its record (design section 5), and from their proven values to what may be
- * said of the name (section 4): the one place where values, finality and revocations become an answer.
+/* From a name to the slots that hold its record (design section 5), and from their proven values to
+ * what may be said of the name (section 4): the one place where values, finality and revocations
+ * become an answer.
  *
- * What always holds: a value that does not parse makes the whole record INVALID, and nothing of it is served;
- * a key that head holds no longer, or holds in a form that is none, is revoked in the same judgement. */
+ * What always holds: a value that does not parse makes the whole record INVALID, and nothing of it
+ * is served; a key that head holds no longer, or holds in a form that is none, is revoked in the
+ * same judgement. */
 
 #include "agent/kedged/lookup.h"
 
@@ -36,7 +38,8 @@ int lookup_slots(struct view host, uint64_t slot, struct hash32 ret[LOOKUP_FIELD
         return 0;
 }
 
-int lookup_zone(const struct config *config, const char *name, size_t *ret_zone, struct view *ret_host) {
+int lookup_zone(const struct config *config, const char *name, size_t *ret_zone,
+                struct view *ret_host) {
         size_t best = 0, at = SIZE_MAX;
 
         for (size_t i = 0; i < config->n_zones; i++) {
@@ -55,7 +58,8 @@ int lookup_zone(const struct config *config, const char *name, size_t *ret_zone,
 }
 
 /* The field whose value does not parse, or RECORD_FIELDS. Such a field counts as absent. */
-static enum record_field read_record(const struct hash32 values[LOOKUP_FIELDS], struct record *ret) {
+static enum record_field read_record(
+                const struct hash32 values[LOOKUP_FIELDS], struct record *ret) {
         enum record_field bad = RECORD_FIELDS;
 
         memset(ret, 0, sizeof(*ret));
@@ -70,10 +74,12 @@ static enum record_field read_record(const struct hash32 values[LOOKUP_FIELDS], 
         return bad;
 }
 
-static void invalid(struct lookup_judgement *j, enum record_field field, const struct block_ref *at) {
+static void invalid(
+                struct lookup_judgement *j, enum record_field field, const struct block_ref *at) {
         j->result = QUERY_INVALID;
-        (void) snprintf(j->why, sizeof(j->why), "field %s at block %llu holds bytes that are no value of it",
-                record_field_name(field), (unsigned long long) at->number);
+        (void) snprintf(j->why, sizeof(j->why),
+                        "field %s at block %llu holds bytes that are no value of it",
+                        record_field_name(field), (unsigned long long) at->number);
 }
 
 static void put_addr(struct name_answer *a, const struct record_value *v) {
@@ -102,7 +108,8 @@ static void put_answer(struct name_answer *a, const struct record *r) {
                         a->device[a->has_device++] = r->field[devices[i]].address;
 }
 
-static void put_times(struct name_answer *a, const struct lookup_values *v, const struct config_role roles[ROLES]) {
+static void put_times(struct name_answer *a, const struct lookup_values *v,
+                const struct config_role roles[ROLES]) {
         a->final_number = v->final_at.number;
         a->head_number = v->head_at.number;
         a->proven_ms = v->proven_ms;
@@ -146,8 +153,9 @@ void lookup_judge(const struct lookup_values *values, const struct revocations *
         if (r < 0) {
                 ret->keep_revocations = true;
                 (void) snprintf(ret->why, sizeof(ret->why), "%s",
-                        r == -E2BIG ? "more revocations of this record than we can keep: nothing is served" :
-                                      "the head lies below the finalized block");
+                                r == -E2BIG ? "more revocations of this record than we can keep: "
+                                              "nothing is served"
+                                            : "the head lies below the finalized block");
                 return;
         }
         ret->revocations = served.revocations;

@@ -32,12 +32,14 @@ struct lookup_judgement {
         bool keep_revocations; /* there are too many to keep: what was in force stays, nothing is served */
 };
 
-/* The slots of host (empty: the apex) in a mapping at slot, in the order of the fields. -EINVAL for a host that
- * is none, -E2BIG for one whose key text is too long. */
+/* The slots of host (empty: the apex) in a mapping at slot, in the order of the fields. -EINVAL for
+ * a host that is none, -E2BIG for one whose key text is too long. */
 _must_check_ int lookup_slots(struct view host, uint64_t slot, struct hash32 ret[LOOKUP_FIELDS]);
 
-/* The longest zone suffix that name ends in; ret_host is what stands before it, without its dot. -ENOENT: not ours. */
-_must_check_ int lookup_zone(const struct config *config, const char *name, size_t *ret_zone, struct view *ret_host);
+/* The longest zone suffix that name ends in; ret_host is what stands before it, without its dot.
+ * -ENOENT: not ours. */
+_must_check_ int lookup_zone(const struct config *config, const char *name, size_t *ret_zone,
+                struct view *ret_host);
 
 /* earlier may be NULL. Pure. */
 void lookup_judge(const struct lookup_values *values, const struct revocations *earlier,

@@ -1,5 +1,5 @@
-/* kedged: follows chains, proves state, decides, publishes, answers. It has no network: kedge-fetch carries
- * its bytes. */
+/* kedged: follows chains, proves state, decides, publishes, answers. It has no network: kedge-fetch
+ * carries its bytes. */
 
 #include <errno.h>
 #include <getopt.h>
@@ -26,15 +26,18 @@ static const char usage_text[] =
 static int check_config(const struct config *config) {
         for (size_t i = 0; i < config->n_zones; i++)
                 if (!config_suffix_is_private(config->zone[i].suffix))
-                        log_warning("[Zone %s]: not below .internal or home.arpa: use it only if the domain is your own. "
-                                    "Programs that bypass the system's resolver may ask the public DNS for it",
-                                config->zone[i].suffix);
-        (void) printf("the configuration is good: %zu chains, %zu zones\n", config->n_chains, config->n_zones);
+                        log_warning("[Zone %s]: not below .internal or home.arpa: use it only if "
+                                    "the domain is your own. "
+                                    "Programs that bypass the system's resolver may ask the public "
+                                    "DNS for it",
+                                        config->zone[i].suffix);
+        (void) printf("the configuration is good: %zu chains, %zu zones\n", config->n_chains,
+                        config->n_zones);
         return EXIT_SUCCESS;
 }
 
-/* Whoever reads our lines may go away, and the file behind them may grow to its limit: neither is our end. A reload that is
- * asked for while we start waits until there is something to reload. */
+/* Whoever reads our lines may go away, and the file behind them may grow to its limit: neither is
+ * our end. A reload that is asked for while we start waits until there is something to reload. */
 static void tame_signals(void) {
         sigset_t set;
 

@@ -1,8 +1,9 @@
 /* A proof pins finalized and head at the same moment, when its questions are put to the chain, and
  * ends once: with both answers, with the first that is unproven, or at its deadline.
  *
- * Nothing is asked before a head was accepted in this run, and nothing at all of a chain that is stuck or in
- * conflict: no new grants there. A proof waits for the former and ends at once for the latter. */
+ * Nothing is asked before a head was accepted in this run, and nothing at all of a chain that is
+ * stuck or in conflict: no new grants there. A proof waits for the former and ends at once for the
+ * latter. */
 
 #include "agent/kedged/proof.h"
 
@@ -21,8 +22,8 @@ struct proof {
         struct proof_result result;
 };
 
-int proof_start(struct proofs *all, const struct proof_question *question, proof_done_fn *done, void *userdata,
-        uint64_t now) {
+int proof_start(struct proofs *all, const struct proof_question *question, proof_done_fn *done,
+                void *userdata, uint64_t now) {
         struct proof *p;
 
         if (all->n == PROOFS_MAX)
@@ -75,7 +76,8 @@ static int ask_at(struct proof *p, enum chain_at at, uint64_t id) {
         return run_ask(p->question.run, &ask);
 }
 
-/* Both ids are noted before the first question is put: its answer may come from inside run_ask(). */
+/* Both ids are noted before the first question is put: its answer may come from inside
+ * run_ask(). */
 static void put(struct proofs *all, struct proof *p) {
         const struct chain_status *st = &p->question.run->status;
         bool ahead = !hash32_eq(&st->finalized.ref.hash, &st->head.ref.hash);
@@ -92,7 +94,8 @@ static void put(struct proofs *all, struct proof *p) {
                 r = ask_at(p, CHAIN_AT_HEAD, head_id);
         if (r < 0 && !p->ended) {
                 cancel(p);
-                fail(p, r == -ENOTCONN ? "kedge-fetch is not connected" : "too many questions are open");
+                fail(p, r == -ENOTCONN ? "kedge-fetch is not connected"
+                                       : "too many questions are open");
         }
 }
 
@@ -119,7 +122,8 @@ static void overdue(struct proof *p) {
                 fail(p, "too many questions are open");
 }
 
-/* Takes the ended proof at i off the list before its user hears of it: the user may start another. */
+/* Takes the ended proof at i off the list before its user hears of it: the user may start
+ * another. */
 static void finish(struct proofs *all, size_t i) {
         struct proof *p = all->open[i];
 
@@ -152,7 +156,8 @@ void proofs_pump(struct proofs *all, uint64_t now) {
         }
 }
 
-static void take(struct proof *p, struct chain_answer *into, uint64_t *id, const struct chain_answer *answer) {
+static void take(struct proof *p, struct chain_answer *into, uint64_t *id,
+                const struct chain_answer *answer) {
         *id = 0;
         *into = *answer;
         switch (answer->verdict) {

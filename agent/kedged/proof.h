@@ -1,4 +1,5 @@
-/* Values of one contract, proven at finalized and at head: two questions to the chain, one result. */
+/* Values of one contract, proven at finalized and at head: two questions to the chain, one
+ * result. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +26,7 @@ struct proof_question {
 struct proof_result {
         bool proven;
         char why[CHAIN_TEXT_MAX]; /* not proven: the reason */
-        uint64_t serial;          /* grows with each question: a later question's result is the newer one */
+        uint64_t serial; /* grows with each question: a later question's result is the newer one */
         uint64_t head_moved_ms;   /* when the head that it stands on was reached: its age counts from here */
         struct chain_answer final, head; /* the same where no head is ahead of finalized */
 };
@@ -42,8 +43,8 @@ struct proofs {
 };
 
 /* 0; -EBUSY: PROOFS_MAX are open; -ENOMEM. */
-_must_check_ int proof_start(struct proofs *all, const struct proof_question *question, proof_done_fn *done,
-        void *userdata, uint64_t now);
+_must_check_ int proof_start(struct proofs *all, const struct proof_question *question,
+                proof_done_fn *done, void *userdata, uint64_t now);
 
 /* Hooks of the agent: a chain has answered; a chain has moved; time has passed. */
 void proofs_answer(struct proofs *all, struct run *run, const struct chain_answer *answer);

@@ -1,6 +1,6 @@
-/* Files for other processes: written to a draft and renamed, so that a reader sees the old names or the new
- * ones, never half of each. Neither is synced to disk: the snapshot is of this boot alone, and the suffix
- * list is written again at each start. */
+/* Files for other processes: written to a draft and renamed, so that a reader sees the old names or
+ * the new ones, never half of each. Neither is synced to disk: the snapshot is of this boot alone,
+ * and the suffix list is written again at each start. */
 
 #include "agent/kedged/publish.h"
 
@@ -33,14 +33,17 @@ int publish_boot_id(uint8_t ret[16]) {
         return hex_decode(VIEW(digits, n), ret, 16) < 0 ? -EBADMSG : 0;
 }
 
-/* True where the list on disk says this already: a start or reload with a full disk has nothing to write then. */
+/* True where the list on disk says this already: a start or reload with a full disk has nothing to
+ * write then. */
 static bool suffixes_stand(const struct publish *p, struct view text) {
         _cleanup_(freep) uint8_t *now = NULL;
         struct stat st;
         size_t n;
 
-        return fstatat(p->public_fd, PUBLISH_SUFFIXES, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_mode & 07777) == 0644 &&
-                file_read(p->public_fd, PUBLISH_SUFFIXES, text.n, &now, &n) == 0 && view_eq(VIEW(now, n), text);
+        return fstatat(p->public_fd, PUBLISH_SUFFIXES, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+               (st.st_mode & 07777) == 0644 &&
+               file_read(p->public_fd, PUBLISH_SUFFIXES, text.n, &now, &n) == 0 &&
+               view_eq(VIEW(now, n), text);
 }
 
 int publish_suffixes(const struct publish *p, const struct config *config) {
@@ -50,7 +53,9 @@ int publish_suffixes(const struct publish *p, const struct config *config) {
         text = malloc(cap);
         if (!text)
                 return -ENOMEM;
-        n = (size_t) snprintf(text, cap, "# Written by kedged: names below these come from the chain, never from DNS.\n");
+        n = (size_t) snprintf(text, cap,
+                        "# Written by kedged: names below these come from the chain, never from "
+                        "DNS.\n");
         for (size_t i = 0; i < config->n_zones; i++)
                 n += (size_t) snprintf(text + n, cap - n, "%s\n", config->zone[i].suffix);
         if (suffixes_stand(p, VIEW(text, n)))
@@ -86,9 +91,10 @@ void publish_names(struct publish *p, struct watch *w, uint64_t now) {
                 if (w->urgent)
                         publish_withdraw(p);
                 if (!p->failing)
-                        log_error("the names cannot be published: %s. We try again; until then programs ask the query socket: "
+                        log_error("the names cannot be published: %s. We try again; until then "
+                                  "programs ask the query socket: "
                                   "make room in the runtime folder",
-                                strerror(-r));
+                                        strerror(-r));
                 p->failing = true;
                 p->published_ms = now;
                 return;

@@ -1,7 +1,8 @@
-/* One packet in, one packet out, for anybody on this machine. Nothing here blocks; a connection that sends what
- * is no question, does not read its answers, or is idle, is closed; a user who asks too much is refused, and
- * nobody else notices. What the chain is still asked for on behalf of a connection stays its user's, also after the
- * connection has gone: going away makes no room for more questions. */
+/* One packet in, one packet out, for anybody on this machine. Nothing here blocks; a connection
+ * that sends what is no question, does not read its answers, or is idle, is closed; a user who asks
+ * too much is refused, and nobody else notices. What the chain is still asked for on behalf of a
+ * connection stays its user's, also after the connection has gone: going away makes no room for
+ * more questions. */
 
 #include "agent/kedged/query.h"
 
@@ -63,8 +64,9 @@ static unsigned open_of(const struct query *q, uid_t uid) {
 }
 
 bool query_may_look_up(struct query_client *client) {
-        return client->open < QUERY_OPEN_MAX && open_of(client->query, client->uid) < QUERY_OPEN_UID &&
-                quota_take(&client->query->quota, client->uid, QUOTA_LOOKUP, now_ms());
+        return client->open < QUERY_OPEN_MAX &&
+               open_of(client->query, client->uid) < QUERY_OPEN_UID &&
+               quota_take(&client->query->quota, client->uid, QUOTA_LOOKUP, now_ms());
 }
 
 /* False: close it. */
@@ -79,13 +81,15 @@ static bool take(struct query_client *c, struct view packet) {
         memcpy(&id, packet.p + offsetof(struct query_request, id), sizeof(id));
         if (!quota_take(&c->query->quota, c->uid, QUOTA_REQUEST, now_ms())) {
                 query_reply_init(&reply, id, QUERY_REFUSED);
-                (void) snprintf(reply.reason, sizeof(reply.reason), "too many questions of this user: ask again later");
+                (void) snprintf(reply.reason, sizeof(reply.reason),
+                                "too many questions of this user: ask again later");
                 return put(c, &reply);
         }
         r = query_request_check(packet, &request);
         if (r == -EPROTONOSUPPORT) {
                 query_reply_init(&reply, id, QUERY_UNKNOWN);
-                (void) snprintf(reply.reason, sizeof(reply.reason), "the agent does not know this question");
+                (void) snprintf(reply.reason, sizeof(reply.reason),
+                                "the agent does not know this question");
                 return put(c, &reply);
         }
         if (r < 0)
@@ -97,7 +101,8 @@ static bool take(struct query_client *c, struct view packet) {
         return true;
 }
 
-static int on_packet(sd_event_source *source _unused_, int fd _unused_, uint32_t revents _unused_, void *userdata) {
+static int on_packet(sd_event_source *source _unused_, int fd _unused_, uint32_t revents _unused_,
+                void *userdata) {
         struct query_client *c = userdata;
         uint8_t packet[sizeof(struct query_request) + 1];
 
@@ -158,8 +163,10 @@ static bool let_in(struct query *q, int listen_fd) {
         return true;
 }
 
-/* Many in one turn: whoever comes and goes as fast as it can must not keep the queue full for others. */
-static int on_listen(sd_event_source *source _unused_, int listen_fd, uint32_t revents _unused_, void *userdata) {
+/* Many in one turn: whoever comes and goes as fast as it can must not keep the queue full for
+ * others. */
+static int on_listen(sd_event_source *source _unused_, int listen_fd, uint32_t revents _unused_,
+                void *userdata) {
         for (unsigned i = 0; i < QUERY_ACCEPTS && let_in(userdata, listen_fd); i++)
                 ;
         return 0;

@@ -27,9 +27,10 @@ struct query_client {
         sd_event_source *source;
 };
 
-/* Fills ret (header and id are set) and returns true, or returns false: query_reply() will be called. */
-typedef bool query_ask_fn(void *userdata, struct query_client *client, const struct query_request *request,
-        struct query_reply *ret);
+/* Fills ret (header and id are set) and returns true, or returns false: query_reply() will be
+ * called. */
+typedef bool query_ask_fn(void *userdata, struct query_client *client,
+                const struct query_request *request, struct query_reply *ret);
 
 struct query {
         sd_event *event; /* borrowed */

@@ -1,5 +1,6 @@
-/* Accounts by user id: a count of connections and a token bucket for each kind of work. An account outlives its
- * last connection until its buckets are full again, so that connecting anew wins nothing. */
+/* Accounts by user id: a count of connections and a token bucket for each kind of work. An account
+ * outlives its last connection until its buckets are full again, so that connecting anew wins
+ * nothing. */
 
 #include "agent/kedged/quota.h"
 
@@ -17,7 +18,8 @@ static void refill(struct quota_account *a, uint64_t now) {
         uint64_t elapsed = now > a->at_ms ? MIN(now - a->at_ms, UINT64_C(3600000)) : 0;
 
         for (size_t i = 0; i < QUOTA_KINDS; i++)
-                a->tokens[i] = MIN(a->tokens[i] + elapsed * limits[i].per_second, limits[i].burst * 1000);
+                a->tokens[i] = MIN(a->tokens[i] + elapsed * limits[i].per_second,
+                                limits[i].burst * 1000);
         a->at_ms = MAX(a->at_ms, now);
 }
 

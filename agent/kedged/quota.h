@@ -1,4 +1,5 @@
-/* What one user may take of the query socket: connections, questions, questions that reach the chain. */
+/* What one user may take of the query socket: connections, questions, questions that reach the
+ * chain. */
 #pragma once
 
 #include <stdbool.h>

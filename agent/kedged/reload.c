@@ -1,5 +1,6 @@
-/* SIGHUP: another configuration while running. It is taken whole or not at all; what it may change is zones,
- * ages and upstreams. Machines for changed upstreams are made before anything is given up. */
+/* SIGHUP: another configuration while running. It is taken whole or not at all; what it may change
+ * is zones, ages and upstreams. Machines for changed upstreams are made before anything is given
+ * up. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -35,7 +36,8 @@ static int make_machines(struct agent *a, const struct config *next, struct mach
 
                 if (same_upstreams(&run->config, &next->chain[i]))
                         continue;
-                r = agent_chain_new(&next->chain[i], a->device_key, VIEW(run->state, run->state_n), &m->chain[i]);
+                r = agent_chain_new(&next->chain[i], a->device_key, VIEW(run->state, run->state_n),
+                                &m->chain[i]);
                 if (r < 0)
                         return r;
         }
@@ -58,7 +60,9 @@ static int replace(struct agent *a, struct config **next) {
         if (r >= 0)
                 r = publish_suffixes(&a->publish, *next);
         if (r < 0) {
-                log_error("the new configuration cannot be put into effect: %s; the running one stays", strerror(-r));
+                log_error("the new configuration cannot be put into effect: %s; the running one "
+                          "stays",
+                                strerror(-r));
                 return r;
         }
         watch_reconfigure(&a->watch, *next);
@@ -75,7 +79,8 @@ void agent_reload(struct agent *a) {
         _cleanup_(config_freep) struct config *next = NULL;
         struct config *was = a->config;
 
-        (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long) now_ms() * 1000);
+        (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+                        (unsigned long long) now_ms() * 1000);
         if (replace(a, &next) >= 0) {
                 a->config = TAKE_PTR(next);
                 was = config_free(was);

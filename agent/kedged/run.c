@@ -1,8 +1,9 @@
-/* Carries out a chain's actions, in their order. What always holds: the machine is stepped by one event at a
- * time (a question asked while its actions are carried out waits until they are done); what it wants on disk
- * is on disk before what follows is done, and where the disk refuses, the message that stands next is held
- * back (a ticket that we would not remember) while following goes on in memory; while there is no kedge-fetch
- * the machine's time stands still, so that upstreams are not rested for our own fault. */
+/* Carries out a chain's actions, in their order. What always holds: the machine is stepped by one
+ * event at a time (a question asked while its actions are carried out waits until they are done);
+ * what it wants on disk is on disk before what follows is done, and where the disk refuses, the
+ * message that stands next is held back (a ticket that we would not remember) while following goes
+ * on in memory; while there is no kedge-fetch the machine's time stands still, so that upstreams
+ * are not rested for our own fault. */
 
 #include "agent/kedged/run.h"
 
@@ -22,16 +23,18 @@
 static void step(struct run *run, const struct chain_in *in);
 
 static const char *upstream_url(const struct run *run, unsigned upstream) {
-        return upstream < run->config.upstreams.n ? run->config.upstreams.u[upstream].url : "(no upstream)";
+        return upstream < run->config.upstreams.n ? run->config.upstreams.u[upstream].url
+                                                  : "(no upstream)";
 }
 
 static int save(struct run *run) {
         int r = store_save(&run->store, run->state_height, VIEW(run->state, run->state_n));
 
         if (r == -ESTALE)
-                log_error("chain %s: refused to save block %llu over block %llu: what we know as final never goes back",
-                        run->config.name, (unsigned long long) run->state_height,
-                        (unsigned long long) run->store.height);
+                log_error("chain %s: refused to save block %llu over block %llu: what we know as "
+                          "final never goes back",
+                                run->config.name, (unsigned long long) run->state_height,
+                                (unsigned long long) run->store.height);
         run->state_dirty = r < 0;
         return r;
 }
@@ -39,7 +42,8 @@ static int save(struct run *run) {
 static int do_save(struct run *run, struct view bytes) {
         chain_status(run->chain, &run->status);
         if (bytes.n > sizeof(run->state)) {
-                log_error("chain %s: a state of %zu bytes is over its limit", run->config.name, bytes.n);
+                log_error("chain %s: a state of %zu bytes is over its limit", run->config.name,
+                                bytes.n);
                 return -E2BIG;
         }
         if (bytes.n > 0)
@@ -60,8 +64,9 @@ static void do_blame(const struct run *run, const struct chain_action *a) {
 
         if (n > 0)
                 (void) hex_encode(a->bytes.p, n, hex);
-        log_warning("chain %s: upstream %s: %s%s%s%s", run->config.name, upstream_url(run, a->upstream), a->text,
-                n > 0 ? "; bytes " : "", hex, a->bytes.n > n ? "..." : "");
+        log_warning("chain %s: upstream %s: %s%s%s%s", run->config.name,
+                        upstream_url(run, a->upstream), a->text, n > 0 ? "; bytes " : "", hex,
+                        a->bytes.n > n ? "..." : "");
 }
 
 static void do_evidence(const struct run *run, const struct chain_action *a) {
@@ -143,8 +148,9 @@ static void step(struct run *run, const struct chain_in *in) {
         run->out.more = false;
         run->out.wake_ms = 0;
         if (chain_step(run->chain, in, &run->out) < 0) {
-                log_error("chain %s: refused an event of kind %d; it is not followed any more: restart kedged",
-                        run->config.name, in->event);
+                log_error("chain %s: refused an event of kind %d; it is not followed any more: "
+                          "restart kedged",
+                                run->config.name, in->event);
                 run->ended = true;
                 return;
         }
@@ -185,7 +191,9 @@ static void drain(struct run *run, const struct chain_in *first) {
 }
 
 void run_event(struct run *run, enum chain_event event, unsigned upstream, struct view bytes) {
-        struct chain_in in = { .event = event, .now_ms = now_ms(), .upstream = upstream, .bytes = bytes };
+        struct chain_in in = {
+                .event = event, .now_ms = now_ms(), .upstream = upstream, .bytes = bytes
+        };
         enum chain_state before = run->status.state;
         bool conflict = run->status.conflict;
 
@@ -241,8 +249,9 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
         return 0;
 }
 
-int run_new(const struct config_chain *config, size_t index, unsigned base, struct chain *chain_take,
-        sd_event *event, const struct run_hooks *hooks, struct run **ret) {
+int run_new(const struct config_chain *config, size_t index, unsigned base,
+                struct chain *chain_take, sd_event *event, const struct run_hooks *hooks,
+                struct run **ret) {
         _cleanup_(run_freep) struct run *run = calloc(1, sizeof(*run));
         int r;
 

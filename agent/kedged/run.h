@@ -16,7 +16,8 @@ struct run;
 
 struct run_hooks {
         void (*answer)(void *userdata, struct run *run, const struct chain_answer *answer);
-        void (*moved)(void *userdata, struct run *run); /* finalized, head or the state of trust has changed */
+        void (*moved)(void *userdata,
+                        struct run *run); /* finalized, head or the state of trust has changed */
         void *userdata;
 };
 
@@ -45,9 +46,11 @@ struct run {
         struct chain_out out;
 };
 
-/* Takes chain_take over. event NULL: without a timer, for tests. store must be open; state is what it held. */
-_must_check_ int run_new(const struct config_chain *config, size_t index, unsigned base, struct chain *chain_take,
-        sd_event *event, const struct run_hooks *hooks, struct run **ret);
+/* Takes chain_take over. event NULL: without a timer, for tests. store must be open; state is what
+ * it held. */
+_must_check_ int run_new(const struct config_chain *config, size_t index, unsigned base,
+                struct chain *chain_take, sd_event *event, const struct run_hooks *hooks,
+                struct run **ret);
 struct run *run_free(struct run *run);
 
 static inline void run_freep(struct run **run) {
@@ -61,7 +64,8 @@ void run_replace(struct run *run, const struct config_chain *config, struct chai
 void run_link(struct run *run, bool up);
 void run_event(struct run *run, enum chain_event event, unsigned upstream, struct view bytes);
 
-/* Asks; the answer comes through the hook, never from inside this call when another event is being handled.
+/* Asks; the answer comes through the hook, never from inside this call when another event is being
+ * handled.
  * -EBUSY: CHAIN_ASKS_MAX questions wait already; -ENOTCONN: there is no kedge-fetch. */
 _must_check_ int run_ask(struct run *run, const struct chain_ask *ask);
 void run_cancel(struct run *run, uint64_t id);

@@ -38,10 +38,13 @@ void agent_status_text(const struct agent *a, char *ret, size_t cap) {
                 const struct run *run = a->runs[i];
                 const struct chain_status *st = &run->status;
 
-                n += (size_t) snprintf(ret + n, cap - n, "%s%s %s, final %llu, head %llu, %zu of %zu upstreams",
-                        i > 0 ? "; " : "", run->config.name, words[agent_chain_state(a, run, now)],
-                        (unsigned long long) st->finalized.ref.number, (unsigned long long) st->head.ref.number,
-                        run_upstreams_up(run), run->config.upstreams.n);
+                n += (size_t) snprintf(ret + n, cap - n,
+                                "%s%s %s, final %llu, head %llu, %zu of %zu upstreams",
+                                i > 0 ? "; " : "", run->config.name,
+                                words[agent_chain_state(a, run, now)],
+                                (unsigned long long) st->finalized.ref.number,
+                                (unsigned long long) st->head.ref.number, run_upstreams_up(run),
+                                run->config.upstreams.n);
         }
         if (n < cap)
                 (void) snprintf(ret + n, cap - n, "; %zu names%s", a->watch.n,

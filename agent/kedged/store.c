@@ -1,7 +1,7 @@
-/* Two generations of one value, "name" and "name.1". A save replaces the older one (draft, fsync, rename,
- * fsync of the folder) and leaves the newest good one alone, so that at every moment, also in the middle of
- * a save or after a failed one, a good generation is on disk. A generation carries a serial number, by which
- * the newest is found, a height that never decreases, and a checksum. */
+/* Two generations of one value, "name" and "name.1". A save replaces the older one (draft, fsync,
+ * rename, fsync of the folder) and leaves the newest good one alone, so that at every moment, also
+ * in the middle of a save or after a failed one, a good generation is on disk. A generation carries
+ * a serial number, by which the newest is found, a height that never decreases, and a checksum. */
 
 #include "agent/kedged/store.h"
 
@@ -40,7 +40,8 @@ static int generation_parse(struct view file, size_t max, struct generation *g) 
         struct hash32 sum, want;
 
         if (!view_take(&at, sizeof(store_magic), &magic) ||
-                !view_eq(magic, VIEW(store_magic, sizeof(store_magic))) || !view_take_be(&at, 4, &version))
+                        !view_eq(magic, VIEW(store_magic, sizeof(store_magic))) ||
+                        !view_take_be(&at, 4, &version))
                 return -EBADMSG;
         if (file.n < HASH32_SIZE)
                 return -EBADMSG;
@@ -51,8 +52,9 @@ static int generation_parse(struct view file, size_t max, struct generation *g) 
         if (version != STORE_VERSION)
                 return version > STORE_VERSION ? -EPROTONOSUPPORT : -EBADMSG;
         if (!view_take_be(&at, 4, &zero) || zero != 0 || !view_take_be(&at, 8, &g->serial) ||
-                !view_take_be(&at, 8, &g->height) || !view_take_be(&at, 4, &length) || length > max ||
-                !view_take(&at, (size_t) length, &body) || at.n != HASH32_SIZE)
+                        !view_take_be(&at, 8, &g->height) || !view_take_be(&at, 4, &length) ||
+                        length > max || !view_take(&at, (size_t) length, &body) ||
+                        at.n != HASH32_SIZE)
                 return -EBADMSG;
         g->payload = body;
         return 0;
@@ -82,7 +84,8 @@ static int none_good(int a, int b) {
         return a == -EBADMSG ? b : a; /* could not be looked at: may be cured, unlike damage */
 }
 
-int store_open(struct store *s, int dir_fd, const char *name, size_t max, uint8_t **ret, size_t *ret_n) {
+int store_open(struct store *s, int dir_fd, const char *name, size_t max, uint8_t **ret,
+                size_t *ret_n) {
         _cleanup_(generation_done) struct generation a = { 0 }, b = { 0 };
         struct generation *best;
         uint8_t *p;
@@ -158,9 +161,10 @@ int store_save(struct store *s, uint64_t height, struct view payload) {
                 return -ESTALE;
         r = save(s, height, payload);
         if (r < 0 && !s->failing)
-                log_error("%s cannot be saved: %s. We go on in memory and try again; what must be on disk first is held back: "
+                log_error("%s cannot be saved: %s. We go on in memory and try again; what must be "
+                          "on disk first is held back: "
                           "make room in the state folder",
-                        s->name, strerror(-r));
+                                s->name, strerror(-r));
         if (r == 0 && s->failing)
                 log_notice("%s is saved again", s->name);
         s->failing = r < 0;

@@ -21,13 +21,14 @@ struct store {
         bool failing; /* the last save failed and was logged */
 };
 
-/* Finds the newest good generation. 0 with its payload, on the heap; -ENOENT: there is no file at all;
- * -EBADMSG: there are files, and none is good; -EPROTONOSUPPORT: written by a later kedge; or another
- * errno: the files could not be looked at. */
+/* Finds the newest good generation. 0 with its payload, on the heap; -ENOENT: there is no file at
+ * all;
+ * -EBADMSG: there are files, and none is good; -EPROTONOSUPPORT: written by a later kedge; or
+ * another errno: the files could not be looked at. */
 _must_check_ int store_open(struct store *s, int dir_fd, const char *name, size_t max,
         uint8_t **ret, size_t *ret_n);
 
-/* Replaces the older generation. 0: it is on disk. -ESTALE: height is below what is stored; nothing was
- * written. Another errno: not on disk, the newest generation stands as it was; the first such failure
- * is logged, and so is its end. */
+/* Replaces the older generation. 0: it is on disk. -ESTALE: height is below what is stored; nothing
+ * was written. Another errno: not on disk, the newest generation stands as it was; the first such
+ * failure is logged, and so is its end. */
 _must_check_ int store_save(struct store *s, uint64_t height, struct view payload);

@@ -1,7 +1,8 @@
-/* The table of names that were asked for. A name enters when it is asked for, stays as long as it can be proven
- * and is asked for once a day, and is answered from here until its deadline. At most WATCH_MAX of them: the one
- * not asked for longest goes first, and one that is proven absent goes before any that is there, so that asking
- * for names that do not exist pushes out no name that does; nor does it delay the news of one: see want(). */
+/* The table of names that were asked for. A name enters when it is asked for, stays as long as it
+ * can be proven and is asked for once a day, and is answered from here until its deadline. At most
+ * WATCH_MAX of them: the one not asked for longest goes first, and one that is proven absent goes
+ * before any that is there, so that asking for names that do not exist pushes out no name that
+ * does; nor does it delay the news of one: see want(). */
 
 #include "agent/kedged/watch.h"
 
@@ -21,8 +22,8 @@ static uint32_t hash_name(const char *name) {
         return h % WATCH_BUCKETS;
 }
 
-void watch_init(struct watch *w, const struct config *config, struct run *const *runs, struct proofs *proofs,
-        struct book *book, watch_reply_fn *reply, void *userdata) {
+void watch_init(struct watch *w, const struct config *config, struct run *const *runs,
+                struct proofs *proofs, struct book *book, watch_reply_fn *reply, void *userdata) {
         memset(w, 0, sizeof(*w));
         w->config = config;
         w->runs = runs;
@@ -54,7 +55,8 @@ static void unlink_fetch(struct watch_queue *q, struct watch_entry *e) {
                 q->last = at;
 }
 
-/* Forgets a name; NULL. One with an open proof goes when that ends, and is out of sight until then. */
+/* Forgets a name; NULL. One with an open proof goes when that ends, and is out of sight until
+ * then. */
 struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e) {
         struct watch_entry **at = &w->bucket[hash_name(e->name)];
 
@@ -76,7 +78,8 @@ struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e) {
         return NULL;
 }
 
-/* Makes room by the rule that this file's head states. -EBUSY where every name has an open proof. */
+/* Makes room by the rule that this file's head states. -EBUSY where every name has an open
+ * proof. */
 static int make_room(struct watch *w) {
         struct watch_entry *victim = NULL;
 
@@ -85,7 +88,8 @@ static int make_room(struct watch *w) {
         for (size_t i = 0; i < WATCH_BUCKETS; i++)
                 for (struct watch_entry *e = w->bucket[i]; e; e = e->bucket_next) {
                         bool here = e->known && e->reply.result != QUERY_ABSENT;
-                        bool there = victim && victim->known && victim->reply.result != QUERY_ABSENT;
+                        bool there = victim && victim->known &&
+                                     victim->reply.result != QUERY_ABSENT;
 
                         if (e->running)
                                 continue;
@@ -133,7 +137,8 @@ static int add(struct watch *w, const char *name, uint64_t now, struct watch_ent
         return 0;
 }
 
-static void stale(const struct watch_entry *e, const char *why, uint64_t now, struct watch_reply *ret) {
+static void stale(const struct watch_entry *e, const char *why, uint64_t now,
+                struct watch_reply *ret) {
         char age[32];
 
         *ret = (struct watch_reply){ .result = QUERY_STALE };
@@ -166,7 +171,8 @@ void watch_answer(struct watch *w, struct watch_entry *e, const char *failed, ui
                 if (e->known)
                         stale(e, failed ? failed : "no newer head since", now, &reply);
                 else
-                        (void) snprintf(reply.why, sizeof(reply.why), "%s", failed ? failed : "not proven");
+                        (void) snprintf(reply.why, sizeof(reply.why), "%s",
+                                        failed ? failed : "not proven");
         }
         while (all) {
                 _cleanup_(freep) struct watch_waiter *one = all;
@@ -227,7 +233,8 @@ void watch_expire(struct watch *w, uint64_t now) {
                 }
 }
 
-static bool still_ours(const struct watch *w, const struct watch_entry *e, const struct config *next) {
+static bool still_ours(
+                const struct watch *w, const struct watch_entry *e, const struct config *next) {
         const struct config_zone *was = &w->config->zone[e->zone], *is;
         struct view host;
         size_t z;
@@ -250,9 +257,10 @@ void watch_reconfigure(struct watch *w, const struct config *config) {
                         else if (lookup_zone(config, e->name, &e->zone, &host) >= 0 && e->known) {
                                 struct name_answer *a = &e->reply.answer;
 
-                                a->deadline_ms = e->values.proven_ms + config_role_age_ms(&config->role[ROLE_NAMES]);
-                                a->pins_deadline_ms =
-                                        e->values.proven_ms + config_role_age_ms(&config->role[ROLE_TLS]);
+                                a->deadline_ms = e->values.proven_ms +
+                                                 config_role_age_ms(&config->role[ROLE_NAMES]);
+                                a->pins_deadline_ms = e->values.proven_ms +
+                                                      config_role_age_ms(&config->role[ROLE_TLS]);
                         }
                 }
         w->config = config;
@@ -266,7 +274,8 @@ size_t watch_entries(const struct watch *w, uint64_t now, struct snapshot_entry 
                 for (const struct watch_entry *e = w->bucket[i]; e && n < cap; e = e->bucket_next) {
                         struct watch_reply reply;
 
-                        if (!current(e, now, &reply) || (reply.result != QUERY_OK && reply.result != QUERY_ABSENT))
+                        if (!current(e, now, &reply) ||
+                                        (reply.result != QUERY_OK && reply.result != QUERY_ABSENT))
                                 continue;
                         memcpy(ret[n].name, e->name, sizeof(ret[n].name));
                         ret[n++].answer = reply.answer;

@@ -1,4 +1,5 @@
-/* Names that were asked for: proven, kept proven as the chain goes on, and given to whoever asks. */
+/* Names that were asked for: proven, kept proven as the chain goes on, and given to whoever
+ * asks. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,9 +16,11 @@
 #define WATCH_MAX       4096
 #define WATCH_BUCKETS   1024
 #define WATCH_KEEP_MS   (UINT64_C(24) * 3600 * 1000) /* after it was last asked for */
-#define WATCH_KEEP_ABSENT_MS 10000 /* the same for one that is proven absent, when its contract changes */
+#define WATCH_KEEP_ABSENT_MS                                                                       \
+        10000                /* the same for one that is proven absent, when its contract changes */
 #define WATCH_RETRY_MS  2000 /* between two tries at a contract that could not be proven */
-#define WATCH_FETCH_MAX 12   /* records of changed contracts in flight: questions of clients go on beside */
+#define WATCH_FETCH_MAX                                                                            \
+        12 /* records of changed contracts in flight: questions of clients go on beside */
 #define WATCH_WAITERS   256  /* for one name */
 
 struct watch_reply {
@@ -27,7 +30,8 @@ struct watch_reply {
 };
 
 /* Whoever waits for a name is known by two numbers; gone ones are the hook's business. */
-typedef void watch_reply_fn(void *userdata, uint64_t client, uint32_t id, const struct watch_reply *reply);
+typedef void watch_reply_fn(
+                void *userdata, uint64_t client, uint32_t id, const struct watch_reply *reply);
 
 struct watch_group;
 
@@ -94,16 +98,19 @@ struct watch {
         size_t unannounced; /* and those beyond */
 };
 
-void watch_init(struct watch *w, const struct config *config, struct run *const *runs, struct proofs *proofs,
-        struct book *book, watch_reply_fn *reply, void *userdata);
+void watch_init(struct watch *w, const struct config *config, struct run *const *runs,
+                struct proofs *proofs, struct book *book, watch_reply_fn *reply, void *userdata);
 void watch_done(struct watch *w);
 
 /* What is known of a normalized name, without asking the chain: true with an answer; false: ask. */
-_must_check_ bool watch_peek(struct watch *w, const char *name, uint64_t now, struct watch_reply *ret);
+_must_check_ bool watch_peek(
+                struct watch *w, const char *name, uint64_t now, struct watch_reply *ret);
 
-/* Asks for name on behalf of client; the reply comes through the hook, never from inside. -ENOENT: not a name of
- * ours; -EBUSY: too many wait, or too many questions are open; -ENOMEM; -EINVAL: no host of the zone. */
-_must_check_ int watch_ask(struct watch *w, const char *name, uint64_t client, uint32_t id, uint64_t now);
+/* Asks for name on behalf of client; the reply comes through the hook, never from inside. -ENOENT:
+ * not a name of ours; -EBUSY: too many wait, or too many questions are open; -ENOMEM; -EINVAL: no
+ * host of the zone. */
+_must_check_ int watch_ask(
+                struct watch *w, const char *name, uint64_t client, uint32_t id, uint64_t now);
 
 /* The chain moved: each contract on it is to be proven again. */
 void watch_moved(struct watch *w, const struct run *run);
@@ -125,7 +132,8 @@ size_t watch_count_zone(const struct watch *w, size_t zone);
 /* Between the files of watch: answers to those who wait, in watch.c; proofs, in watch_prove.c. */
 void watch_answer(struct watch *w, struct watch_entry *e, const char *failed, uint64_t now);
 struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e);
-struct watch_group *watch_group_of(struct watch *w, struct run *run, const struct address *contract);
+struct watch_group *watch_group_of(
+                struct watch *w, struct run *run, const struct address *contract);
 void watch_group_leave(struct watch *w, struct watch_entry *e);
 _must_check_ int watch_prove(struct watch *w, struct watch_entry *e, uint64_t now);
 void watch_note(struct watch *w, const struct watch_entry *e, const struct revocation *r);

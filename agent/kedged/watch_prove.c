@@ -1,7 +1,7 @@
-/* Keeping watched names proven. When a chain moves, one account proof per contract and block shows whether its
- * storage root is still the one that the records were proven under; where it is, all of them are proven again at
- * the new block, and where it is not, each is fetched. Every judgement goes through apply(): revocations are in
- * the book before readers or the journal hear of them. */
+/* Keeping watched names proven. When a chain moves, one account proof per contract and block shows
+ * whether its storage root is still the one that the records were proven under; where it is, all of
+ * them are proven again at the new block, and where it is not, each is fetched. Every judgement
+ * goes through apply(): revocations are in the book before readers or the journal hear of them. */
 
 #include "agent/kedged/watch.h"
 
@@ -64,7 +64,8 @@ static void apply(struct watch *w, struct watch_entry *e) {
                 if (book_settle(w->book, &key, &j.revocations, e->group->run->store.fallback) < 0) {
                         j.result = QUERY_UNPROVEN;
                         j.answer = (struct name_answer){ .deadline_ms = j.answer.deadline_ms };
-                        (void) snprintf(j.why, sizeof(j.why), "no room left to note a revocation: nothing is served");
+                        (void) snprintf(j.why, sizeof(j.why),
+                                        "no room left to note a revocation: nothing is served");
                         log_error("%s: %s", e->name, j.why);
                 }
         }
@@ -92,8 +93,9 @@ static bool is_absent(const struct watch_entry *e) {
         return e->known && e->reply.result == QUERY_ABSENT;
 }
 
-/* The record may have changed: it is fetched. Names that do not exist cost nothing to ask for, so they wait behind those
- * that do, and one that nobody asked for lately is forgotten: whoever asks next has it proven. */
+/* The record may have changed: it is fetched. Names that do not exist cost nothing to ask for, so
+ * they wait behind those that do, and one that nobody asked for lately is forgotten: whoever asks
+ * next has it proven. */
 static void want(struct watch *w, struct watch_entry *e, uint64_t now) {
         struct watch_queue *q = is_absent(e) ? &w->fetch_absent : &w->fetch;
 
@@ -155,7 +157,8 @@ int watch_prove(struct watch *w, struct watch_entry *e, uint64_t now) {
         return start_fetch(w, e, false, now);
 }
 
-struct watch_group *watch_group_of(struct watch *w, struct run *run, const struct address *contract) {
+struct watch_group *watch_group_of(
+                struct watch *w, struct run *run, const struct address *contract) {
         struct watch_group *g = w->groups;
 
         while (g && (g->run != run || !address_eq(&g->contract, contract)))
@@ -290,7 +293,8 @@ void watch_note(struct watch *w, const struct watch_entry *e, const struct revoc
         char text[160], *line;
 
         lookup_revocation_text(r, text, sizeof(text));
-        if (w->n_announced == ELEMENTSOF(w->announce) || asprintf(&line, "%s: %s", e->name, text) < 0) {
+        if (w->n_announced == ELEMENTSOF(w->announce) ||
+                        asprintf(&line, "%s: %s", e->name, text) < 0) {
                 w->unannounced++;
                 return;
         }

@@ -51,7 +51,8 @@ static int exit_code(int r) {
 
 /* The plain part: a TCP connection to an address and a port. -1 for none. */
 static int tcp_connect(const char *address, uint16_t port) {
-        const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
+        const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+                .ai_socktype = SOCK_STREAM };
         const struct timeval patience = { .tv_sec = 10 };
         struct addrinfo *to;
         char service[8];
@@ -73,7 +74,8 @@ static int tcp_connect(const char *address, uint16_t port) {
         return fd;
 }
 
-/* TLS with whoever is at the other end of fd, if he holds the key behind pin. Prints the first thing he says. */
+/* TLS with whoever is at the other end of fd, if he holds the key behind pin. Prints the first
+ * thing he says. */
 static int talk_to_holder_of(const uint8_t pin[32], const char *name, int fd) {
         WOLFSSL_CTX *ctx = wolfSSL_CTX_new(wolfTLSv1_3_client_method());
         WOLFSSL *conn = NULL;
@@ -96,7 +98,8 @@ static int talk_to_holder_of(const uint8_t pin[32], const char *name, int fd) {
                 line[strcspn(line, "\r\n")] = '\0';
                 printf("accepted: %s holds the key, and says: %s\n", name, line);
         } else {
-                fprintf(stderr, "refused: %s\n", conn ? kedge_wolfssl_error_text(conn) : "TLS cannot be set up");
+                fprintf(stderr, "refused: %s\n",
+                                conn ? kedge_wolfssl_error_text(conn) : "TLS cannot be set up");
         }
         kedge_wolfssl_forget(conn);
         wolfSSL_free(conn);
@@ -108,7 +111,8 @@ static const char *date_of(uint64_t seconds, char ret[32]) {
         time_t t = (time_t) seconds;
         struct tm tm;
 
-        return gmtime_r(&t, &tm) && strftime(ret, 32, "%Y-%m-%d %H:%M:%S UTC", &tm) > 0 ? ret : "1970";
+        return gmtime_r(&t, &tm) && strftime(ret, 32, "%Y-%m-%d %H:%M:%S UTC", &tm) > 0 ? ret
+                                                                                        : "1970";
 }
 
 static int run(struct kedge_client *io, const uint8_t fleet[20], const char *name) {
@@ -125,10 +129,13 @@ static int run(struct kedge_client *io, const uint8_t fleet[20], const char *nam
             (r = kedge_value_to_port(value, &port)) < 0 ||
             (r = kedge_lookup_map(io, fleet, 0, "signature", signature, NULL)) < 0) {
                 fprintf(stderr, "plant-control: %s\n",
-                        kedge_error_text(io)[0] ? kedge_error_text(io) : "the contract holds no such address or port");
+                                kedge_error_text(io)[0]
+                                                ? kedge_error_text(io)
+                                                : "the contract holds no such address or port");
                 return exit_code(r);
         }
-        printf("proven: it is later than %s; the server is at %s, port %u\n", date_of(timestamp, date), address, port);
+        printf("proven: it is later than %s; the server is at %s, port %u\n",
+                        date_of(timestamp, date), address, port);
 
         fd = tcp_connect(address, port);
         if (fd < 0) {
@@ -141,7 +148,8 @@ static int run(struct kedge_client *io, const uint8_t fleet[20], const char *nam
 }
 
 static int parse_contract(const char *text, uint8_t ret[20]) {
-        if (strlen(text) != 42 || strncmp(text, "0x", 2) != 0 || strspn(text + 2, "0123456789abcdefABCDEF") != 40)
+        if (strlen(text) != 42 || strncmp(text, "0x", 2) != 0 ||
+                        strspn(text + 2, "0123456789abcdefABCDEF") != 40)
                 return -EINVAL;
         for (int i = 0; i < 20; i++)
                 sscanf(text + 2 + 2 * i, "%2hhx", &ret[i]);
@@ -155,7 +163,8 @@ int main(int argc, char **argv) {
 
         if (argc != 3 || parse_contract(argv[1], fleet) < 0) {
                 fprintf(stderr, "usage: plant-control FLEET NAME\n"
-                                "FLEET is a contract's address, 0x and 40 digits; NAME is only sent to the server (SNI)\n");
+                                "FLEET is a contract's address, 0x and 40 digits; NAME is only "
+                                "sent to the server (SNI)\n");
                 return 2;
         }
         setvbuf(stdout, NULL, _IOLBF, 0);

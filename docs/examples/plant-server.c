@@ -1,8 +1,9 @@
-/* The other side of plant-control: a TLS 1.3 server as there are thousands, with OpenSSL and a certificate that
- * signs itself. It knows nothing of chains. It prints what to store in the contract for it to be found.
+/* The other side of plant-control: a TLS 1.3 server as there are thousands, with OpenSSL and a
+ * certificate that signs itself. It knows nothing of chains. It prints what to store in the
+ * contract for it to be found.
  *
- *      openssl req -x509 -newkey ed25519 -nodes -keyout key.pem -out cert.pem -subj /CN=plant-control -days 3650
- *      ./plant-server 127.0.0.1 0 cert.pem key.pem
+ *      openssl req -x509 -newkey ed25519 -nodes -keyout key.pem -out cert.pem -subj
+ *      /CN=plant-control -days 3650 ./plant-server 127.0.0.1 0 cert.pem key.pem
  */
 
 #include <openssl/ssl.h>
@@ -17,7 +18,8 @@
 #include <unistd.h>
 
 static int listen_at(const char *address, const char *port) {
-        const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
+        const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+                .ai_socktype = SOCK_STREAM };
         struct addrinfo *at;
         int fd, on = 1;
 
@@ -35,8 +37,9 @@ static int listen_at(const char *address, const char *port) {
         return fd;
 }
 
-/* What kedge wants in the contract: where this server is, and the SHA-256 of its public key as it stands in
- * the certificate, so that a renewed certificate with the same key needs no change on chain. */
+/* What kedge wants in the contract: where this server is, and the SHA-256 of its public key as it
+ * stands in the certificate, so that a renewed certificate with the same key needs no change on
+ * chain. */
 static void print_record(const char *address, int fd, SSL_CTX *ctx) {
         unsigned char pin[EVP_MAX_MD_SIZE], *der = NULL;
         struct sockaddr_storage at = { 0 };
@@ -76,7 +79,8 @@ int main(int argc, char **argv) {
         int fd;
 
         if (argc != 5) {
-                fprintf(stderr, "usage: plant-server ADDRESS PORT CERT.pem KEY.pem (port 0: any free one)\n");
+                fprintf(stderr, "usage: plant-server ADDRESS PORT CERT.pem KEY.pem (port 0: any "
+                                "free one)\n");
                 return 2;
         }
         if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 ||

@@ -69,7 +69,8 @@ bool bq_save(struct bq *bq) {
         if (!bq_room(bq, 1, CHAIN_STATE_MAX))
                 return false;
 
-        b = (struct buf){ .p = bq->out->bytes + ((bq->out->used + 7) & ~(size_t) 7), .cap = CHAIN_STATE_MAX };
+        b = (struct buf){ .p = bq->out->bytes + ((bq->out->used + 7) & ~(size_t) 7),
+                .cap = CHAIN_STATE_MAX };
         if (bq_state_encode(bq, &b) < 0 || buf_done(&b, &v) < 0)
                 return false; /* cannot be: every part has a fixed bound below CHAIN_STATE_MAX */
 
@@ -206,7 +207,9 @@ static void state_text(const struct bq *bq, enum chain_state state, char *ret, s
                 (void) bq_say(ret, cap, bq->has_rep ? "no head accepted since the start" :
                         "the checkpoint's own headers are not checked yet");
         else if (state == CHAIN_BEHIND)
-                (void) bq_say(ret, cap, bq->mode == BQ_FOLLOW ? "no upstream shows a newer head" : "catching up");
+                (void) bq_say(ret, cap,
+                                bq->mode == BQ_FOLLOW ? "no upstream shows a newer head"
+                                                      : "catching up");
 }
 
 static struct chain_block final_block(const struct bq *bq) {

@@ -1,8 +1,8 @@
 /* Private to lib/chain: the parts of the BlockQuick machine (diode-protocol 4), and how they
  * speak to each other.
  *
- * One step is: take the event, then let every part look at what is still to be wished for (bq_pump()).
- * What does not fit into the chain_out is wished for again in the next step; so no
+ * One step is: take the event, then let every part look at what is still to be wished for
+ * (bq_pump()). What does not fit into the chain_out is wished for again in the next step; so no
  * part queues anything, and all memory is in struct bq. */
 #pragma once
 
@@ -18,19 +18,21 @@
 
 #define BQ_POOL          144 /* headers held above (and, of a contradicting branch, below) F */
 #define BQ_FOLLOW_MAX    112 /* further ahead than this a peak is caught up with, not followed */
-#define BQ_STRANGERS     48  /* headers by miners outside the table, or without a parent, from one upstream */
+#define BQ_STRANGERS                                                                               \
+        48 /* headers by miners outside the table, or without a parent, from one upstream */
 #define BQ_SIGNED        48  /* of those, how many are kept with their signature, for evidence */
 #define BQ_INFLIGHT      16  /* requests open at one upstream */
 #define BQ_HEADERS       12  /* of those, for headers: the rest is kept free for proofs */
 #define BQ_ACTIVE        3   /* upstreams connected at once */
 #define BQ_SLOTS         256 /* slots of all open questions together */
 #define BQ_WALK_MAX      100 /* headers of one branch that hang in the air */
-#define BQ_LOST_BLOCKS   6   /* headers of a branch that leaves our chain below F and is no lie yet */
+#define BQ_LOST_BLOCKS   6 /* headers of a branch that leaves our chain below F and is no lie yet */
 #define BQ_TANGLES       3   /* answers that do not link, in a row, before it is a failure */
 #define BQ_RECHECK_POLLS 12  /* polls with the same peak, before its header is looked at again */
 #define BQ_QUICK_NUMBERS 4096
 #define BQ_QUICK_RUNS    64
-#define BQ_QUICK_AHEAD   240 /* how many blocks the chain may have grown since its peak was asked for: an hour's */
+#define BQ_QUICK_AHEAD                                                                             \
+        240 /* how many blocks the chain may have grown since its peak was asked for: an hour's */
 #define BQ_QUICK_BELOW   200 /* how far below F an answer to getblockquick2 may begin */
 #define BQ_PEAK_MAX      (UINT64_C(1) << 48)
 #define BQ_LEDGER        16
@@ -45,7 +47,8 @@
 #define BQ_LIE_REST      12 /* times the rest of a failure */
 #define BQ_LIE_MAX_MS    (UINT64_C(6) * 3600 * 1000)
 #define BQ_LEAD_MAX_MS   (UINT64_C(3600) * 1000)
-#define BQ_BEHIND_MS     120000 /* no newer head for this long (or ten polls, if that is longer): behind */
+#define BQ_BEHIND_MS                                                                               \
+        120000 /* no newer head for this long (or ten polls, if that is longer): behind */
 #define BQ_TICKET_AHEAD  (UINT64_C(4) << 20) /* bytes signed beyond our own count */
 #define BQ_TICKET_PACE_MS 5000 /* between two tickets to one node, however often it asks */
 #define BQ_TICKET_RENEW  (UINT64_C(20) << 20) /* unpaid bytes: below 3/4 of the grace of 40 MiB */
@@ -217,7 +220,7 @@ struct bq {
         struct chain_block head;
         bool has_head;
         unsigned head_score, head_share, head_miners;
-        struct hash32 head_path_of;       /* while a run has the pool's memory: how head stands on F, */
+        struct hash32 head_path_of; /* while a run has the pool's memory: how head stands on F, */
         uint64_t head_path_first, head_path[BQ_POOL]; /* as the first bytes of each hash up to it */
         uint64_t head_moved_ms, confirmed_ms;
 
@@ -257,9 +260,12 @@ void bq_upstreams_pump(struct bq *bq);
 void bq_on_up(struct bq *bq, unsigned u, struct view key);
 void bq_on_down(struct bq *bq, unsigned u);
 void bq_fail(struct bq *bq, unsigned u, const char *fmt, ...); /* not a lie: drop, rest */
-void bq_fault(struct bq *bq, unsigned u, struct view culprit, const char *fmt, ...); /* blame, rest as a failure */
-void bq_lie(struct bq *bq, unsigned u, struct view culprit, const char *fmt, ...); /* blame, long rest */
-void bq_stray(struct bq *bq, unsigned u, uint64_t number); /* an answer of another branch, perhaps: no rest */
+void bq_fault(struct bq *bq, unsigned u, struct view culprit, const char *fmt,
+                ...); /* blame, rest as a failure */
+void bq_lie(struct bq *bq, unsigned u, struct view culprit, const char *fmt,
+                ...);                                      /* blame, long rest */
+void bq_stray(struct bq *bq, unsigned u,
+                uint64_t number); /* an answer of another branch, perhaps: no rest */
 void bq_reconnect(struct bq *bq, unsigned u);
 void bq_upstreams_wake(const struct bq *bq, uint64_t *wake);
 static inline bool bq_is_up(const struct bq *bq, unsigned u) {
@@ -270,7 +276,8 @@ static inline bool bq_is_up(const struct bq *bq, unsigned u) {
 struct bq_request *bq_request_find(struct bq_upstream *up, enum bq_kind kind, uint64_t number);
 bool bq_in_flight(const struct bq *bq, enum bq_kind kind, uint64_t number); /* at any upstream */
 size_t bq_open(const struct bq_upstream *up, enum bq_kind kind); /* BQ_NONE: of all kinds */
-bool bq_send(struct bq *bq, unsigned u, enum bq_kind kind, enum bq_why why, uint64_t number, int question);
+bool bq_send(struct bq *bq, unsigned u, enum bq_kind kind, enum bq_why why, uint64_t number,
+                int question);
 bool bq_send_bytes(struct bq *bq, unsigned u, const struct buf *b);
 void bq_on_bytes(struct bq *bq, unsigned u, struct view payload);
 void bq_session_pump(struct bq *bq);
@@ -293,13 +300,15 @@ void bq_pool_drop(struct bq *bq, struct bq_entry *e);
 void bq_pool_forget(struct bq *bq, unsigned u); /* what hangs in the air from this upstream alone */
 void bq_pool_relink(struct bq *bq);
 bool bq_pool_is_tip(struct bq *bq, const struct bq_entry *e);
-size_t bq_pool_branch(struct bq *bq, const struct bq_entry *tip, struct reduced_header *ret); /* F+1..tip */
+size_t bq_pool_branch(struct bq *bq, const struct bq_entry *tip,
+                struct reduced_header *ret); /* F+1..tip */
 uint64_t bq_pool_top(struct bq *bq);
 size_t bq_pool_hanging(const struct bq *bq, unsigned u); /* not linked, shown by u */
 size_t bq_pool_strangers(const struct bq *bq, unsigned u);
 
 /* bq_follow.c: following the tip; finalized and head */
-void bq_on_header(struct bq *bq, unsigned u, const struct bq_request *r, struct view body, struct view payload);
+void bq_on_header(struct bq *bq, unsigned u, const struct bq_request *r, struct view body,
+                struct view payload);
 void bq_on_peak(struct bq *bq, unsigned u, struct view body, struct view payload);
 void bq_follow_pump(struct bq *bq);
 void bq_follow_header(struct bq *bq, unsigned u, const struct reduced_header *h,
@@ -309,7 +318,8 @@ void bq_moved(struct bq *bq, uint64_t was); /* F has moved up from was */
 void bq_confirm(struct bq *bq, unsigned u);
 void bq_head_remember(struct bq *bq); /* before the pool is cleared */
 void bq_head_recheck(struct bq *bq);  /* F has moved while catching up */
-bool bq_vouches(struct bq *bq, unsigned u, const struct block_ref *block); /* it has shown it, or what stands on it */
+bool bq_vouches(struct bq *bq, unsigned u,
+                const struct block_ref *block); /* it has shown it, or what stands on it */
 
 /* bq_walk.c: branches that do not link yet, and those that contradict F */
 void bq_walk_pump(struct bq *bq, unsigned u);
@@ -327,7 +337,8 @@ void bq_run_header(struct bq *bq, unsigned u, const struct reduced_header *h, st
 void bq_run_error(struct bq *bq, unsigned u, const struct bq_request *r, const char *text);
 void bq_run_lost(struct bq *bq, unsigned u);
 void bq_run_reset(struct bq *bq);
-uint64_t bq_disputed(const struct bq *bq, uint64_t number); /* how far a jump may go while number is in dispute */
+uint64_t bq_disputed(const struct bq *bq,
+                uint64_t number); /* how far a jump may go while number is in dispute */
 bool bq_run_uses_pool(const struct bq *bq);
 
 /* bq_jump.c: catching up */
@@ -340,7 +351,8 @@ void bq_on_confirm(struct bq *bq, unsigned u, const struct reduced_header *h, st
 /* bq_proof.c: questions */
 void bq_on_ask(struct bq *bq, const struct chain_ask *ask);
 void bq_on_cancel(struct bq *bq, uint64_t id);
-void bq_on_proof(struct bq *bq, unsigned u, const struct bq_request *r, struct view body, struct view payload);
+void bq_on_proof(struct bq *bq, unsigned u, const struct bq_request *r, struct view body,
+                struct view payload);
 void bq_proof_error(struct bq *bq, unsigned u, const struct bq_request *r, const char *text);
 void bq_proof_lost(struct bq *bq, unsigned u, const struct bq_request *r, const char *why);
 uint64_t bq_proof_wake(const struct bq *bq);

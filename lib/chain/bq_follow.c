@@ -1,15 +1,17 @@
 /* Following the tip (diode-protocol 4.5, 4.6; design section 4, two heads).
  *
- * Every upstream is asked for its peak. The one that is ahead is asked for the headers that are missing; the
- * others only for the header at their own peak, as a second opinion. F moves by the strict
- * rule alone. Head is the newest header above F on which at least two miners of the table with head_share
- * of 100 have signed; it leaves its branch only for one with more of the table behind it. */
+ * Every upstream is asked for its peak. The one that is ahead is asked for the headers that are
+ * missing; the others only for the header at their own peak, as a second opinion. F moves by the
+ * strict rule alone. Head is the newest header above F on which at least two miners of the table
+ * with head_share of 100 have signed; it leaves its branch only for one with more of the table
+ * behind it. */
 
 #include "chain/bq.h"
 
 #include <errno.h>
 
-void bq_on_header(struct bq *bq, unsigned u, const struct bq_request *r, struct view body, struct view payload) {
+void bq_on_header(struct bq *bq, unsigned u, const struct bq_request *r, struct view body,
+                struct view payload) {
         struct diode_header full;
         struct diode_signed signed_by;
         struct reduced_header h;
@@ -105,12 +107,14 @@ void bq_head_remember(struct bq *bq) {
         bq->head_path_of = bq->head.ref.hash;
 }
 
-/* A head that does not stand on the new F has lost. What a run shows above F says nothing about it. */
+/* A head that does not stand on the new F has lost. What a run shows above F says nothing about
+ * it. */
 void bq_head_recheck(struct bq *bq) {
         uint64_t at = bq_final(bq) - bq->head_path_first;
 
-        if (!bq->has_head || bq->head.ref.number <= bq_final(bq) || !hash32_eq(&bq->head_path_of, &bq->head.ref.hash) ||
-            bq_final(bq) < bq->head_path_first || at >= BQ_POOL)
+        if (!bq->has_head || bq->head.ref.number <= bq_final(bq) ||
+                        !hash32_eq(&bq->head_path_of, &bq->head.ref.hash) ||
+                        bq_final(bq) < bq->head_path_first || at >= BQ_POOL)
                 return;
         if (bq->head_path[at] != first_bytes(reputation_hash(&bq->rep)))
                 head_is_final(bq);
@@ -153,7 +157,8 @@ struct candidate {
 };
 
 static void keep_best(struct candidate *best, const struct candidate *c) {
-        if (!best->tip || c->score > best->score || (c->score == best->score && c->number > best->number))
+        if (!best->tip || c->score > best->score ||
+                        (c->score == best->score && c->number > best->number))
                 *best = *c;
 }
 
@@ -207,7 +212,8 @@ static void update_head(struct bq *bq) {
 }
 
 /* Branches that end here are lost: those that had a quarter of the table are worth a line. */
-static void note_lost_branches(struct bq *bq, const struct reputation *before, const struct hash32 *final) {
+static void note_lost_branches(
+                struct bq *bq, const struct reputation *before, const struct hash32 *final) {
         struct reduced_header run[BQ_POOL];
 
         for (size_t i = 0; i < BQ_POOL; i++) {
@@ -229,14 +235,16 @@ static void note_lost_branches(struct bq *bq, const struct reputation *before, c
         }
 }
 
-/* The first k headers of the branch become final: whoever has shown one of them, or what is on top, stands there. */
+/* The first k headers of the branch become final: whoever has shown one of them, or what is on top,
+ * stands there. */
 static void note_stands(struct bq *bq, const struct reduced_header *run, size_t n, uint64_t k) {
         for (size_t i = 0; i < n; i++) {
                 const struct bq_entry *e = bq_pool_find(bq, &run[i].hash);
 
                 for (unsigned u = 0; e && u < bq->cfg.n_upstreams; u++)
                         if (e->owners & 1U << u)
-                                bq->up[u].stands = MAX(bq->up[u].stands, MIN(e->h.number, bq_final(bq) + k));
+                                bq->up[u].stands = MAX(bq->up[u].stands,
+                                                MIN(e->h.number, bq_final(bq) + k));
         }
 }
 
@@ -313,7 +321,8 @@ bool bq_vouches(struct bq *bq, unsigned u, const struct block_ref *block) {
         struct hash32 ours;
 
         if (final) {
-                ours_too = reputation_hash_at(&bq->rep, block->number, &ours) && hash32_eq(&ours, &block->hash);
+                ours_too = reputation_hash_at(&bq->rep, block->number, &ours) &&
+                           hash32_eq(&ours, &block->hash);
                 if (!ours_too || bq->up[u].stands >= block->number)
                         return ours_too;
         }
@@ -325,7 +334,8 @@ bool bq_vouches(struct bq *bq, unsigned u, const struct block_ref *block) {
 
                 if (!(e->flags & BQ_LINKED) || !(e->owners & 1U << u))
                         continue;
-                if (final || (at < bq_pool_branch(bq, e, run) && hash32_eq(&run[at].hash, &block->hash)))
+                if (final || (at < bq_pool_branch(bq, e, run) &&
+                                             hash32_eq(&run[at].hash, &block->hash)))
                         return true;
         }
         return false;
@@ -338,7 +348,8 @@ static void no_room(struct bq *bq, unsigned u, struct view payload) {
         for (unsigned k = 0; k < bq->cfg.n_upstreams; k++)
                 if (bq_pool_hanging(bq, k) > bq_pool_hanging(bq, most))
                         most = k;
-        bq_fault(bq, most, most == u ? payload : VIEW(NULL, 0), "shows more branches than there is room for");
+        bq_fault(bq, most, most == u ? payload : VIEW(NULL, 0),
+                        "shows more branches than there is room for");
 }
 
 /* Nothing in our last hundred hashes: true where the header says what we know already. */
@@ -366,7 +377,9 @@ void bq_follow_header(struct bq *bq, unsigned u, const struct reduced_header *h,
                 return;
         if (!bq_pool_find(bq, &h->hash) && reputation_share(&bq->rep, &h->miner) == 0 &&
             bq_pool_strangers(bq, u) >= BQ_STRANGERS) {
-                bq_lie(bq, u, payload, "block %n: too many headers by miners that the table does not know", h->number);
+                bq_lie(bq, u, payload,
+                                "block %n: too many headers by miners that the table does not know",
+                                h->number);
                 return;
         }
         e = bq_pool_insert(bq, u, h, full);
@@ -400,7 +413,8 @@ void bq_on_peak(struct bq *bq, unsigned u, struct view body, struct view payload
         }
         up->same_peaks = up->peak_known && peak == up->peak ? up->same_peaks + 1 : 0;
         if (peak > 0 && up->peak_known && (peak < up->peak || up->same_peaks >= BQ_RECHECK_POLLS)) {
-                up->shown = MIN(up->shown, peak - 1); /* its chain may have turned: what does it hold now? */
+                up->shown = MIN(up->shown,
+                                peak - 1); /* its chain may have turned: what does it hold now? */
                 up->same_peaks = 0;
         }
         up->peak = peak;
@@ -414,7 +428,8 @@ static bool hangs_at(const struct bq *bq, uint8_t owners, uint64_t number) {
         for (size_t i = 0; i < BQ_POOL; i++) {
                 const struct bq_entry *e = &bq->pool.entry[i];
 
-                if (e->flags & BQ_USED && !(e->flags & BQ_LINKED) && e->h.number == number && e->owners & owners)
+                if (e->flags & BQ_USED && !(e->flags & BQ_LINKED) && e->h.number == number &&
+                                e->owners & owners)
                         return true;
         }
         return false;
@@ -441,8 +456,9 @@ static void ask_opinion(struct bq *bq, unsigned u) {
         struct bq_upstream *up = &bq->up[u];
         uint64_t n = up->peak;
 
-        if (up->shown >= n || n + REPUTATION_WINDOW <= bq_final(bq) || bq_request_find(up, BQ_HEADER, n) ||
-            hangs_at(bq, (uint8_t) (1U << u), n) || bq_open(up, BQ_HEADER) >= BQ_HEADERS)
+        if (up->shown >= n || n + REPUTATION_WINDOW <= bq_final(bq) ||
+                        bq_request_find(up, BQ_HEADER, n) || hangs_at(bq, (uint8_t) (1U << u), n) ||
+                        bq_open(up, BQ_HEADER) >= BQ_HEADERS)
                 return;
         (void) bq_send(bq, u, BQ_HEADER, BQ_FOR_OPINION, n, -1);
 }

@@ -1,14 +1,16 @@
-/* Catching up over a distance that is not followed block by block (diode-protocol 4.4, 4.5, 4.6 row 4).
+/* Catching up over a distance that is not followed block by block (diode-protocol 4.4, 4.5, 4.6 row
+ * 4).
  *
- * getblockquick2 is a hint and no more: it says which numbers are worth fetching. Runs from F + 1 on slide
- * the table; a gap run must satisfy the strict rule, stay within max_gap, and
- * be seen by a second upstream where there is one. Where the hint does not help, we choose runs ourselves, nearer
- * and nearer, down to every single header. */
+ * getblockquick2 is a hint and no more: it says which numbers are worth fetching. Runs from F + 1
+ * on slide the table; a gap run must satisfy the strict rule, stay within max_gap, and
+ * be seen by a second upstream where there is one. Where the hint does not help, we choose runs
+ * ourselves, nearer and nearer, down to every single header. */
 
 #include "chain/bq.h"
 
 #define TRY_EVERY     8   /* headers between two attempts to move F inside a run */
-#define OWN_RUN       140 /* headers of a gap run of our own choice: 99, the candidate, 40 to confirm it */
+#define OWN_RUN                                                                                    \
+        140 /* headers of a gap run of our own choice: 99, the candidate, 40 to confirm it */
 #define CONFIRMING    20  /* headers above the number in dispute; the rest of the run lies below it */
 #define NO_GAP        200 /* a run that ends this near is fetched from F + 1 on: no jump for so little */
 #define DROP_OLDEST   16
@@ -101,15 +103,18 @@ static void commit(struct bq *bq, bool seconded) {
                 own_run(bq);
                 return;
         }
-        if (reputation_accept(&bq->rep, bq->pool.header, run->n, gap_limit(bq)) != REPUTATION_MOVED) {
+        if (reputation_accept(&bq->rep, bq->pool.header, run->n, gap_limit(bq)) !=
+                        REPUTATION_MOVED) {
                 own_run_nearer(bq);
                 return;
         }
         bq->jumps++;
         if (!seconded)
-                bq_note(bq, run->lead, "jump from block %n to %n, seen by one upstream only", was, bq_final(bq));
+                bq_note(bq, run->lead, "jump from block %n to %n, seen by one upstream only", was,
+                                bq_final(bq));
         else
-                bq_note(bq, run->lead, "jump from block %n to %n, seen by two upstreams", was, bq_final(bq));
+                bq_note(bq, run->lead, "jump from block %n to %n, seen by two upstreams", was,
+                                bq_final(bq));
         bq_run_shift(bq, (size_t) (bq_final(bq) - run->first + 1));
         run->stage = BQ_RUN_FETCH;
         run->gap = false;
@@ -130,7 +135,8 @@ static void confirm_begin(struct bq *bq, unsigned lead, const struct reputation 
         struct bq_run *run = &bq->run;
 
         run->stage = BQ_RUN_CONFIRM;
-        run->candidate = (struct block_ref){ .number = next->number, .hash = *reputation_hash(next) };
+        run->candidate = (struct block_ref){ .number = next->number,
+                .hash = *reputation_hash(next) };
         run->asked = (uint8_t) (1U << lead);
         run->confirm_until_ms = bq->now_ms + (bq->cfg.n_upstreams > 1 ? 2 * bq->cfg.request_ms : 0);
 }
@@ -142,9 +148,12 @@ static void judge_rival(struct bq *bq, unsigned u) {
         struct reputation next = bq->rep;
         struct block_ref theirs = run->rival_block;
 
-        if (reputation_accept(&next, bq->pool.header, run->n, gap_limit(bq)) != REPUTATION_MOVED || at >= run->n) {
+        if (reputation_accept(&next, bq->pool.header, run->n, gap_limit(bq)) != REPUTATION_MOVED ||
+                        at >= run->n) {
                 bq->disputed_gap = bq_disputed(bq, theirs.number);
-                bq_fault(bq, u, bq_culprit(bq, u), "block %n: could not prove the branch that it shows", theirs.number);
+                bq_fault(bq, u, bq_culprit(bq, u),
+                                "block %n: could not prove the branch that it shows",
+                                theirs.number);
                 return;
         }
         if (next.number < theirs.number) { /* proven, but not as far: now the other one is asked at that number */
@@ -153,12 +162,14 @@ static void judge_rival(struct bq *bq, unsigned u) {
                 return;
         }
         if (hash32_eq(&bq->pool.header[at].hash, &theirs.hash)) {
-                bq_lie(bq, u, bq_culprit(bq, u), "block %n: has shown two different headers", theirs.number);
+                bq_lie(bq, u, bq_culprit(bq, u), "block %n: has shown two different headers",
+                                theirs.number);
                 return;
         }
         bq_conflict(bq, theirs.number, &bq->pool.header[at].hash);
         bq->conflict_ours = theirs;
-        bq_evidence(bq, u, bq->pool.header, run->n, "two continuations of our final block, both backed by our own table");
+        bq_evidence(bq, u, bq->pool.header, run->n,
+                        "two continuations of our final block, both backed by our own table");
         run->n = 0;
         bq_run_reset(bq);
 }
@@ -194,7 +205,8 @@ void bq_jump_grown(struct bq *bq, unsigned u) {
         struct bq_run *run = &bq->run;
         bool whole = run->n > 0 && run->first + run->n - 1 >= run->end;
 
-        if (!run->gap && !run->rival && (whole || run->n == BQ_POOL || run->n - run->tried >= TRY_EVERY))
+        if (!run->gap && !run->rival &&
+                        (whole || run->n == BQ_POOL || run->n - run->tried >= TRY_EVERY))
                 slide(bq);
         if (whole) {
                 range_done(bq, u);
@@ -205,8 +217,9 @@ void bq_jump_grown(struct bq *bq, unsigned u) {
         if (run->gap && !run->rival)
                 bq_run_shift(bq, DROP_OLDEST);
         else
-                bq_fault(bq, u, bq_culprit(bq, u), "shows blocks up to %n, but our table does not stand on them",
-                        run->first + run->n - 1);
+                bq_fault(bq, u, bq_culprit(bq, u),
+                                "shows blocks up to %n, but our table does not stand on them",
+                                run->first + run->n - 1);
 }
 
 void bq_on_confirm(struct bq *bq, unsigned u, const struct reduced_header *h, struct view payload) {
@@ -216,15 +229,18 @@ void bq_on_confirm(struct bq *bq, unsigned u, const struct reduced_header *h, st
         uint64_t first, end;
 
         (void) payload;
-        if (run->stage != BQ_RUN_CONFIRM || h->number < run->first || h->number > run->candidate.number || u == run->lead)
+        if (run->stage != BQ_RUN_CONFIRM || h->number < run->first ||
+                        h->number > run->candidate.number || u == run->lead)
                 return;
-        run->rival_block = (struct block_ref){ h->number, bq->pool.header[h->number - run->first].hash };
+        run->rival_block = (struct block_ref){ h->number,
+                bq->pool.header[h->number - run->first].hash };
         if (hash32_eq(&h->hash, &run->rival_block.hash)) {
                 bq->up[u].shown = MAX(bq->up[u].shown, h->number);
                 commit(bq, true);
                 return;
         }
-        bq_note(bq, u, "block %n: another hash there than at the lead; each must prove its own", h->number);
+        bq_note(bq, u, "block %n: another hash there than at the lead; each must prove its own",
+                        h->number);
         theirs = run->rival_block;
         run->n = 0;
         bq_run_reset(bq);
@@ -246,7 +262,8 @@ void bq_on_confirm(struct bq *bq, unsigned u, const struct reduced_header *h, st
 static bool confirm_in_flight(const struct bq *bq) {
         for (unsigned u = 0; u < bq->cfg.n_upstreams; u++)
                 for (size_t i = 0; i < BQ_INFLIGHT; i++)
-                        if (bq->up[u].request[i].kind == BQ_HEADER && bq->up[u].request[i].why == BQ_FOR_CONFIRM)
+                        if (bq->up[u].request[i].kind == BQ_HEADER &&
+                                        bq->up[u].request[i].why == BQ_FOR_CONFIRM)
                                 return true;
         return false;
 }
@@ -314,7 +331,8 @@ void bq_jump_no_hint(struct bq *bq, unsigned u) {
                 own_run(bq);
 }
 
-/* The one that claims most leads; it must deliver. One that did not stands back while there are others. */
+/* The one that claims most leads; it must deliver. One that did not stands back while there are
+ * others. */
 static bool choose_lead(struct bq *bq, unsigned *ret) {
         uint64_t best = 0;
         unsigned n_up = 0;
@@ -336,8 +354,8 @@ static void start(struct bq *bq) {
 
         if (bq->conflict || bq_walk_forks(bq) || !choose_lead(bq, &lead))
                 return;
-        /* Whoever leads us on has shown that it stands on our final block: otherwise a branch around
-         * F could be offered as a gap run that begins above it (4.6, row 15). */
+        /* Whoever leads us on has shown that it stands on our final block: otherwise a branch
+         * around F could be offered as a gap run that begins above it (4.6, row 15). */
         if (bq->up[lead].shown < bq_final(bq)) {
                 if (!bq_request_find(&bq->up[lead], BQ_HEADER, bq_final(bq)))
                         (void) bq_send(bq, lead, BQ_HEADER, BQ_FOR_OPINION, bq_final(bq), -1);
@@ -356,8 +374,10 @@ static void start(struct bq *bq) {
 void bq_catch_up_pump(struct bq *bq) {
         struct bq_run *run = &bq->run;
 
-        if (run->stage != BQ_RUN_IDLE && bq->now_ms - run->started_ms > NO_PROGRESS * bq->cfg.request_ms) {
-                bq_fault(bq, run->lead, VIEW(NULL, 0), "claims block %n, but cannot lead us there", bq->up[run->lead].peak);
+        if (run->stage != BQ_RUN_IDLE &&
+                        bq->now_ms - run->started_ms > NO_PROGRESS * bq->cfg.request_ms) {
+                bq_fault(bq, run->lead, VIEW(NULL, 0), "claims block %n, but cannot lead us there",
+                                bq->up[run->lead].peak);
                 return;
         }
         if (run->stage == BQ_RUN_IDLE)

@@ -1,6 +1,6 @@
 /* Headers above F, a forest by parent hash. An entry is linked when its ancestors lead
- * to F; only linked ones count for finality and head. The others hang in the air until their parent is
- * known: they belong to the upstreams that showed them, and go with them.
+ * to F; only linked ones count for finality and head. The others hang in the air until their parent
+ * is known: they belong to the upstreams that showed them, and go with them.
  *
  * Every entry's signature was verified before it came here. The pool is searched
  * one by one: it is small, and nothing in it can be made to cluster. */
@@ -46,8 +46,8 @@ static bool by_stranger(const struct bq *bq, const struct bq_entry *e) {
         return reputation_share(&bq->rep, &e->h.miner) == 0;
 }
 
-/* Blocks of strangers on top of a branch, which nobody connected has shown: nothing is lost with them, and
- * who comes and goes must not leave them behind. */
+/* Blocks of strangers on top of a branch, which nobody connected has shown: nothing is lost with
+ * them, and who comes and goes must not leave them behind. */
 static void drop_orphaned(struct bq *bq) {
         bool again = true;
 
@@ -56,7 +56,8 @@ static void drop_orphaned(struct bq *bq) {
                 for (size_t i = 0; i < BQ_POOL; i++) {
                         struct bq_entry *e = &bq->pool.entry[i];
 
-                        if (e->owners > 0 || !bq_pool_is_tip(bq, e) || is_head(bq, e) || !by_stranger(bq, e))
+                        if (e->owners > 0 || !bq_pool_is_tip(bq, e) || is_head(bq, e) ||
+                                        !by_stranger(bq, e))
                                 continue;
                         bq_pool_drop(bq, e);
                         again = true;
@@ -110,8 +111,8 @@ static void link_what_can_be(struct bq *bq) {
         }
 }
 
-/* A branch that has lost is not our chain: who has shown it is asked again where it stands now. One whose
- * peak lies below F may simply be slow to turn. */
+/* A branch that has lost is not our chain: who has shown it is asked again where it stands now. One
+ * whose peak lies below F may simply be slow to turn. */
 static void forget_shown(struct bq *bq, const struct bq_entry *e) {
         struct hash32 ours;
 
@@ -145,7 +146,8 @@ bool bq_pool_is_tip(struct bq *bq, const struct bq_entry *e) {
         for (size_t i = 0; i < BQ_POOL; i++) {
                 const struct bq_entry *c = &bq->pool.entry[i];
 
-                if (c->flags & BQ_LINKED && c->h.number == e->h.number + 1 && hash32_eq(&c->h.parent, &e->h.hash))
+                if (c->flags & BQ_LINKED && c->h.number == e->h.number + 1 &&
+                                hash32_eq(&c->h.parent, &e->h.hash))
                         return false;
         }
         return true;
@@ -173,14 +175,16 @@ uint64_t bq_pool_top(struct bq *bq) {
         return top;
 }
 
-/* What one upstream alone has shown and no miner of the table stands behind, or that hangs in the air. */
+/* What one upstream alone has shown and no miner of the table stands behind, or that hangs in the
+ * air. */
 size_t bq_pool_strangers(const struct bq *bq, unsigned u) {
         size_t n = 0;
 
         for (size_t i = 0; i < BQ_POOL; i++) {
                 const struct bq_entry *e = &bq->pool.entry[i];
 
-                if (e->flags & BQ_USED && e->owners == 1U << u && reputation_share(&bq->rep, &e->h.miner) == 0)
+                if (e->flags & BQ_USED && e->owners == 1U << u &&
+                                reputation_share(&bq->rep, &e->h.miner) == 0)
                         n++;
         }
         return n;
@@ -197,8 +201,9 @@ size_t bq_pool_hanging(const struct bq *bq, unsigned u) {
         return n;
 }
 
-/* How little is lost with a tip: a stranger's block moves nothing; a second block of one miner at one number adds
- * nothing; else what counts is how much of the table stands on the branch. The least worth is the lowest. */
+/* How little is lost with a tip: a stranger's block moves nothing; a second block of one miner at
+ * one number adds nothing; else what counts is how much of the table stands on the branch. The
+ * least worth is the lowest. */
 struct worth {
         struct bq_entry *tip;
         unsigned rank, score;
@@ -209,7 +214,8 @@ static bool has_twin(const struct bq *bq, const struct bq_entry *e) {
         for (size_t i = 0; i < BQ_POOL; i++) {
                 const struct bq_entry *o = &bq->pool.entry[i];
 
-                if (o != e && o->flags & BQ_LINKED && o->h.number == e->h.number && address_eq(&o->h.miner, &e->h.miner))
+                if (o != e && o->flags & BQ_LINKED && o->h.number == e->h.number &&
+                                address_eq(&o->h.miner, &e->h.miner))
                         return true;
         }
         return false;
@@ -217,7 +223,10 @@ static bool has_twin(const struct bq *bq, const struct bq_entry *e) {
 
 static struct worth worth_of(struct bq *bq, struct bq_entry *tip) {
         struct reduced_header branch[BQ_POOL];
-        struct worth w = { .tip = tip, .rank = by_stranger(bq, tip) ? 0 : has_twin(bq, tip) ? 1 : 2 };
+        struct worth w = { .tip = tip,
+                .rank = by_stranger(bq, tip) ? 0
+                        : has_twin(bq, tip)  ? 1
+                                             : 2 };
         size_t n = bq_pool_branch(bq, tip, branch);
 
         (void) reputation_newest_backed(&bq->rep, branch, n, REPUTATION_THRESHOLD, 1, &w.score);
@@ -235,7 +244,8 @@ static bool worth_less(const struct worth *a, const struct worth *b) {
         return a->crowd > b->crowd;
 }
 
-/* Room for h: the tip that is worth least goes; never head, nor the parent of h, nor the branch with most behind it. */
+/* Room for h: the tip that is worth least goes; never head, nor the parent of h, nor the branch
+ * with most behind it. */
 bool bq_pool_make_room(struct bq *bq, const struct reduced_header *h) {
         struct worth worst = { 0 };
         unsigned best_score = 0;
@@ -248,7 +258,8 @@ bool bq_pool_make_room(struct bq *bq, const struct reduced_header *h) {
                         continue;
                 w = worth_of(bq, e);
                 best_score = MAX(best_score, w.score);
-                if (!is_head(bq, e) && !hash32_eq(&e->h.hash, &h->parent) && (!worst.tip || worth_less(&w, &worst)))
+                if (!is_head(bq, e) && !hash32_eq(&e->h.hash, &h->parent) &&
+                                (!worst.tip || worth_less(&w, &worst)))
                         worst = w;
         }
         if (!worst.tip || (worst.rank == 2 && worst.score >= best_score))

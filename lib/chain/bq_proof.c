@@ -1,15 +1,16 @@
 /* Questions: contract storage, proven up to the header (diode-protocol 5.6; 4.6 row 12).
  *
  * A question pins its block when it is taken; everything it learns is tied to that block's state
- * hash: roots, account, storage roots, values, each step by lib/core. A wrong answer costs the upstream its
- * place, an error answer or silence only sends the question to the next one. An account that is said not
- * to exist is unproven, never absent: nodes send no proof for that. */
+ * hash: roots, account, storage roots, values, each step by lib/core. A wrong answer costs the
+ * upstream its place, an error answer or silence only sends the question to the next one. An
+ * account that is said not to exist is unproven, never absent: nodes send no proof for that. */
 
 #include "chain/bq.h"
 
 #define PATIENCE 8 /* a part of the request deadline: then another upstream is asked as well */
 
-static const struct merkle_roots *known_roots(struct bq *bq, struct bq_roots *cache, const struct hash32 *root) {
+static const struct merkle_roots *known_roots(
+                struct bq *bq, struct bq_roots *cache, const struct hash32 *root) {
         for (size_t i = 0; i < BQ_ROOTS; i++)
                 if (cache[i].used > 0 && hash32_eq(&cache[i].root, root)) {
                         cache[i].used = ++bq->roots_clock;
@@ -29,7 +30,8 @@ static void keep_roots(struct bq *bq, struct bq_roots *cache, const struct hash3
         *oldest = (struct bq_roots){ .root = *root, .roots = *roots, .used = ++bq->roots_clock };
 }
 
-static struct chain_answer *put_answer(struct bq *bq, const struct bq_question *q, enum chain_verdict verdict) {
+static struct chain_answer *put_answer(
+                struct bq *bq, const struct bq_question *q, enum chain_verdict verdict) {
         struct chain_answer *a = (struct chain_answer *) bq_claim(bq, sizeof(*a));
 
         if (!a)
@@ -66,7 +68,9 @@ static int place_slots(const struct bq *bq, size_t n) {
         size_t row = 0;
 
         for (size_t i = 0; i < CHAIN_ASKS_MAX; i++)
-                for (size_t k = 0; bq->question[i].stage != BQ_Q_FREE && k < bq->question[i].n_slots; k++)
+                for (size_t k = 0;
+                                bq->question[i].stage != BQ_Q_FREE && k < bq->question[i].n_slots;
+                                k++)
                         taken[bq->question[i].slot + k] = true;
         for (size_t i = 0; i < BQ_SLOTS; i++) {
                 row = taken[i] ? 0 : row + 1;
@@ -133,10 +137,10 @@ void bq_on_cancel(struct bq *bq, uint64_t id) {
                         free_question(bq, &bq->question[i]);
 }
 
-/* One that never showed that it stands on this block may have told the truth about the one that it has there:
- * that is no lie, and following goes on to judge its branch. */
-static void refused(struct bq *bq, unsigned u, struct bq_question *q, struct view payload, const char *what,
-                    enum merkle_verdict verdict) {
+/* One that never showed that it stands on this block may have told the truth about the one that it
+ * has there: that is no lie, and following goes on to judge its branch. */
+static void refused(struct bq *bq, unsigned u, struct bq_question *q, struct view payload,
+                const char *what, enum merkle_verdict verdict) {
         uint64_t number = q->block.ref.number;
 
         q->waiting = false;
@@ -149,7 +153,8 @@ static void refused(struct bq *bq, unsigned u, struct bq_question *q, struct vie
         bq_lie(bq, u, payload, "block %n, %s: %s", number, what, merkle_verdict_text(verdict));
 }
 
-static void on_state_roots(struct bq *bq, unsigned u, struct bq_question *q, struct view body, struct view payload) {
+static void on_state_roots(struct bq *bq, unsigned u, struct bq_question *q, struct view body,
+                struct view payload) {
         enum merkle_verdict v = MERKLE_MALFORMED;
         struct merkle_roots roots;
         struct view list;
@@ -165,7 +170,8 @@ static void on_state_roots(struct bq *bq, unsigned u, struct bq_question *q, str
         q->stage = BQ_Q_ACCOUNT;
 }
 
-static void on_account(struct bq *bq, unsigned u, struct bq_question *q, struct view body, struct view payload) {
+static void on_account(struct bq *bq, unsigned u, struct bq_question *q, struct view body,
+                struct view payload) {
         const struct merkle_roots *state = known_roots(bq, bq->state_roots, &q->block.state_hash);
         enum merkle_verdict v = MERKLE_MALFORMED;
         struct diode_account account;
@@ -195,7 +201,8 @@ static void on_account(struct bq *bq, unsigned u, struct bq_question *q, struct 
         }
 }
 
-static void on_storage_roots(struct bq *bq, unsigned u, struct bq_question *q, struct view body, struct view payload) {
+static void on_storage_roots(struct bq *bq, unsigned u, struct bq_question *q, struct view body,
+                struct view payload) {
         enum merkle_verdict v = MERKLE_MALFORMED;
         struct merkle_roots roots;
         struct view list;
@@ -212,7 +219,7 @@ static void on_storage_roots(struct bq *bq, unsigned u, struct bq_question *q, s
 }
 
 static enum merkle_verdict verify_values(const struct bq *bq, const struct bq_question *q,
-                                         const struct merkle_roots *roots, struct view list, struct hash32 *ret) {
+                const struct merkle_roots *roots, struct view list, struct hash32 *ret) {
         for (size_t i = 0; i < q->n_slots; i++) {
                 struct view before = list, proof;
                 struct rlp_item item;
@@ -228,7 +235,8 @@ static enum merkle_verdict verify_values(const struct bq *bq, const struct bq_qu
         return list.n == 0 ? MERKLE_PRESENT : MERKLE_MALFORMED;
 }
 
-static void on_values(struct bq *bq, unsigned u, struct bq_question *q, struct view body, struct view payload) {
+static void on_values(struct bq *bq, unsigned u, struct bq_question *q, struct view body,
+                struct view payload) {
         const struct merkle_roots *roots = known_roots(bq, bq->storage_roots, &q->storage_root);
         enum merkle_verdict v = MERKLE_MALFORMED;
         struct hash32 values[CHAIN_KEYS_MAX];
@@ -256,7 +264,8 @@ static void on_values(struct bq *bq, unsigned u, struct bq_question *q, struct v
         free_question(bq, q);
 }
 
-void bq_on_proof(struct bq *bq, unsigned u, const struct bq_request *r, struct view body, struct view payload) {
+void bq_on_proof(struct bq *bq, unsigned u, const struct bq_request *r, struct view body,
+                struct view payload) {
         struct bq_question *q;
 
         if (r->question < 0)
@@ -365,8 +374,9 @@ static unsigned whom_to_ask(struct bq *bq, const struct bq_question *q, bool *re
         return best;
 }
 
-/* Whoever withholds one answer must not delay ours by a whole deadline: another upstream is asked as well, once
- * each. The slow one is blamed at its deadline, not before; what it sends meanwhile is passed over. */
+/* Whoever withholds one answer must not delay ours by a whole deadline: another upstream is asked
+ * as well, once each. The slow one is blamed at its deadline, not before; what it sends meanwhile
+ * is passed over. */
 static void lose_patience(struct bq *bq, struct bq_question *q) {
         bool busy;
         unsigned u;

@@ -32,8 +32,9 @@ void bq_run_reset(struct bq *bq) {
         bq->mode = bq->has_rep ? BQ_FOLLOW : BQ_BOOT;
 }
 
-/* The lead is gone. Where F has not moved it must not lead again soon: time in use does not end this, as it ends a
- * rest, only leading somewhere does. A dispute that it was to settle stays one. */
+/* The lead is gone. Where F has not moved it must not lead again soon: time in use does not end
+ * this, as it ends a rest, only leading somewhere does. A dispute that it was to settle stays
+ * one. */
 void bq_run_lost(struct bq *bq, unsigned u) {
         struct bq_upstream *up = &bq->up[u];
         struct bq_run *run = &bq->run;
@@ -95,7 +96,8 @@ void bq_run_ask(struct bq *bq) {
         /* the bootstrap's last header first: it alone shows whether the rest is worth it */
         if (!bq->has_rep && run->ask == run->first && !ask_header(bq, run->end))
                 return;
-        while (run->ask <= run->end && run->ask - run->first < BQ_POOL && bq_open(up, BQ_HEADER) < BQ_HEADERS) {
+        while (run->ask <= run->end && run->ask - run->first < BQ_POOL &&
+                        bq_open(up, BQ_HEADER) < BQ_HEADERS) {
                 if (!run->got[run->ask - run->first] && !ask_header(bq, run->ask))
                         return;
                 run->ask++;
@@ -122,21 +124,24 @@ static void boot_pump(struct bq *bq) {
         if (run->stage == BQ_RUN_FETCH)
                 bq_run_ask(bq);
         else if (reached)
-                (void) bq_say(bq->note, sizeof(bq->note), "no upstream has reached the checkpoint, block %n", c->number);
+                (void) bq_say(bq->note, sizeof(bq->note),
+                                "no upstream has reached the checkpoint, block %n", c->number);
 }
 
-static void boot_header(struct bq *bq, unsigned u, const struct reduced_header *h, struct view payload) {
+static void boot_header(
+                struct bq *bq, unsigned u, const struct reduced_header *h, struct view payload) {
         const struct block_ref *c = &bq->cfg.checkpoint;
 
         if (h->number == c->number && !hash32_eq(&h->hash, &c->hash)) {
-                bq_lie(bq, u, payload, "block %n is %h there, the checkpoint says %h", h->number, &h->hash, &c->hash);
+                bq_lie(bq, u, payload, "block %n is %h there, the checkpoint says %h", h->number,
+                                &h->hash, &c->hash);
                 return;
         }
         for (size_t i = 0; i < REPUTATION_WINDOW; i++)
                 if (!bq->run.got[i])
                         return;
-        if (reputation_from_checkpoint(c->number, &c->hash, bq->pool.header, REPUTATION_WINDOW, &bq->rep) !=
-            REPUTATION_MOVED) {
+        if (reputation_from_checkpoint(c->number, &c->hash, bq->pool.header, REPUTATION_WINDOW,
+                            &bq->rep) != REPUTATION_MOVED) {
                 bq_lie(bq, u, payload, "the headers below the checkpoint do not lead to it");
                 return;
         }
@@ -159,12 +164,14 @@ static bool grow(struct bq *bq, unsigned u, struct view payload) {
         struct bq_run *run = &bq->run;
 
         for (; run->n < BQ_POOL && run->got[run->n]; run->n++) {
-                if (run->n == 0 && !run->gap && !hash32_eq(&h[0].parent, reputation_hash(&bq->rep))) {
+                if (run->n == 0 && !run->gap &&
+                                !hash32_eq(&h[0].parent, reputation_hash(&bq->rep))) {
                         contradicts(bq, u, h[0]);
                         return false;
                 }
                 if (run->n > 0 && !hash32_eq(&h[run->n].parent, &h[run->n - 1].hash)) {
-                        bq_fault(bq, u, payload, "blocks %n and %n do not link", h[run->n - 1].number, h[run->n].number);
+                        bq_fault(bq, u, payload, "blocks %n and %n do not link",
+                                        h[run->n - 1].number, h[run->n].number);
                         return false;
                 }
         }
@@ -175,7 +182,8 @@ void bq_run_header(struct bq *bq, unsigned u, const struct reduced_header *h, st
         struct bq_run *run = &bq->run;
         uint64_t i = h->number - run->first;
 
-        if (run->stage != BQ_RUN_FETCH || u != run->lead || h->number < run->first || i >= BQ_POOL || run->got[i])
+        if (run->stage != BQ_RUN_FETCH || u != run->lead || h->number < run->first ||
+                        i >= BQ_POOL || run->got[i])
                 return; /* of a run that has ended */
 
         bq->pool.header[i] = *h;

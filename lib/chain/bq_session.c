@@ -20,7 +20,8 @@ struct bq_request *bq_request_find(struct bq_upstream *up, enum bq_kind kind, ui
 bool bq_in_flight(const struct bq *bq, enum bq_kind kind, uint64_t number) {
         for (unsigned u = 0; u < bq->cfg.n_upstreams; u++)
                 for (size_t i = 0; i < BQ_INFLIGHT; i++)
-                        if (bq->up[u].request[i].kind == kind && bq->up[u].request[i].number == number)
+                        if (bq->up[u].request[i].kind == kind &&
+                                        bq->up[u].request[i].number == number)
                                 return true;
         return false;
 }
@@ -63,7 +64,8 @@ static void put_request(struct bq *bq, struct buf *b, uint32_t id, unsigned u, e
                 edge_put_getaccountroots(b, id, number, &q->contract);
                 return;
         case BQ_VALUES:
-                edge_put_getaccountvalues(b, id, number, &q->contract, bq->slots + q->slot, q->n_slots);
+                edge_put_getaccountvalues(
+                                b, id, number, &q->contract, bq->slots + q->slot, q->n_slots);
                 return;
         }
 }
@@ -85,7 +87,8 @@ bool bq_send_bytes(struct bq *bq, unsigned u, const struct buf *b) {
         return true;
 }
 
-bool bq_send(struct bq *bq, unsigned u, enum bq_kind kind, enum bq_why why, uint64_t number, int question) {
+bool bq_send(struct bq *bq, unsigned u, enum bq_kind kind, enum bq_why why, uint64_t number,
+                int question) {
         struct bq_upstream *up = &bq->up[u];
         struct bq_request *slot = bq_request_find(up, BQ_NONE, 0);
         struct buf b;
@@ -93,7 +96,8 @@ bool bq_send(struct bq *bq, unsigned u, enum bq_kind kind, enum bq_why why, uint
         if (!slot || !bq_room(bq, 1, EDGE_REQUEST_MAX + 8))
                 return false;
 
-        b = (struct buf){ .p = bq->out->bytes + ((bq->out->used + 7) & ~(size_t) 7), .cap = EDGE_REQUEST_MAX };
+        b = (struct buf){ .p = bq->out->bytes + ((bq->out->used + 7) & ~(size_t) 7),
+                .cap = EDGE_REQUEST_MAX };
         put_request(bq, &b, bq->next_id, u, kind, number, question);
         if (!bq_send_bytes(bq, u, &b))
                 return false;
@@ -116,8 +120,9 @@ void bq_session_pump(struct bq *bq) {
 
                 if (up->state == UPSTREAM_GREETING && bq_open(up, BQ_HELLO) == 0)
                         (void) bq_send(bq, u, BQ_HELLO, BQ_FOR_NOTHING, 0, -1);
-                else if (up->state == UPSTREAM_UP && bq->now_ms >= up->poll_at_ms && bq_open(up, BQ_PEAK) == 0 &&
-                         bq_send(bq, u, BQ_PEAK, BQ_FOR_NOTHING, 0, -1))
+                else if (up->state == UPSTREAM_UP && bq->now_ms >= up->poll_at_ms &&
+                                bq_open(up, BQ_PEAK) == 0 &&
+                                bq_send(bq, u, BQ_PEAK, BQ_FOR_NOTHING, 0, -1))
                         up->poll_at_ms = bq->now_ms + bq_jitter(bq, bq->cfg.poll_ms);
         }
 }
@@ -172,7 +177,8 @@ static void on_error(struct bq *bq, unsigned u, const struct bq_request *r, stru
                 return;
         case BQ_TICKET:
                 /* what was asked for is still answered until the node closes: go on meanwhile */
-                (void) bq_say(bq->up[u].last_error, BQ_ERROR_MAX, "the ticket was refused: %s", text);
+                (void) bq_say(bq->up[u].last_error, BQ_ERROR_MAX, "the ticket was refused: %s",
+                                text);
                 return;
         case BQ_PEAK:
                 bq_fail(bq, u, "getblockpeak was refused: %s", text);
@@ -225,7 +231,8 @@ static void refuse_port(struct bq *bq, unsigned u, uint64_t id) {
 
         if (!bq_room(bq, 1, EDGE_REQUEST_MAX))
                 return; /* the node waits for it in vain, which is no harm */
-        b = (struct buf){ .p = bq->out->bytes + ((bq->out->used + 7) & ~(size_t) 7), .cap = EDGE_REQUEST_MAX };
+        b = (struct buf){ .p = bq->out->bytes + ((bq->out->used + 7) & ~(size_t) 7),
+                .cap = EDGE_REQUEST_MAX };
         outer = rlp_list_begin(&b);
         rlp_put_uint(&b, id);
         inner = rlp_list_begin(&b);
@@ -239,8 +246,14 @@ static void refuse_port(struct bq *bq, unsigned u, uint64_t id) {
 /* Pushes of other devices come through a node: they are no fault of its. */
 static void on_push(struct bq *bq, unsigned u, const struct edge_message *m, struct view payload) {
         static const struct view passed_over[] = {
-                WORD("notify"), WORD("goodbye"), WORD("blockheader"), WORD("portsend"), WORD("portclose"),
-                WORD("portclose2"), WORD("message_received"), WORD("trace"),
+                WORD("notify"),
+                WORD("goodbye"),
+                WORD("blockheader"),
+                WORD("portsend"),
+                WORD("portclose"),
+                WORD("portclose2"),
+                WORD("message_received"),
+                WORD("trace"),
         };
 
         if (view_eq_text(m->method, "ticket_request")) {

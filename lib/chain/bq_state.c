@@ -109,13 +109,14 @@ static bool take_ledger(struct view *v, struct bq_ledger *ret) {
                 struct bq_ledger *l = &ret[i];
 
                 if (!view_take_be(v, 1, &version) || version < 1 || version > 2 ||
-                    !view_take_copy(v, l->node.b, ADDRESS_SIZE) ||
-                    !view_take_copy(v, l->fleet.b, ADDRESS_SIZE) || !view_take_be(v, 8, &l->epoch) ||
-                    !view_take_be(v, 8, &l->bytes) || !view_take_be(v, 8, &l->conns) ||
-                    !view_take_be(v, 8, &l->counted))
+                                !view_take_copy(v, l->node.b, ADDRESS_SIZE) ||
+                                !view_take_copy(v, l->fleet.b, ADDRESS_SIZE) ||
+                                !view_take_be(v, 8, &l->epoch) || !view_take_be(v, 8, &l->bytes) ||
+                                !view_take_be(v, 8, &l->conns) || !view_take_be(v, 8, &l->counted))
                         return false;
                 l->version = (uint8_t) version;
-                if (l->bytes > TICKET_BYTES_MAX || l->conns > TICKET_CONNS_MAX || l->counted > TICKET_BYTES_MAX)
+                if (l->bytes > TICKET_BYTES_MAX || l->conns > TICKET_CONNS_MAX ||
+                                l->counted > TICKET_BYTES_MAX)
                         return false;
         }
         return true;
@@ -164,15 +165,17 @@ static bool take_conflict(struct view *v, struct bq *bq, uint64_t final) {
         bq->conflict = conflict == 1;
         if (!bq->conflict)
                 return true;
-        return view_take_be(v, 8, &bq->conflict_ours.number) && bq->conflict_ours.number <= BQ_PEAK_MAX &&
+        return view_take_be(v, 8, &bq->conflict_ours.number) &&
+               bq->conflict_ours.number <= BQ_PEAK_MAX &&
                view_take_copy(v, bq->conflict_ours.hash.b, HASH32_SIZE) &&
                view_take_copy(v, bq->conflict_theirs.b, HASH32_SIZE) && final > 0;
 }
 
 /* A table that says of itself what cannot be is damaged, even with a good checksum. */
 static bool table_consistent(const struct reputation *t) {
-        if (t->number < REPUTATION_WINDOW - 1 || t->number > BQ_PEAK_MAX || hash32_is_zero(&t->state_hash) ||
-            t->n_older > t->number - (REPUTATION_WINDOW - 1))
+        if (t->number < REPUTATION_WINDOW - 1 || t->number > BQ_PEAK_MAX ||
+                        hash32_is_zero(&t->state_hash) ||
+                        t->n_older > t->number - (REPUTATION_WINDOW - 1))
                 return false;
         for (size_t i = 0; i < REPUTATION_WINDOW; i++) {
                 if (hash32_is_zero(&t->block[i].hash))

@@ -45,7 +45,8 @@ size_t bq_say_va(char *ret, size_t cap, const char *fmt, va_list args) {
                         break;
                 case 'h':
                         put_text(ret, cap, &n, "0x");
-                        put_text(ret, cap, &n, hex_encode(va_arg(args, const struct hash32 *)->b, 8, hex));
+                        put_text(ret, cap, &n,
+                                        hex_encode(va_arg(args, const struct hash32 *)->b, 8, hex));
                         put_text(ret, cap, &n, "..");
                         break;
                 }

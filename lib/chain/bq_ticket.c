@@ -52,8 +52,9 @@ static struct bq_ledger *row(struct bq *bq, unsigned u, uint64_t epoch) {
 
         for (size_t i = 0; i < BQ_LEDGER; i++) {
                 l = &bq->ledger[i];
-                if (l->version == bq->cfg.ticket_version && l->epoch == epoch && address_eq(&l->node, &up->node) &&
-                    address_eq(&l->fleet, &bq->cfg.fleet))
+                if (l->version == bq->cfg.ticket_version && l->epoch == epoch &&
+                                address_eq(&l->node, &up->node) &&
+                                address_eq(&l->fleet, &bq->cfg.fleet))
                         return l;
         }
         l = row_to_use(bq);
@@ -87,8 +88,9 @@ static uint64_t own_count(struct bq *bq, unsigned u) {
         return n;
 }
 
-/* On Diode chains the epoch of both versions is a count of blocks (7.3). Version 1 signs a block hash: a
- * final one, never one that a node just named; so it waits until a final block is of the epoch wanted. */
+/* On Diode chains the epoch of both versions is a count of blocks (7.3). Version 1 signs a block
+ * hash: a final one, never one that a node just named; so it waits until a final block is of the
+ * epoch wanted. */
 static bool epoch_now(const struct bq *bq, const struct bq_upstream *up, uint64_t *ret) {
         if (!bq->has_rep)
                 return false;
@@ -107,13 +109,15 @@ static bool wants_ticket(struct bq *bq, unsigned u) {
                 return false;
         if (!up->ticket_fixed && up->ticket_at_ms > 0 && bq->now_ms - up->ticket_at_ms < BQ_TICKET_PACE_MS)
                 return false;
-        return up->ticket_due || (l && l->counted > l->bytes && l->counted - l->bytes >= BQ_TICKET_RENEW);
+        return up->ticket_due ||
+               (l && l->counted > l->bytes && l->counted - l->bytes >= BQ_TICKET_RENEW);
 }
 
 static void send_ticket(struct bq *bq, unsigned u, struct ticket *t) {
         struct bq_upstream *up = &bq->up[u];
         struct bq_request *slot = bq_request_find(up, BQ_NONE, 0);
-        struct buf b = { .p = bq->out->bytes + ((bq->out->used + 7) & ~(size_t) 7), .cap = EDGE_REQUEST_MAX };
+        struct buf b = { .p = bq->out->bytes + ((bq->out->used + 7) & ~(size_t) 7),
+                .cap = EDGE_REQUEST_MAX };
 
         if (ticket_sign(t, bq->cfg.device_key) < 0) {
                 bq_fail(bq, u, "a ticket over the protocol's limits was needed");
@@ -156,7 +160,8 @@ void bq_ticket_pump(struct bq *bq) {
                 struct ticket t;
                 uint64_t epoch;
 
-                if (!wants_ticket(bq, u) || !epoch_now(bq, up, &epoch) || !bq_request_find(up, BQ_NONE, 0))
+                if (!wants_ticket(bq, u) || !epoch_now(bq, up, &epoch) ||
+                                !bq_request_find(up, BQ_NONE, 0))
                         continue;
                 if (!bq_room(bq, 2, CHAIN_STATE_MAX + EDGE_REQUEST_MAX + 16))
                         return;
@@ -276,7 +281,8 @@ void bq_on_ticket_request(struct bq *bq, unsigned u, struct view args, struct vi
                 return;
         }
         if (usage > own_count(bq, u) + BQ_TICKET_AHEAD) {
-                bq_lie(bq, u, payload, "asks for a ticket over %n bytes, our count is %n", usage, own_count(bq, u));
+                bq_lie(bq, u, payload, "asks for a ticket over %n bytes, our count is %n", usage,
+                                own_count(bq, u));
                 return;
         }
         up->ticket_due = true;

@@ -11,7 +11,8 @@ static uint64_t doubled(uint64_t ms, uint64_t max) {
 }
 
 static bool connected(const struct bq_upstream *up) {
-        return up->state == UPSTREAM_CONNECTING || up->state == UPSTREAM_GREETING || up->state == UPSTREAM_UP;
+        return up->state == UPSTREAM_CONNECTING || up->state == UPSTREAM_GREETING ||
+               up->state == UPSTREAM_UP;
 }
 
 /* Everything that belonged to one connection goes with it. */
@@ -119,7 +120,8 @@ void bq_lie(struct bq *bq, unsigned u, struct view culprit, const char *fmt, ...
 void bq_stray(struct bq *bq, unsigned u, uint64_t number) {
         struct bq_upstream *up = &bq->up[u];
 
-        (void) bq_say(up->last_error, sizeof(up->last_error), "block %n: answered from another branch", number);
+        (void) bq_say(up->last_error, sizeof(up->last_error),
+                        "block %n: answered from another branch", number);
         up->failures++;
 }
 
@@ -212,7 +214,8 @@ static void connect_now(struct bq *bq, unsigned u) {
 }
 
 static bool rested(const struct bq *bq, const struct bq_upstream *up) {
-        return up->state == UPSTREAM_IDLE || (up->state == UPSTREAM_RESTING && bq->now_ms >= up->rest_until_ms);
+        return up->state == UPSTREAM_IDLE ||
+               (up->state == UPSTREAM_RESTING && bq->now_ms >= up->rest_until_ms);
 }
 
 /* Resting gives way: but not at once, or a node that hangs up would be called in a circle. */
@@ -225,9 +228,12 @@ static void use_one_anyway(struct bq *bq) {
 
         for (unsigned u = 0; u < bq->cfg.n_upstreams; u++)
                 if (bq->up[u].state == UPSTREAM_RESTING &&
-                    (best == CHAIN_UPSTREAMS_MAX || bq->up[u].rest_until_ms < bq->up[best].rest_until_ms))
+                                (best == CHAIN_UPSTREAMS_MAX ||
+                                                bq->up[u].rest_until_ms <
+                                                                bq->up[best].rest_until_ms))
                         best = u;
-        if (best < CHAIN_UPSTREAMS_MAX && may_be_used_anyway(bq, &bq->up[best]) && closed(bq, &bq->up[best]))
+        if (best < CHAIN_UPSTREAMS_MAX && may_be_used_anyway(bq, &bq->up[best]) &&
+                        closed(bq, &bq->up[best]))
                 connect_now(bq, best);
 }
 
@@ -237,7 +243,8 @@ void bq_upstreams_pump(struct bq *bq) {
         for (unsigned u = 0; u < bq->cfg.n_upstreams; u++)
                 active += connected(&bq->up[u]);
 
-        for (unsigned u = 0; u < bq->cfg.n_upstreams && active < BQ_ACTIVE && bq_room(bq, 1, 0); u++)
+        for (unsigned u = 0; u < bq->cfg.n_upstreams && active < BQ_ACTIVE && bq_room(bq, 1, 0);
+                        u++)
                 if (rested(bq, &bq->up[u]) && closed(bq, &bq->up[u])) {
                         connect_now(bq, u);
                         active++;

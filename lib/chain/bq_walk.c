@@ -1,10 +1,11 @@
 /* A branch that hangs in the air is walked back until it meets what we hold (diode-protocol 4.6,
  * rows 2, 14 and 15).
  *
- * Where it meets the pool it is a branch like any other. Where it leaves our chain below F it contradicts a
- * final block: F stays, whatever stands on it. It is walked up as well, and judged by the table as it
- * stood where it leaves: with more than half behind it there are two finalized headers, which
- * is kept as evidence and ends new grants; with less the upstream has shown a false branch. */
+ * Where it meets the pool it is a branch like any other. Where it leaves our chain below F it
+ * contradicts a final block: F stays, whatever stands on it. It is walked up as well, and judged by
+ * the table as it stood where it leaves: with more than half behind it there are two finalized
+ * headers, which is kept as evidence and ends new grants; with less the upstream has shown a false
+ * branch. */
 
 #include "chain/bq.h"
 
@@ -39,7 +40,8 @@ static void put_evidence(struct bq *bq, struct buf *b, const struct reduced_head
         const struct bq_entry *e = bq_run_uses_pool(bq) ? NULL : bq_pool_find(bq, &h->hash);
         const struct bq_signed_part *s = e && e->extra > 0 ? &bq->signed_part[e->extra - 1] : NULL;
         char text[64];
-        size_t n = bq_say(text, sizeof(text), "block number=%n timestamp=%n", h->number, h->timestamp);
+        size_t n = bq_say(text, sizeof(text), "block number=%n timestamp=%n", h->number,
+                        h->timestamp);
 
         if (b->cap - b->n < EVIDENCE_LINE + 256)
                 return;
@@ -56,7 +58,8 @@ static void put_evidence(struct bq *bq, struct buf *b, const struct reduced_head
         buf_put_u8(b, '\n');
 }
 
-void bq_evidence(struct bq *bq, unsigned u, const struct reduced_header *run, size_t n, const char *text) {
+void bq_evidence(struct bq *bq, unsigned u, const struct reduced_header *run, size_t n,
+                const char *text) {
         size_t at = (bq->out->used + 7) & ~(size_t) 7;
         struct chain_action *a;
         struct buf b;
@@ -66,7 +69,7 @@ void bq_evidence(struct bq *bq, unsigned u, const struct reduced_header *run, si
         if (at + BQ_CULPRIT_MAX + 1024 > CHAIN_OUT_BYTES)
                 return;
         b = (struct buf){ .p = bq->out->bytes + at,
-                          .cap = MIN((size_t) EVIDENCE_BYTES, CHAIN_OUT_BYTES - at - BQ_CULPRIT_MAX - 8) };
+                .cap = MIN((size_t) EVIDENCE_BYTES, CHAIN_OUT_BYTES - at - BQ_CULPRIT_MAX - 8) };
         buf_put(&b, "shown by", 8);
         put_hex(&b, "node", bq->up[u].node.b, ADDRESS_SIZE);
         if (n > 0 && reputation_hash_at(&bq->rep, run[0].number, &ours))
@@ -99,7 +102,8 @@ void bq_conflict(struct bq *bq, uint64_t number, const struct hash32 *theirs) {
 }
 
 /* The branch of u from its lowest header up, as far as it has shown it. */
-static size_t collect(struct bq *bq, unsigned u, const struct bq_entry *low, struct reduced_header *ret) {
+static size_t collect(
+                struct bq *bq, unsigned u, const struct bq_entry *low, struct reduced_header *ret) {
         const struct bq_entry *e = low;
         size_t n = 0;
 
@@ -110,8 +114,9 @@ static size_t collect(struct bq *bq, unsigned u, const struct bq_entry *low, str
                 for (size_t i = 0; i < BQ_POOL && !next; i++) {
                         const struct bq_entry *c = &bq->pool.entry[i];
 
-                        if (c->flags & BQ_USED && c->owners & 1U << u && c->h.number == e->h.number + 1 &&
-                            hash32_eq(&c->h.parent, &e->h.hash))
+                        if (c->flags & BQ_USED && c->owners & 1U << u &&
+                                        c->h.number == e->h.number + 1 &&
+                                        hash32_eq(&c->h.parent, &e->h.hash))
                                 next = c;
                 }
                 e = next;
@@ -126,9 +131,11 @@ static bool all_known(const struct bq *bq, const struct reduced_header *run, siz
         return true;
 }
 
-/* An honest node may sit on a branch that has just lost: a few blocks with a miner of the table among them are no lie.
- * Nothing rests on them, and the node is asked again when it shows another peak. */
-static bool just_lost(struct bq *bq, unsigned u, const struct reduced_header *run, size_t n, unsigned score) {
+/* An honest node may sit on a branch that has just lost: a few blocks with a miner of the table
+ * among them are no lie. Nothing rests on them, and the node is asked again when it shows another
+ * peak. */
+static bool just_lost(struct bq *bq, unsigned u, const struct reduced_header *run, size_t n,
+                unsigned score) {
         struct bq_upstream *up = &bq->up[u];
 
         if (n > BQ_LOST_BLOCKS || score == 0)
@@ -140,17 +147,23 @@ static bool just_lost(struct bq *bq, unsigned u, const struct reduced_header *ru
         return true;
 }
 
-static void judged_false(struct bq *bq, unsigned u, const struct reduced_header *run, size_t n, int r, unsigned score) {
+static void judged_false(struct bq *bq, unsigned u, const struct reduced_header *run, size_t n,
+                int r, unsigned score) {
         if (r < 0)
-                bq_evidence(bq, u, run, n, "a branch that contradicts a final block; the table there is not known");
+                bq_evidence(bq, u, run, n,
+                                "a branch that contradicts a final block; the table there is not "
+                                "known");
         else if (score > REPUTATION_THRESHOLD / 2)
-                bq_evidence(bq, u, run, n, "a branch that contradicts a final block, by a part of the table");
+                bq_evidence(bq, u, run, n,
+                                "a branch that contradicts a final block, by a part of the table");
         if (r == 0 && just_lost(bq, u, run, n, score))
                 return;
         if (r == 0 && all_known(bq, run, n)) /* miners that parted from the others, or it is theirs: what matters is that it loses */
-                bq_fault(bq, u, bq_culprit(bq, u), "block %n: its branch contradicts our final block", run[0].number);
+                bq_fault(bq, u, bq_culprit(bq, u),
+                                "block %n: its branch contradicts our final block", run[0].number);
         else
-                bq_lie(bq, u, bq_culprit(bq, u), "block %n: its branch contradicts our final block", run[0].number);
+                bq_lie(bq, u, bq_culprit(bq, u), "block %n: its branch contradicts our final block",
+                                run[0].number);
 }
 
 /* The branch leaves our chain at run[0].number - 1, below F. */
@@ -164,8 +177,11 @@ static void judge(struct bq *bq, unsigned u, const struct bq_entry *low) {
 
         if (r == 0 && score > REPUTATION_THRESHOLD) {
                 bq_conflict(bq, run[0].number, &run[0].hash);
-                bq_evidence(bq, u, run, n, "two finalized headers at one number, both backed by our own table");
-                bq_lie(bq, u, bq_culprit(bq, u), "block %n: shows another finalized chain than ours", run[0].number);
+                bq_evidence(bq, u, run, n,
+                                "two finalized headers at one number, both backed by our own "
+                                "table");
+                bq_lie(bq, u, bq_culprit(bq, u),
+                                "block %n: shows another finalized chain than ours", run[0].number);
                 return;
         }
         if (r < 0 || n >= BQ_WALK_MAX || top >= up->peak) {
@@ -173,7 +189,8 @@ static void judge(struct bq *bq, unsigned u, const struct bq_entry *low) {
                 return;
         }
         for (uint64_t k = top + 1; k <= up->peak && bq_open(up, BQ_HEADER) < BQ_HEADERS; k++)
-                if (!bq_request_find(up, BQ_HEADER, k) && !bq_send(bq, u, BQ_HEADER, BQ_FOR_WALK, k, -1))
+                if (!bq_request_find(up, BQ_HEADER, k) &&
+                                !bq_send(bq, u, BQ_HEADER, BQ_FOR_WALK, k, -1))
                         return;
 }
 
@@ -199,7 +216,8 @@ static void tangled(struct bq *bq, unsigned u, uint64_t number) {
         bq_pool_forget(bq, u);
         up->shown = MIN(up->shown, bq_final(bq));
         if (++up->tangles >= BQ_TANGLES)
-                bq_fault(bq, u, bq_culprit(bq, u), "block %n: its headers do not link with each other", number);
+                bq_fault(bq, u, bq_culprit(bq, u),
+                                "block %n: its headers do not link with each other", number);
 }
 
 /* As far down as the branch is known. NULL where it has met what we hold. */
@@ -229,7 +247,8 @@ static void ask_below(struct bq *bq, unsigned u, uint64_t need) {
                 uint64_t n = w->asked - 1;
 
                 if (bq_open(up, BQ_HEADER) >= BQ_HEADERS ||
-                    (!bq_request_find(up, BQ_HEADER, n) && !bq_send(bq, u, BQ_HEADER, BQ_FOR_WALK, n, -1)))
+                                (!bq_request_find(up, BQ_HEADER, n) &&
+                                                !bq_send(bq, u, BQ_HEADER, BQ_FOR_WALK, n, -1)))
                         return;
                 w->asked = n;
         }
@@ -248,13 +267,16 @@ static void walk_on(struct bq *bq, unsigned u) {
         w->low = low->h.hash;
         if (low->h.number <= bq_final(bq) + 1)
                 w->contradicts = true;
-        if (low->h.number <= bq_final(bq) && reputation_hash_at(&bq->rep, low->h.number - 1, &ours) &&
-            hash32_eq(&ours, &low->h.parent)) {
+        if (low->h.number <= bq_final(bq) &&
+                        reputation_hash_at(&bq->rep, low->h.number - 1, &ours) &&
+                        hash32_eq(&ours, &low->h.parent)) {
                 judge(bq, u, low);
                 return;
         }
-        if (low->h.number <= bq_final(bq) - (REPUTATION_WINDOW - 1) + 1 || bq_pool_hanging(bq, u) > BQ_WALK_MAX) {
-                bq_lie(bq, u, bq_culprit(bq, u), "block %n: its branch does not meet our chain", low->h.number);
+        if (low->h.number <= bq_final(bq) - (REPUTATION_WINDOW - 1) + 1 ||
+                        bq_pool_hanging(bq, u) > BQ_WALK_MAX) {
+                bq_lie(bq, u, bq_culprit(bq, u), "block %n: its branch does not meet our chain",
+                                low->h.number);
                 return;
         }
         ask_below(bq, u, low->h.number - 1);
@@ -268,7 +290,9 @@ void bq_walk_pump(struct bq *bq, unsigned u) {
                 e = trace(bq, u, hanging(bq, u));
                 if (!e || bq_in_flight(bq, BQ_HEADER, e->h.number - 1))
                         return; /* the parent may just be on its way */
-                *w = (struct bq_walk){ .on = true, .step = 1, .low = e->h.hash, .asked = e->h.number };
+                *w = (struct bq_walk){
+                        .on = true, .step = 1, .low = e->h.hash, .asked = e->h.number
+                };
         }
         walk_on(bq, u);
 }

@@ -3,8 +3,8 @@
  * random number, and allocates in its _new() alone. The rest of kedged knows only this header.
  *
  * Every call of chain_step() takes one event and yields a list of actions, which the caller
- * carries out in their order. Pointers in actions point into the machine or the chain_out and are good
- * until the next step. A step yields at most CHAIN_ACTIONS_MAX actions; what did not fit
+ * carries out in their order. Pointers in actions point into the machine or the chain_out and are
+ * good until the next step. A step yields at most CHAIN_ACTIONS_MAX actions; what did not fit
  * stays inside and comes with the next event (the caller steps CHAIN_EV_TICK again at once
  * while chain_out.more is set). */
 #pragma once
@@ -24,11 +24,11 @@
 
 enum chain_event {
         CHAIN_EV_TICK = 1, /* time has passed */
-        CHAIN_EV_UP,       /* upstream is connected; bytes: the 64-byte public key that TLS has proven */
-        CHAIN_EV_DOWN,     /* upstream is gone, or could not be reached */
-        CHAIN_EV_BYTES,    /* upstream sent one message: bytes */
-        CHAIN_EV_ASK,      /* a question: ask */
-        CHAIN_EV_CANCEL,   /* nobody waits for the question ask->id any more */
+        CHAIN_EV_UP, /* upstream is connected; bytes: the 64-byte public key that TLS has proven */
+        CHAIN_EV_DOWN,   /* upstream is gone, or could not be reached */
+        CHAIN_EV_BYTES,  /* upstream sent one message: bytes */
+        CHAIN_EV_ASK,    /* a question: ask */
+        CHAIN_EV_CANCEL, /* nobody waits for the question ask->id any more */
 };
 
 /* finalized or head as the chain trusts it when the question is taken: from then on that
@@ -110,8 +110,8 @@ struct chain_out {
 enum chain_state {
         CHAIN_STARTING = 0, /* no head accepted since the start */
         CHAIN_FOLLOWING,
-        CHAIN_BEHIND,       /* connected, but still catching up, or the upstreams show nothing newer */
-        CHAIN_STUCK,        /* an operator must decide: text says what */
+        CHAIN_BEHIND, /* connected, but still catching up, or the upstreams show nothing newer */
+        CHAIN_STUCK,  /* an operator must decide: text says what */
 };
 
 enum upstream_state {
@@ -133,16 +133,16 @@ struct chain_upstream_status {
 
 struct chain_status {
         enum chain_state state;
-        bool has_finalized;           /* false only before the checkpoint's own headers are checked */
+        bool has_finalized; /* false only before the checkpoint's own headers are checked */
         bool has_head;                /* a head was accepted since the start */
         struct chain_block finalized, head; /* head == finalized where no better one is backed */
         unsigned head_share, head_miners;   /* of 100, and how many miners: what stands on head */
         uint64_t head_moved_ms;       /* CLOCK_BOOTTIME when head last moved forward */
-        uint64_t confirmed_ms;        /* CLOCK_BOOTTIME when two upstreams last agreed on the head */
+        uint64_t confirmed_ms; /* CLOCK_BOOTTIME when two upstreams last agreed on the head */
         uint64_t time_lower;          /* seconds; 0 unknown: proven */
         uint64_t time_noted;          /* how many of the last 100 timestamps were left out */
         uint64_t time_upper;          /* seconds; an estimate and called one; 0 unknown */
-        bool conflict;                /* two headers at one number, both backed by our own table: no new grants */
+        bool conflict; /* two headers at one number, both backed by our own table: no new grants */
         bool jumped;                  /* the chain of trust used a jump since the checkpoint */
         uint64_t jumps;
         size_t n_upstreams;
@@ -164,7 +164,8 @@ struct chain {
 };
 
 /* Returns 0, or -EINVAL for an event that is not one. Everything a peer does wrong is an action. */
-static inline _must_check_ int chain_step(struct chain *c, const struct chain_in *in, struct chain_out *out) {
+static inline _must_check_ int chain_step(
+                struct chain *c, const struct chain_in *in, struct chain_out *out) {
         return c->ops->step(c, in, out);
 }
 

@@ -1,6 +1,7 @@
-/* Headers verified per second against what cannot be saved, one bare libsecp256k1 recovery each; and storage proofs per
- * second against wolfCrypt's SHA-256 over the same bytes. The inputs are the recorded answers of a test chain. The four
- * take turns, so that a busy machine slows them alike. Prints figures; fails on unreadable inputs alone. */
+/* Headers verified per second against what cannot be saved, one bare libsecp256k1 recovery each;
+ * and storage proofs per second against wolfCrypt's SHA-256 over the same bytes. The inputs are the
+ * recorded answers of a test chain. The four take turns, so that a busy machine slows them alike.
+ * Prints figures; fails on unreadable inputs alone. */
 
 #include <wolfssl/options.h>
 
@@ -84,7 +85,8 @@ static struct view bytes_of(const char *text) {
 static struct view answer_of(json_t *item) {
         struct view reply = bytes_of(text_of(item, "reply")), body, word;
 
-        must(rlp_whole_list(reply, &body) == 0 && rlp_take_string(&body, &word) == 0, "an answer is no list");
+        must(rlp_whole_list(reply, &body) == 0 && rlp_take_string(&body, &word) == 0,
+                        "an answer is no list");
         return body;
 }
 
@@ -101,8 +103,9 @@ static void load_headers(const char *folder) {
                 if (n_headers == HEADERS_MAX || rlp_take_list(&body, &to->pairs) < 0 ||
                     rlp_take_string(&body, &to->key) < 0)
                         continue; /* block 0 has no key */
-                must(diode_header_parse(to->pairs, &h) == 0 &&
-                                diode_header_verify(&h, to->key, &s) == HEADER_SIGNED, "a header is refused");
+                must(diode_header_parse(to->pairs, &h) == 0 && diode_header_verify(&h, to->key,
+                                                                               &s) == HEADER_SIGNED,
+                                "a header is refused");
                 memcpy(to->signature, h.miner_signature, sizeof(to->signature));
                 to->digest = s.hash;
                 n_headers++;
@@ -119,14 +122,17 @@ static bool roots_for(json_t *states, json_t *of, struct merkle_roots *ret) {
         json_array_foreach(states, i, item) {
                 struct view body, list, root;
 
-                if (strcmp(text_of(item, "method"), "getaccountroots") != 0 || !text_of(item, "storage_root")[0] ||
-                    strcmp(text_of(item, "address"), text_of(of, "address")) != 0 ||
-                    !json_equal(json_object_get(item, "block"), json_object_get(of, "block")))
+                if (strcmp(text_of(item, "method"), "getaccountroots") != 0 ||
+                                !text_of(item, "storage_root")[0] ||
+                                strcmp(text_of(item, "address"), text_of(of, "address")) != 0 ||
+                                !json_equal(json_object_get(item, "block"),
+                                                json_object_get(of, "block")))
                         continue;
                 body = answer_of(item);
                 root = bytes_of(text_of(item, "storage_root"));
                 if (root.n == HASH32_SIZE && rlp_take_list(&body, &list) == 0 &&
-                    merkle_roots_verify((const struct hash32 *) root.p, list, ret) == MERKLE_PRESENT)
+                                merkle_roots_verify((const struct hash32 *) root.p, list, ret) ==
+                                                MERKLE_PRESENT)
                         return true;
         }
         return false;
@@ -147,8 +153,10 @@ static void load_proofs(const char *folder) {
         json_array_foreach(items, i, item) {
                 struct proof *to = &proofs[n_proofs];
 
-                if (n_proofs == PROOFS_MAX || strcmp(text_of(item, "method"), "getaccountvalue") != 0 ||
-                    json_object_get(item, "result") || !roots_for(states, item, &to->roots))
+                if (n_proofs == PROOFS_MAX ||
+                                strcmp(text_of(item, "method"), "getaccountvalue") != 0 ||
+                                json_object_get(item, "result") ||
+                                !roots_for(states, item, &to->roots))
                         continue;
                 to->key = bytes_of(text_of(item, "key"));
                 to->proof = answer_of(item);
@@ -169,7 +177,9 @@ static void verify_headers(void) {
                 struct diode_signed s;
 
                 must(diode_header_parse(headers[i].pairs, &h) == 0 &&
-                                diode_header_verify(&h, headers[i].key, &s) == HEADER_SIGNED, "a header is refused");
+                                                diode_header_verify(&h, headers[i].key, &s) ==
+                                                                HEADER_SIGNED,
+                                "a header is refused");
         }
 }
 
@@ -179,9 +189,11 @@ static void recover_bare(void) {
                 secp256k1_ecdsa_recoverable_signature signature;
                 secp256k1_pubkey key;
 
-                must(secp256k1_ecdsa_recoverable_signature_parse_compact(context, &signature, sent + 1, sent[0]) &&
-                                secp256k1_ecdsa_recover(context, &key, &signature, headers[i].digest.b),
-                        "a signature yields no key");
+                must(secp256k1_ecdsa_recoverable_signature_parse_compact(
+                                     context, &signature, sent + 1, sent[0]) &&
+                                                secp256k1_ecdsa_recover(context, &key, &signature,
+                                                                headers[i].digest.b),
+                                "a signature yields no key");
         }
 }
 
@@ -196,7 +208,9 @@ static void hash_bare(void) {
                 for (size_t i = 0; i < n_proofs; i++) {
                         uint8_t digest[WC_SHA256_DIGEST_SIZE];
 
-                        must(wc_Sha256Hash(proofs[i].proof.p, (word32) proofs[i].proof.n, digest) == 0, "no SHA-256");
+                        must(wc_Sha256Hash(proofs[i].proof.p, (word32) proofs[i].proof.n, digest) ==
+                                                        0,
+                                        "no SHA-256");
                 }
 }
 
@@ -218,7 +232,8 @@ static void print(const char *title, enum kind kind, size_t n, const char *peer)
 }
 
 int main(int argc, char **argv) {
-        static void (*const work[KINDS])(void) = { verify_headers, recover_bare, verify_proofs, hash_bare };
+        static void (*const work[KINDS])(
+                        void) = { verify_headers, recover_bare, verify_proofs, hash_bare };
 
         must(argc == 2, "give the folder of the recorded answers");
         context = secp256k1_context_create(SECP256K1_CONTEXT_VERIFY);
@@ -233,8 +248,8 @@ int main(int argc, char **argv) {
                         seconds[kind] += now() - from;
                 }
 
-        printf("per second of CPU; %zu headers, %zu storage proofs of %zu bytes on average\n", n_headers, n_proofs,
-                proof_bytes / n_proofs);
+        printf("per second of CPU; %zu headers, %zu storage proofs of %zu bytes on average\n",
+                        n_headers, n_proofs, proof_bytes / n_proofs);
         print("headers, parsed and verified", HEADER, n_headers, "a bare recovery");
         print("libsecp256k1, recovery alone", RECOVER, n_headers, NULL);
         print("storage proofs", PROOF, n_proofs * PROOF_TURNS, "SHA-256 over the same bytes");

@@ -200,7 +200,8 @@ uint64_t chain_peak(const struct chain *c) {
 }
 
 unsigned chain_turn(const struct chain *c, uint64_t number, int last, unsigned in_a_row) {
-        unsigned base = (unsigned) (number / c->config.rotate % c->config.miners), pick = 0, sum = 0;
+        unsigned base = (unsigned) (number / c->config.rotate % c->config.miners), pick = 0,
+                 sum = 0;
         unsigned index, dice;
         struct hash32 h;
 

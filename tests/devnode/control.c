@@ -121,7 +121,8 @@ static void run_header(struct devnode *dn, char **words, unsigned n, FILE *answe
 }
 
 /* The nodes that a word names, as a range; false for none. */
-static bool which_nodes(struct devnode *dn, const char *word, unsigned *ret_from, unsigned *ret_to) {
+static bool which_nodes(
+                struct devnode *dn, const char *word, unsigned *ret_from, unsigned *ret_to) {
         char *end;
         unsigned long i = strtoul(word, &end, 10);
 

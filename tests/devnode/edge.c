@@ -65,7 +65,8 @@ void conn_ticket_accepted(struct conn *conn) {
 }
 
 int edge_listen(struct node *node) {
-        struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        struct sockaddr_in sa = { .sin_family = AF_INET,
+                .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         socklen_t n = sizeof(sa);
 
         node->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -160,7 +161,8 @@ static void put_wire(struct conn *c, const void *data, size_t n) {
                 return;
         }
         for (size_t i = 0; i < n; i++)
-                enqueue(c, (const uint8_t *) data + i, 1, now + (int64_t) (i * c->node->arg_n), false);
+                enqueue(c, (const uint8_t *) data + i, 1, now + (int64_t) (i * c->node->arg_n),
+                                false);
 }
 
 static void count_usage(struct conn *c, size_t n) {

@@ -1,5 +1,6 @@
 /* The encodings of the test node: RLP (Ethereum's), and the part of Erlang's external term format
- * that headers and trees use (diode-protocol.md, 1.3 and 3.3). Nothing here comes from the product. */
+ * that headers and trees use (diode-protocol.md, 1.3 and 3.3). Nothing here comes from the
+ * product. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -54,7 +54,8 @@ static int usage(FILE *f) {
         fprintf(f, "usage: kedge-devnode --info=FILE --control=PATH [options]\n"
                    "       kedge-devnode --self-check VECTORSDIR\n"
                    "       kedge-devnode --faults\n"
-                   "  --nodes=3 --miners=12 --blocks=300 --interval=MS --accounts=5000 --slots=1000\n"
+                   "  --nodes=3 --miners=12 --blocks=300 --interval=MS --accounts=5000 "
+                   "--slots=1000\n"
                    "  --seed=N --rotate=BLOCKS --start-time=SECONDS --keep=BLOCKS\n"
                    "  --hello=1000|1001 --past-peak=close|error --ticket-deadline=MS\n"
                    "  --ticket-epoch=BLOCKS --grace=BYTES --suffix-host=NAME\n");
@@ -280,7 +281,8 @@ static void turn(struct devnode *dn) {
         size_t n_control = control_poll_fill(dn, fds, 17), nodes = dn->options.nodes, n_edge;
 
         for (size_t i = 0; i < nodes; i++)
-                fds[n_control + i] = (struct pollfd){ .fd = dn->nodes[i].listen_fd, .events = POLLIN };
+                fds[n_control + i] =
+                                (struct pollfd){ .fd = dn->nodes[i].listen_fd, .events = POLLIN };
         n_edge = edge_poll_fill(dn, fds + n_control + nodes, POLL_MAX - n_control - nodes);
         if (poll(fds, n_control + nodes + n_edge, poll_timeout(dn)) < 0)
                 return;

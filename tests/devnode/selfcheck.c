@@ -357,7 +357,8 @@ static bool decimal_of(const json_t *j, const char *key, uint64_t *ret) {
 }
 
 static void check_ticket(struct check *c, const json_t *item, long long n) {
-        struct ticket t = { .version = (unsigned) json_integer_value(json_object_get(item, "version")) };
+        struct ticket t = { .version = (unsigned) json_integer_value(
+                                            json_object_get(item, "version")) };
         struct view v = hex_of(item, "local_address");
         struct address server_address;
         struct key device, server;
@@ -481,7 +482,8 @@ static void check_quick_item(struct check *c, struct recorded *chain, const json
 }
 
 static void check_quick(struct check *c, const char *dir) {
-        json_t *headers = load(dir, "headers_devnet.json"), *j = load(dir, "blockquick_devnet.json");
+        json_t *headers = load(dir, "headers_devnet.json"),
+               *j = load(dir, "blockquick_devnet.json");
         struct recorded *chain = calloc(1, sizeof(*chain));
         json_t *item;
         size_t i;

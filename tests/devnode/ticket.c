@@ -194,7 +194,8 @@ static enum answer ticket_keep(struct request *rq, struct device *d, struct tick
                 spare = t->bytes > d->usage ? t->bytes - d->usage : 0;
         }
         if (t->bytes > d->usage && t->bytes - d->usage > TICKET_JUMP_MAX) {
-                uint64_t now = chain_peak(&rq->node->dn->chain) / rq->node->dn->options.epoch_blocks;
+                uint64_t now = chain_peak(&rq->node->dn->chain) /
+                               rq->node->dn->options.epoch_blocks;
 
                 return too_something("too_big_jump", now > 0 ? now - 1 : 0, ret);
         }

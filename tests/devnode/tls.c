@@ -49,8 +49,8 @@ static X509 *certificate(EVP_PKEY *pkey) {
         ASN1_TIME_set_string_X509(X509_getm_notBefore(x), "20181113000000Z");
         ASN1_TIME_set_string_X509(X509_getm_notAfter(x), "20321113000000Z");
         name = X509_get_subject_name(x);
-        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *) "www.example.com",
-                                   -1, -1, 0);
+        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                        (const unsigned char *) "www.example.com", -1, -1, 0);
         X509_set_issuer_name(x, name);
         X509_set_pubkey(x, pkey);
         if (X509_sign(x, pkey, EVP_sha256()) == 0)

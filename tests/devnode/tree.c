@@ -16,8 +16,8 @@ static struct hash32 hash_out(struct out *o) {
         return h;
 }
 
-struct account *account_new(uint64_t nonce, const uint8_t balance[32], const struct hash32 *code_hash,
-                            struct tree_node *storage_take) {
+struct account *account_new(uint64_t nonce, const uint8_t balance[32],
+                const struct hash32 *code_hash, struct tree_node *storage_take) {
         struct account *a = calloc(1, sizeof(*a));
 
         assert(a);
@@ -131,8 +131,8 @@ void tree_root(const struct tree_node *root, struct hash32 *ret) {
         *ret = hash_out(&o);
 }
 
-void tree_item_init(struct tree_item *item, const void *key, size_t key_n, const struct hash32 *value,
-                    struct account *account) {
+void tree_item_init(struct tree_item *item, const void *key, size_t key_n,
+                const struct hash32 *value, struct account *account) {
         assert(key_n <= sizeof(item->key));
         *item = (struct tree_item){ .key_n = (uint8_t) key_n, .value = *value, .account = account };
         memcpy(item->key, key, key_n);

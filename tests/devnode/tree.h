@@ -37,14 +37,14 @@ struct tree_node {
 };
 
 /* The account takes over one reference to storage. */
-struct account *account_new(uint64_t nonce, const uint8_t balance[32], const struct hash32 *code_hash,
-                            struct tree_node *storage_take);
+struct account *account_new(uint64_t nonce, const uint8_t balance[32],
+                const struct hash32 *code_hash, struct tree_node *storage_take);
 struct account *account_ref(struct account *a);
 void account_unref(struct account *a);
 void account_hash(const struct account *a, struct hash32 *ret);
 
-void tree_item_init(struct tree_item *item, const void *key, size_t key_n, const struct hash32 *value,
-                    struct account *account);
+void tree_item_init(struct tree_item *item, const void *key, size_t key_n,
+                const struct hash32 *value, struct account *account);
 /* Sorts items. References to accounts are taken, not taken over. */
 struct tree_node *tree_build(struct tree_item *items, size_t n);
 struct tree_node *tree_ref(struct tree_node *root);

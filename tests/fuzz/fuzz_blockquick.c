@@ -19,10 +19,38 @@ static uint8_t first_state[CHAIN_STATE_MAX];
 static size_t first_state_n;
 
 static const char *const faults[] = {
-        "", "silent", "forged", "recid", "wrong-number", "peak", "no-header", "twice", "unknown-id", "cut",
-        "withhold", "wrong-roots", "wrong-account", "wrong-value", "other-value", "no-account", "error-everything",
-        "too-low-foreign", "too-low-above", "too-old", "usage", "portopen", "unknown-push", "quick-nonsense",
-        "no-quick", "closes", "late", "garbage", "wrong-key", "no-connect", "connect-silent", "old-hello",
+        "",
+        "silent",
+        "forged",
+        "recid",
+        "wrong-number",
+        "peak",
+        "no-header",
+        "twice",
+        "unknown-id",
+        "cut",
+        "withhold",
+        "wrong-roots",
+        "wrong-account",
+        "wrong-value",
+        "other-value",
+        "no-account",
+        "error-everything",
+        "too-low-foreign",
+        "too-low-above",
+        "too-old",
+        "usage",
+        "portopen",
+        "unknown-push",
+        "quick-nonsense",
+        "no-quick",
+        "closes",
+        "late",
+        "garbage",
+        "wrong-key",
+        "no-connect",
+        "connect-silent",
+        "old-hello",
 };
 
 static void blocks(struct sim_chain *c, size_t n, const unsigned *miners, size_t n_miners) {
@@ -35,7 +63,8 @@ static void blocks(struct sim_chain *c, size_t n, const unsigned *miners, size_t
 }
 
 static void make_world(void) {
-        static const unsigned majority[] = { 0, 1, 2, 3, 4, 5 }, minority[] = { 3, 4, 12 }, strangers[] = { 12, 13 };
+        static const unsigned majority[] = { 0, 1, 2, 3, 4, 5 }, minority[] = { 3, 4, 12 },
+                              strangers[] = { 12, 13 };
         struct sim_chain *main_chain;
 
         sim_init(&world);
@@ -45,7 +74,8 @@ static void make_world(void) {
         blocks(sim_chain_new(&world, "part", main_chain, 236), 200, minority, 3);
         blocks(sim_chain_new(&world, "lies", main_chain, 241), 200, strangers, 2);
         world.config.n_upstreams = 3;
-        world.config.checkpoint = (struct block_ref){ .number = 200, .hash = sim_at(main_chain, 200)->by.hash };
+        world.config.checkpoint = (struct block_ref){ .number = 200,
+                .hash = sim_at(main_chain, 200)->by.hash };
         for (unsigned i = 0; i < 3; i++) {
                 world.node[i].chain = main_chain;
                 world.node[i].peak = 240;
@@ -87,12 +117,14 @@ static void check(void) {
         seen[n] = st.finalized.ref.hash;
         have[n] = true;
         for (size_t i = 0; i < world.n_answers; i++)
-                if (world.answer[i].verdict == CHAIN_PROVEN) { /* and every value proven is the chain's own */
+                if (world.answer[i].verdict ==
+                                CHAIN_PROVEN) { /* and every value proven is the chain's own */
                         const struct chain_answer *a = &world.answer[i];
                         struct hash32 want;
 
                         for (size_t k = 0; k < a->n_values; k++) {
-                                want = sim_value((unsigned) k, (unsigned) (a->block.ref.number / 50));
+                                want = sim_value((unsigned) k,
+                                                (unsigned) (a->block.ref.number / 50));
                                 MUST(hash32_eq(&want, &a->values[k]));
                         }
                 }
@@ -100,7 +132,9 @@ static void check(void) {
 }
 
 static void ask(uint8_t x) {
-        struct chain_ask a = { .id = x, .contract = sim_contract(), .at = x & 1 ? CHAIN_AT_HEAD : CHAIN_AT_FINALIZED };
+        struct chain_ask a = { .id = x,
+                .contract = sim_contract(),
+                .at = x & 1 ? CHAIN_AT_HEAD : CHAIN_AT_FINALIZED };
         struct chain_in in = { .event = CHAIN_EV_CANCEL, .ask = &a };
 
         a.n_slots = x % SIM_SLOTS + 1;
@@ -169,7 +203,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (!world.machine)
                 make_world();
         begin();
-        for (size_t i = 0; i < PLAY_MAX && view_take_be(&in, 1, &op) && view_take_be(&in, 1, &x); i++) {
+        for (size_t i = 0; i < PLAY_MAX && view_take_be(&in, 1, &op) && view_take_be(&in, 1, &x);
+                        i++) {
                 play((uint8_t) op, (uint8_t) x, in);
                 check();
         }

@@ -1,6 +1,6 @@
-/* Fuzzes the reading of a saved state. The first byte says whether the checksum is put right, so that the
- * reader behind it is reached. What reads well is written and read again to the same thing,
- * and a machine starts from it. */
+/* Fuzzes the reading of a saved state. The first byte says whether the checksum is put right, so
+ * that the reader behind it is reached. What reads well is written and read again to the same
+ * thing, and a machine starts from it. */
 
 #include "fuzz.h"
 
@@ -20,7 +20,8 @@ static void round_trip(struct view state) {
         MUST(bq_state_encode(&one, &b) == 0 && buf_done(&b, &again) == 0);
         MUST(bq_state_decode(&two, again) == 0);
         MUST(again.n <= state.n); /* ours is the shortest spelling */
-        MUST(one.rep.number == two.rep.number && one.jumps == two.jumps && one.conflict == two.conflict);
+        MUST(one.rep.number == two.rep.number && one.jumps == two.jumps &&
+                        one.conflict == two.conflict);
         MUST(memcmp(one.rep.block, two.rep.block, sizeof(one.rep.block)) == 0);
         MUST(one.rep.n_older == two.rep.n_older);
         MUST(memcmp(one.ledger, two.ledger, sizeof(one.ledger)) == 0);

@@ -1,7 +1,7 @@
 /* agent/kedged/config: the text of one file.
  *
- * A text is taken whole or refused with a line that names the file; what is taken keeps every limit,
- * and reading it once more gives the same configuration. */
+ * A text is taken whole or refused with a line that names the file; what is taken keeps every
+ * limit, and reading it once more gives the same configuration. */
 
 #include "fuzz.h"
 
@@ -14,7 +14,8 @@
 void log_line(int priority _unused_, const char *format _unused_, ...) {
 }
 
-static int read_once(const uint8_t *data, size_t size, struct config *ret, char why[CONFIG_WHY_MAX]) {
+static int read_once(
+                const uint8_t *data, size_t size, struct config *ret, char why[CONFIG_WHY_MAX]) {
         struct config_reader in = { .config = ret, .why = why };
         int r;
 
@@ -35,7 +36,8 @@ static void check_chain(const struct config_chain *chain, size_t width) {
 }
 
 static void check(const struct config *c) {
-        MUST(c->n_chains >= 1 && c->n_chains <= CONFIG_CHAINS_MAX && c->n_zones <= CONFIG_ZONES_MAX);
+        MUST(c->n_chains >= 1 && c->n_chains <= CONFIG_CHAINS_MAX &&
+                        c->n_zones <= CONFIG_ZONES_MAX);
         MUST(c->state_dir[0] == '/' && c->runtime_dir[0] == '/');
         for (size_t i = 0; i < c->n_chains; i++)
                 check_chain(&c->chain[i], config_width(c->n_chains));

@@ -1,5 +1,5 @@
-/* agent/fetch/frame: however a stream is cut, the same messages come out, and they are those that its lengths say. The
- * first byte of the input says how it is cut. */
+/* agent/fetch/frame: however a stream is cut, the same messages come out, and they are those that
+ * its lengths say. The first byte of the input says how it is cut. */
 
 #include "fuzz.h"
 

@@ -1,7 +1,7 @@
 /* agent/kedgectl, the verb record: each line of the input is one KEYTEXT=VALUE.
  *
- * A line is refused as a whole with a reason, or answered with key, slot and value; the value that is
- * printed, given back in place of the text, means the same. */
+ * A line is refused as a whole with a reason, or answered with key, slot and value; the value that
+ * is printed, given back in place of the text, means the same. */
 
 #include "fuzz.h"
 
@@ -40,12 +40,14 @@ static void check_record(json_t *record) {
         json_t *again;
         char line[1024], *argv[] = { line };
 
-        MUST(json_unpack(record, "{s:s, s:s, s:s}", "key_text", &key_text, "value", &value, "means", &means) == 0);
+        MUST(json_unpack(record, "{s:s, s:s, s:s}", "key_text", &key_text, "value", &value, "means",
+                             &means) == 0);
         MUST(strlen(value) == 66 && strlen(key_text) + strlen(value) + 2 < sizeof(line));
         snprintf(line, sizeof(line), "%s=%s", key_text, value);
         again = answer(1, argv, &code);
         MUST(again && code == CTL_OK);
-        MUST(json_unpack(again, "{s:[{s:s, s:s}]}", "records", "value", &again_value, "means", &again_means) == 0);
+        MUST(json_unpack(again, "{s:[{s:s, s:s}]}", "records", "value", &again_value, "means",
+                             &again_means) == 0);
         MUST(strcmp(value, again_value) == 0 && strcmp(means, again_means) == 0);
         json_decref(again);
 }
@@ -63,20 +65,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (size > 0)
                 memcpy(text, data, size);
         text[size] = '\0';
-        for (char *at = strtok_r(text, "\n", &save); at && argc < ARGS_MAX; at = strtok_r(NULL, "\n", &save))
+        for (char *at = strtok_r(text, "\n", &save); at && argc < ARGS_MAX;
+                        at = strtok_r(NULL, "\n", &save))
                 argv[argc++] = at;
 
         root = answer(argc, argv, &code);
         MUST(root);
         MUST(code == CTL_OK || code == CTL_FAILURE || code == CTL_USAGE);
-        MUST(json_unpack(root, "{s:s}", "result", &reason) == 0 && strcmp(reason, ctl_exit_name(code)) == 0);
+        MUST(json_unpack(root, "{s:s}", "result", &reason) == 0 &&
+                        strcmp(reason, ctl_exit_name(code)) == 0);
         list = json_object_get(root, "records");
         if (code == CTL_OK) {
                 MUST(json_array_size(list) == (size_t) argc);
                 json_array_foreach(list, i, record)
                         check_record(record);
         } else {
-                MUST(!list && json_unpack(root, "{s:s}", "reason", &reason) == 0 && reason[0] != '\0');
+                MUST(!list && json_unpack(root, "{s:s}", "reason", &reason) == 0 &&
+                                reason[0] != '\0');
         }
         json_decref(root);
         return 0;

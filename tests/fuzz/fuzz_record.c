@@ -1,7 +1,7 @@
 /* core/record: the first byte picks a field; the next 32 are a value, or all the rest is text.
  *
- * A value that parses has a text, and the text denotes an equal value; the address of a text is what
- * inet_pton() reads; a refused input leaves the output as it was. */
+ * A value that parses has a text, and the text denotes an equal value; the address of a text is
+ * what inet_pton() reads; a refused input leaves the output as it was. */
 
 #include "fuzz.h"
 
@@ -10,11 +10,13 @@
 
 #include "core/record.h"
 
-static void same_value(enum record_field f, const struct record_value *a, const struct record_value *b) {
+static void same_value(
+                enum record_field f, const struct record_value *a, const struct record_value *b) {
         MUST(a->present == b->present);
         switch (record_field_type(f)) {
         case RECORD_TYPE_IP:
-                MUST(a->ip.family == b->ip.family && memcmp(a->ip.b, b->ip.b, sizeof(a->ip.b)) == 0);
+                MUST(a->ip.family == b->ip.family &&
+                                memcmp(a->ip.b, b->ip.b, sizeof(a->ip.b)) == 0);
                 break;
         case RECORD_TYPE_PORT:
                 MUST(a->port == b->port && a->port != 0);
@@ -92,7 +94,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (rest.n > 0 && record_host_valid(rest)) {
                 MUST(rest.n <= 253);
                 MUST(record_key_text(rest, f, key, sizeof(key)) == 0);
-                MUST(memcmp(key, rest.p, rest.n) == 0 && strcmp(key + rest.n + 1, record_field_name(f)) == 0);
+                MUST(memcmp(key, rest.p, rest.n) == 0 &&
+                                strcmp(key + rest.n + 1, record_field_name(f)) == 0);
         }
         return 0;
 }

@@ -64,17 +64,19 @@ static void take_earlier(struct input *in, struct revocations *ret) {
 
 static bool has(const struct record *r, enum record_field f, const struct hash32 *key) {
         for (enum record_field g = 0; g < RECORD_FIELDS; g++)
-                if ((g == f || record_field_next(f) == g || record_field_next(g) == f) && r->field[g].present &&
-                        hash32_eq(&r->field[g].raw, key))
+                if ((g == f || record_field_next(f) == g || record_field_next(g) == f) &&
+                                r->field[g].present && hash32_eq(&r->field[g].raw, key))
                         return true;
         return false;
 }
 
-static bool in_force(const struct revocations *list, enum record_field f, const struct hash32 *key, uint64_t final) {
+static bool in_force(const struct revocations *list, enum record_field f, const struct hash32 *key,
+                uint64_t final) {
         for (size_t i = 0; i < list->n; i++) {
                 const struct revocation *r = &list->r[i];
                 bool same = r->field == RECORD_FIELDS ||
-                        ((r->field == f || record_field_next(r->field) == f) && hash32_eq(&r->key, key));
+                            ((r->field == f || record_field_next(r->field) == f) &&
+                                            hash32_eq(&r->key, key));
 
                 if (same && r->at.number > final)
                         return true;

@@ -1,4 +1,5 @@
-/* base/spki: what is found lies in the certificate, in order, and a longer certificate is refused; a date has one value. */
+/* base/spki: what is found lies in the certificate, in order, and a longer certificate is refused;
+ * a date has one value. */
 
 #include "fuzz.h"
 
@@ -21,9 +22,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         if (spki_find(in, &parts) < 0)
                 return 0;
-        MUST(lies_in(parts.not_before, in) && lies_in(parts.not_after, in) && lies_in(parts.spki, in));
+        MUST(lies_in(parts.not_before, in) && lies_in(parts.not_after, in) &&
+                        lies_in(parts.spki, in));
         MUST(parts.not_before.p + parts.not_before.n == parts.not_after.p);
-        MUST(parts.not_after.p + parts.not_after.n < parts.spki.p && parts.spki.p[0] == 0x30 && parts.spki.n > 8);
+        MUST(parts.not_after.p + parts.not_after.n < parts.spki.p && parts.spki.p[0] == 0x30 &&
+                        parts.spki.n > 8);
         MUST(spki_find(VIEW(data, size - 1), &less) < 0);
         if (spki_secp256k1(parts.spki, xy) == 0)
                 MUST(parts.spki.n == 88);

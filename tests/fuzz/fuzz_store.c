@@ -1,9 +1,9 @@
 /* agent/kedged/store and book: what stands on disk.
  *
- * The input is, in turn, a payload of the book of revocations; bytes of a state file, as they are; and
- * changes to a good pair of generations, three bytes each (where, which bits). A file that was changed is
- * not believed; the older generation is, and its height; with both changed nothing is, and that is told
- * from "there is no file". */
+ * The input is, in turn, a payload of the book of revocations; bytes of a state file, as they are;
+ * and changes to a good pair of generations, three bytes each (where, which bits). A file that was
+ * changed is not believed; the older generation is, and its height; with both changed nothing is,
+ * and that is told from "there is no file". */
 
 #include "fuzz.h"
 
@@ -51,7 +51,8 @@ static void set_up(void) {
         for (size_t i = 0; i < 2; i++) {
                 int fd = openat(folder_fd, i ? "s.1" : "s", O_RDONLY | O_CLOEXEC);
 
-                MUST(fd >= 0 && read(fd, good[i], FILE_MAX) == (ssize_t) length[i] && close(fd) == 0);
+                MUST(fd >= 0 && read(fd, good[i], FILE_MAX) == (ssize_t) length[i] &&
+                                close(fd) == 0);
         }
 }
 
@@ -94,7 +95,8 @@ static void check_file(const uint8_t *data, size_t size) {
                 MUST(n <= FILE_MAX && n + STORE_OVERHEAD == size && s.newest == 0);
 }
 
-/* Height 7 in "s", then height 8 in "s.1": which of them a change hit decides what may be believed. */
+/* Height 7 in "s", then height 8 in "s.1": which of them a change hit decides what may be
+ * believed. */
 static void check_changes(const uint8_t *data, size_t size) {
         _cleanup_(freep) uint8_t *p = NULL;
         uint8_t file[2][FILE_MAX];
@@ -117,7 +119,8 @@ static void check_changes(const uint8_t *data, size_t size) {
                 return;
         }
         MUST(r == 0 && s.height == (changed[1] ? 7 : 8));
-        MUST(view_eq(VIEW(p, n), changed[1] ? VIEW(older, sizeof(older)) : VIEW(newer, sizeof(newer))));
+        MUST(view_eq(VIEW(p, n),
+                        changed[1] ? VIEW(older, sizeof(older)) : VIEW(newer, sizeof(newer))));
         MUST(store_save(&s, s.height - 1, VIEW(older, sizeof(older))) == -ESTALE);
 }
 

@@ -1,7 +1,7 @@
-/* Runs a fuzz target over files: each one named, or each in a folder named. Every input lies in a heap block of
- * its exact size, so that ASan sees one byte too far. A folder without a file is a failure: a
- * corpus that was lost must not pass. Beside each file as it is, a few deterministic changes of it
- * are run: cut short at each end, and one bit flipped at spread positions. */
+/* Runs a fuzz target over files: each one named, or each in a folder named. Every input lies in a
+ * heap block of its exact size, so that ASan sees one byte too far. A folder without a file is a
+ * failure: a corpus that was lost must not pass. Beside each file as it is, a few deterministic
+ * changes of it are run: cut short at each end, and one bit flipped at spread positions. */
 
 #include "fuzz.h"
 
@@ -70,7 +70,8 @@ static int run_folder(const char *path) {
 
                 if (entry->d_name[0] == '.')
                         continue;
-                if (snprintf(name, sizeof(name), "%s/%s", path, entry->d_name) >= (int) sizeof(name))
+                if (snprintf(name, sizeof(name), "%s/%s", path, entry->d_name) >=
+                                (int) sizeof(name))
                         r = -1;
                 else if (run_file(name) < 0)
                         r = -1;

@@ -1,5 +1,5 @@
-/* Loaded before the C library: a wall clock that is KEDGE_TEST_CLOCK_OFFSET seconds off. The clocks that count from the boot
- * stay as they are, and so do timers. */
+/* Loaded before the C library: a wall clock that is KEDGE_TEST_CLOCK_OFFSET seconds off. The clocks
+ * that count from the boot stay as they are, and so do timers. */
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/time.h>

@@ -1,7 +1,7 @@
-/* Every delivery of blockquick_attacks.json, through the machine: a client that holds the start as its final block meets
- * an upstream that shows the attacker's chain. The strict rule itself is judged by run-vectors; here F must stay
- * on the honest chain wherever the rule says that it does not move.
- * usage: attacks FOLDER (exit status 77 if the files are not there) */
+/* Every delivery of blockquick_attacks.json, through the machine: a client that holds the start as
+ * its final block meets an upstream that shows the attacker's chain. The strict rule itself is
+ * judged by run-vectors; here F must stay on the honest chain wherever the rule says that it does
+ * not move. usage: attacks FOLDER (exit status 77 if the files are not there) */
 
 #include "sim.h"
 
@@ -22,9 +22,10 @@ static void add_reply(struct sim_chain *c, const char *text) {
         struct view body, list, key;
         size_t n;
 
-        if (hex_decode_any(VIEW_TEXT(text), bytes, sizeof(bytes), &n) < 0 || rlp_whole_list(VIEW(bytes, n), &body) < 0 ||
-            rlp_take_string(&body, &key) < 0 || rlp_take_list(&body, &list) < 0 ||
-            diode_header_parse(list, &b->h) < 0)
+        if (hex_decode_any(VIEW_TEXT(text), bytes, sizeof(bytes), &n) < 0 ||
+                        rlp_whole_list(VIEW(bytes, n), &body) < 0 ||
+                        rlp_take_string(&body, &key) < 0 || rlp_take_list(&body, &list) < 0 ||
+                        diode_header_parse(list, &b->h) < 0)
                 abort();
         *b = (struct sim_block){ .h = b->h };
         diode_header_hash(&b->h, &b->by.hash);
@@ -63,7 +64,8 @@ static size_t load_forged(json_t *delivered) {
                 add_reply(&one, reply);
                 if (!c || one.block[0].h.number != c->first + c->n) {
                         snprintf(name, sizeof(name), "forged%zu", n++);
-                        c = sim_chain_new(&sim, name, sim_chain_find(&sim, "main"), one.block[0].h.number);
+                        c = sim_chain_new(&sim, name, sim_chain_find(&sim, "main"),
+                                        one.block[0].h.number);
                 }
                 c->block[c->n++] = one.block[0];
         }
@@ -85,7 +87,8 @@ static int run_case(json_t *item, json_t *headers) {
         load_main(headers);
         main_chain = sim_chain_find(&sim, "main");
         n = load_forged(json_object_get(item, "delivered"));
-        sim.config.checkpoint = (struct block_ref){ .number = start, .hash = sim_at(main_chain, start)->by.hash };
+        sim.config.checkpoint = (struct block_ref){ .number = start,
+                .hash = sim_at(main_chain, start)->by.hash };
         sim.config.max_gap = 1000;
         sim.node[0].chain = main_chain;
         sim.node[0].peak = start;
@@ -107,7 +110,8 @@ static int run_case(json_t *item, json_t *headers) {
                 r = -1;
         if (moves && !far && !honest && st.finalized.ref.number <= start)
                 r = -1;
-        printf("%s %s: final %llu\n", r == 0 ? "ok" : "FAIL", name, (unsigned long long) st.finalized.ref.number);
+        printf("%s %s: final %llu\n", r == 0 ? "ok" : "FAIL", name,
+                        (unsigned long long) st.finalized.ref.number);
         sim_done(&sim);
         return r;
 }

@@ -1,7 +1,8 @@
-/* Nodes that grow, lag, fork, delay, reorder, fall silent and hang up at random, by a seed; and a clock that ticks only
- * when the machine has asked for it. What must hold: once they behave again (faults), or as long as one of them
- * behaves all the time (liars), the final block comes up to the chain's tip in bounded time, and questions are answered.
- * usage: random faults|liars FIRST COUNT */
+/* Nodes that grow, lag, fork, delay, reorder, fall silent and hang up at random, by a seed; and a
+ * clock that ticks only when the machine has asked for it. What must hold: once they behave again
+ * (faults), or as long as one of them behaves all the time (liars), the final block comes up to the
+ * chain's tip in bounded time, and questions are answered. usage: random faults|liars FIRST
+ * COUNT */
 
 #include "sim.h"
 
@@ -26,9 +27,28 @@ struct world {
 };
 
 static const char *const faults[] = {
-        "silent", "no-connect", "connect-silent", "silent-headers", "error-everything", "no-header", "no-quick", "withhold",
-        "closes", "late", "forged", "skips", "twice", "quick-nonsense", "wrong-roots", "wrong-value", "old-hello", "peak",
-        "cut", "usage", "too-low-above", "",
+        "silent",
+        "no-connect",
+        "connect-silent",
+        "silent-headers",
+        "error-everything",
+        "no-header",
+        "no-quick",
+        "withhold",
+        "closes",
+        "late",
+        "forged",
+        "skips",
+        "twice",
+        "quick-nonsense",
+        "wrong-roots",
+        "wrong-value",
+        "old-hello",
+        "peak",
+        "cut",
+        "usage",
+        "too-low-above",
+        "",
 };
 
 static void build(void) {
@@ -64,7 +84,8 @@ static void begin(struct world *w, unsigned seed, bool liars) {
         sim.config.ticket_version = 1 + sim_random(&sim, 2);
         sim.config.max_gap = sim_random(&sim, 3) == 0 ? 200 + sim_random(&sim, 400) : 40320;
         w->tip = JUNK_AT + sim_random(&sim, 40);
-        sim.config.checkpoint.number = sim_random(&sim, 2) == 0 ? w->tip - sim_random(&sim, 150) : 150 + sim_random(&sim, 900);
+        sim.config.checkpoint.number = sim_random(&sim, 2) == 0 ? w->tip - sim_random(&sim, 150)
+                                                                : 150 + sim_random(&sim, 900);
         sim.config.checkpoint.hash = sim_at(&sim.chain[0], sim.config.checkpoint.number)->by.hash;
         w->grow_ms = 1000 + sim_random(&sim, 30000);
         for (unsigned i = 0; i < SIM_NODES; i++) {
@@ -130,8 +151,10 @@ static void change_fault(struct world *w, unsigned i, bool calm) {
         if (strcmp(fault, "late") == 0)
                 n->delay_max = 12000;
         if (strcmp(fault, "peak") == 0)
-                n->fault_arg = sim_random(&sim, 2) ? w->tip + sim_random(&sim, 3000) : w->tip - sim_random(&sim, 1000);
-        if (strcmp(fault, "no-header") == 0 || strcmp(fault, "forged") == 0 || strcmp(fault, "skips") == 0)
+                n->fault_arg = sim_random(&sim, 2) ? w->tip + sim_random(&sim, 3000)
+                                                   : w->tip - sim_random(&sim, 1000);
+        if (strcmp(fault, "no-header") == 0 || strcmp(fault, "forged") == 0 ||
+                        strcmp(fault, "skips") == 0)
                 n->fault_arg = w->tip - sim_random(&sim, 300);
         if (fault[0] == 0) {
                 n->silent = sim_random(&sim, 60);
@@ -145,7 +168,9 @@ static void change_fault(struct world *w, unsigned i, bool calm) {
 }
 
 static void ask(struct world *w) {
-        struct chain_ask a = { .id = w->ask_id++, .contract = sim_contract(), .n_slots = 1 + sim_random(&sim, 10) };
+        struct chain_ask a = {
+                .id = w->ask_id++, .contract = sim_contract(), .n_slots = 1 + sim_random(&sim, 10)
+        };
 
         a.at = sim_random(&sim, 2) ? CHAIN_AT_HEAD : CHAIN_AT_FINALIZED;
         for (unsigned i = 0; i < a.n_slots; i++)
@@ -159,7 +184,8 @@ static void pass(struct world *w, uint64_t ms, bool calm) {
         while (sim.now_ms < end) {
                 if (sim.now_ms >= w->grown_ms && w->tip < BLOCKS - 1) {
                         w->tip++;
-                        w->grown_ms = sim.now_ms + 1 + sim_random(&sim, (uint32_t) (2 * w->grow_ms));
+                        w->grown_ms = sim.now_ms + 1 +
+                                      sim_random(&sim, (uint32_t) (2 * w->grow_ms));
                         nodes_follow(w, calm);
                 }
                 for (unsigned i = 0; i < sim.config.n_upstreams; i++)
@@ -188,14 +214,18 @@ static void tell(const struct world *w, const char *what) {
         struct chain_status st;
 
         chain_status(sim.machine, &st);
-        printf("FAIL %s seed %u: %s: tip %llu final %llu head %llu state %d '%s' grow %llu ms\n", w->liars ? "liars" : "faults",
-                w->seed, what, (unsigned long long) w->tip, (unsigned long long) st.finalized.ref.number,
-                (unsigned long long) st.head.ref.number, st.state, st.text, (unsigned long long) w->grow_ms);
+        printf("FAIL %s seed %u: %s: tip %llu final %llu head %llu state %d '%s' grow %llu ms\n",
+                        w->liars ? "liars" : "faults", w->seed, what, (unsigned long long) w->tip,
+                        (unsigned long long) st.finalized.ref.number,
+                        (unsigned long long) st.head.ref.number, st.state, st.text,
+                        (unsigned long long) w->grow_ms);
         for (size_t i = 0; i < st.n_upstreams; i++)
                 printf("  node %zu%s state %d peak %llu failures %llu lies %llu '%s'\n", i,
-                        misbehaves(w, (unsigned) i, true) ? "" : " (honest)",
-                        st.upstream[i].state, (unsigned long long) st.upstream[i].peak,
-                        (unsigned long long) st.upstream[i].failures, (unsigned long long) st.upstream[i].lies, st.upstream[i].last_error);
+                                misbehaves(w, (unsigned) i, true) ? "" : " (honest)",
+                                st.upstream[i].state, (unsigned long long) st.upstream[i].peak,
+                                (unsigned long long) st.upstream[i].failures,
+                                (unsigned long long) st.upstream[i].lies,
+                                st.upstream[i].last_error);
 }
 
 static bool on_main(const struct chain_block *b) {
@@ -219,7 +249,9 @@ static int run_seed(unsigned seed, bool liars) {
                 pass(&w, 5000, true);
                 chain_status(sim.machine, &st);
                 stalled = sim.now_ms - began;
-        } while ((!st.has_head || st.finalized.ref.number + NEAR < w.tip || st.state == CHAIN_STUCK) && stalled < SETTLE_MS);
+        } while ((!st.has_head || st.finalized.ref.number + NEAR < w.tip ||
+                                 st.state == CHAIN_STUCK) &&
+                        stalled < SETTLE_MS);
         if (stalled >= SETTLE_MS) {
                 tell(&w, "did not come up to the tip");
                 r = -1;
@@ -232,9 +264,11 @@ static int run_seed(unsigned seed, bool liars) {
         }
         if (!liars)
                 for (size_t i = 0; r == 0 && i < st.n_upstreams; i++)
-                        if (strstr(st.upstream[i].last_error, "contradicts") && st.upstream[i].lies > 0)
+                        if (strstr(st.upstream[i].last_error, "contradicts") &&
+                                        st.upstream[i].lies > 0)
                                 printf("note seed %u node %zu lies %llu %s\n", seed, i,
-                                        (unsigned long long) st.upstream[i].lies, st.upstream[i].last_error);
+                                                (unsigned long long) st.upstream[i].lies,
+                                                st.upstream[i].last_error);
         if (getenv("RANDOM_TELL"))
                 printf("seed %u up after %llu s\n", seed, (unsigned long long) stalled / 1000);
         sim.machine = chain_free(sim.machine);

@@ -2,10 +2,13 @@
  * The program ends with status 0 if every expectation of every file holds. The words:
  *
  *   chain NAME N [rotate=R] [tag=T]         an honest chain of blocks 0..N-1
- *   branch NAME FROM at=A len=L miners=1,2  L blocks on FROM's block A, by these miners in turn; 12 and up
- *                                           are strangers. float=1: the first names an unknown parent
+ *   branch NAME FROM at=A len=L miners=1,2  L blocks on FROM's block A, by these miners in turn; 12
+ *   and up
+ *                                           are strangers. float=1: the first names an unknown
+ *                                           parent
  *   grow NAME N [miners=..] [tag=T] [time=S]   N more blocks; S is added to their timestamps
- *   config KEY VALUE                        checkpoint (number, of chain main), wrong-checkpoint, nodes,
+ *   config KEY VALUE                        checkpoint (number, of chain main), wrong-checkpoint,
+ *   nodes,
  *                                           max-gap, share, ticket, poll, request
  *   node I CHAIN PEAK                       what node I serves (peak 0: all of it)
  *   fault I KIND [ARG] | fault I none
@@ -41,21 +44,29 @@ static _Noreturn void die(struct script *s, const char *what) {
         fprintf(stderr, "%s:%u: %s\n", s->file, s->line, what);
         if (s->sim.machine) {
                 chain_status(s->sim.machine, &st);
-                fprintf(stderr, "  state %d final %llu head %llu share %u conflict %d jumps %llu text '%s'\n", st.state,
-                        (unsigned long long) st.finalized.ref.number, (unsigned long long) st.head.ref.number,
-                        st.head_share, st.conflict, (unsigned long long) st.jumps, st.text);
+                fprintf(stderr,
+                                "  state %d final %llu head %llu share %u conflict %d jumps %llu "
+                                "text '%s'\n",
+                                st.state, (unsigned long long) st.finalized.ref.number,
+                                (unsigned long long) st.head.ref.number, st.head_share, st.conflict,
+                                (unsigned long long) st.jumps, st.text);
                 for (size_t i = 0; i < st.n_upstreams; i++)
-                        fprintf(stderr, "  node %zu state %d peak %llu failures %llu lies %llu '%s'\n", i,
-                                st.upstream[i].state, (unsigned long long) st.upstream[i].peak,
-                                (unsigned long long) st.upstream[i].failures, (unsigned long long) st.upstream[i].lies,
-                                st.upstream[i].last_error);
+                        fprintf(stderr,
+                                        "  node %zu state %d peak %llu failures %llu lies %llu "
+                                        "'%s'\n",
+                                        i, st.upstream[i].state,
+                                        (unsigned long long) st.upstream[i].peak,
+                                        (unsigned long long) st.upstream[i].failures,
+                                        (unsigned long long) st.upstream[i].lies,
+                                        st.upstream[i].last_error);
         }
         for (size_t i = 0; i < s->sim.n_log; i++)
-                fprintf(stderr, "  log kind %d node %u '%s'\n", s->sim.log[i].kind, s->sim.log[i].node,
-                        s->sim.log[i].text);
+                fprintf(stderr, "  log kind %d node %u '%s'\n", s->sim.log[i].kind,
+                                s->sim.log[i].node, s->sim.log[i].text);
         for (size_t i = 0; i < s->sim.n_answers; i++)
-                fprintf(stderr, "  answer %llu verdict %d '%s'\n", (unsigned long long) s->sim.answer[i].id,
-                        s->sim.answer[i].verdict, s->sim.answer[i].why);
+                fprintf(stderr, "  answer %llu verdict %d '%s'\n",
+                                (unsigned long long) s->sim.answer[i].id, s->sim.answer[i].verdict,
+                                s->sim.answer[i].why);
         exit(EXIT_FAILURE);
 }
 
@@ -135,7 +146,8 @@ static void do_config(struct script *s) {
         uint64_t x = number(s, word(s, 2));
 
         if (strcmp(key, "checkpoint") == 0 || strcmp(key, "wrong-checkpoint") == 0) {
-                const struct sim_block *b = sim_at(chain_named(s, s->n > 3 ? s->word[3] : "main"), x);
+                const struct sim_block *b =
+                                sim_at(chain_named(s, s->n > 3 ? s->word[3] : "main"), x);
 
                 if (!b)
                         die(s, "no such block");
@@ -177,7 +189,8 @@ static void do_node(struct script *s) {
 static void do_fault(struct script *s) {
         struct sim_node *n = node_named(s, word(s, 1));
 
-        snprintf(n->fault, sizeof(n->fault), "%s", strcmp(word(s, 2), "none") == 0 ? "" : word(s, 2));
+        snprintf(n->fault, sizeof(n->fault), "%s",
+                        strcmp(word(s, 2), "none") == 0 ? "" : word(s, 2));
         n->fault_arg = s->n > 3 ? number(s, s->word[3]) : 0;
 }
 
@@ -232,7 +245,8 @@ static bool logged(struct script *s, enum chain_action_kind kind, int node, cons
         for (size_t i = 0; i < s->sim.n_log; i++) {
                 const struct sim_line *l = &s->sim.log[i];
 
-                if (l->kind == kind && (node < 0 || l->node == (unsigned) node) && (!text || strstr(l->text, text)))
+                if (l->kind == kind && (node < 0 || l->node == (unsigned) node) &&
+                                (!text || strstr(l->text, text)))
                         return true;
         }
         return false;
@@ -274,7 +288,8 @@ static bool answer_is(struct script *s, uint64_t id, const char *verdict) {
                         if (!hash32_eq(&a->values[k], &want))
                                 return false;
                 }
-                return strcmp(verdicts[a->verdict], verdict) == 0 && (!s->rest[0] || tag || strstr(a->why, s->rest));
+                return strcmp(verdicts[a->verdict], verdict) == 0 &&
+                       (!s->rest[0] || tag || strstr(a->why, s->rest));
         }
         return strcmp(verdict, "none") == 0;
 }
@@ -327,7 +342,8 @@ static bool holds(struct script *s) {
         if (strcmp(what, "blame") == 0)
                 return logged(s, CHAIN_DO_BLAME, (int) number(s, word(s, 2)), s->rest);
         if (strcmp(what, "no-blame") == 0)
-                return !logged(s, CHAIN_DO_BLAME, s->n > 2 ? (int) number(s, s->word[2]) : -1, NULL);
+                return !logged(s, CHAIN_DO_BLAME, s->n > 2 ? (int) number(s, s->word[2]) : -1,
+                                NULL);
         if (strcmp(what, "evidence") == 0)
                 return logged(s, CHAIN_DO_EVIDENCE, -1, s->rest);
         if (strcmp(what, "no-evidence") == 0)
@@ -350,10 +366,20 @@ static const struct command {
         const char *name;
         void (*run)(struct script *s);
 } commands[] = {
-        { "chain", do_chain },   { "branch", do_branch },         { "grow", do_grow },     { "config", do_config },
-        { "node", do_node },     { "fault", do_fault },           { "start", do_start },   { "restart", do_start },
-        { "damage", do_damage }, { "fail-start", do_fail_start }, { "run", do_run },       { "ask", do_ask },
-        { "forget", do_forget }, { "expect", do_expect },
+        { "chain", do_chain },
+        { "branch", do_branch },
+        { "grow", do_grow },
+        { "config", do_config },
+        { "node", do_node },
+        { "fault", do_fault },
+        { "start", do_start },
+        { "restart", do_start },
+        { "damage", do_damage },
+        { "fail-start", do_fail_start },
+        { "run", do_run },
+        { "ask", do_ask },
+        { "forget", do_forget },
+        { "expect", do_expect },
 };
 
 /* The text of an expectation starts behind its last fixed word: "|" marks it. */
@@ -368,7 +394,8 @@ static void split(struct script *s, char *line) {
         }
         line[strcspn(line, "#\n")] = 0;
         s->n = 0;
-        for (char *w = strtok_r(line, " \t", &save); w && s->n < WORDS_MAX; w = strtok_r(NULL, " \t", &save))
+        for (char *w = strtok_r(line, " \t", &save); w && s->n < WORDS_MAX;
+                        w = strtok_r(NULL, " \t", &save))
                 s->word[s->n++] = w;
 }
 

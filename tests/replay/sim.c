@@ -53,13 +53,16 @@ void sim_done(struct sim *s) {
                 free(s->chain[i].block);
 }
 
-void sim_queue(struct sim *s, enum chain_event event, unsigned node, struct view bytes, uint64_t delay_ms) {
+void sim_queue(struct sim *s, enum chain_event event, unsigned node, struct view bytes,
+                uint64_t delay_ms) {
         struct sim_event *e = &s->event[s->n_events];
 
         if (s->n_events == SIM_QUEUE)
                 abort();
         s->n_events++;
-        *e = (struct sim_event){ .at_ms = s->now_ms + delay_ms, .event = event, .node = node, .n = bytes.n };
+        *e = (struct sim_event){
+                .at_ms = s->now_ms + delay_ms, .event = event, .node = node, .n = bytes.n
+        };
         e->bytes = malloc(bytes.n > 0 ? bytes.n : 1);
         if (!e->bytes)
                 abort();
@@ -91,8 +94,9 @@ static void keep_line(struct sim *s, const struct chain_action *a) {
         struct sim_line *l;
 
         if (s->verbose)
-                fprintf(stderr, "%llu kind %d node %u: %s (%zu bytes)\n", (unsigned long long) s->now_ms, a->kind,
-                        a->upstream, a->text, a->bytes.n);
+                fprintf(stderr, "%llu kind %d node %u: %s (%zu bytes)\n",
+                                (unsigned long long) s->now_ms, a->kind, a->upstream, a->text,
+                                a->bytes.n);
         if (s->n_log == SIM_LOG) {
                 memmove(s->log, s->log + 1, (SIM_LOG - 1) * sizeof(s->log[0]));
                 s->n_log--;
@@ -119,7 +123,8 @@ static void connect_node(struct sim *s, unsigned i) {
                 return;
         n->up = true;
         if (strcmp(n->fault, "wrong-key") == 0)
-                sim_queue(s, CHAIN_EV_UP, i, VIEW(s->node[(i + 1) % SIM_NODES].pubkey.xy, SECP_PUBKEY_SIZE), 10);
+                sim_queue(s, CHAIN_EV_UP, i,
+                                VIEW(s->node[(i + 1) % SIM_NODES].pubkey.xy, SECP_PUBKEY_SIZE), 10);
         else
                 sim_queue(s, CHAIN_EV_UP, i, VIEW(n->pubkey.xy, SECP_PUBKEY_SIZE), 10);
 }
@@ -263,7 +268,9 @@ void sim_run_lazy(struct sim *s, uint64_t ms) {
                         taken = *e;
                         *e = s->event[--s->n_events];
                 }
-                in = (struct chain_in){ .event = taken.event, .upstream = taken.node, .bytes = VIEW(taken.bytes, taken.n) };
+                in = (struct chain_in){ .event = taken.event,
+                        .upstream = taken.node,
+                        .bytes = VIEW(taken.bytes, taken.n) };
                 if (taken.event == CHAIN_EV_DOWN)
                         s->node[taken.node].up = false;
                 sim_step(s, &in);

@@ -43,7 +43,8 @@ struct sim_node {
         size_t asked[16]; /* by method, see sim_method() */
         uint64_t held;    /* fault "hold": answers withheld until the next clock change */
         uint32_t delay_max;       /* ms; 0: always 5 */
-        unsigned silent, hang_up; /* of 1000 answers, how many are left out, or end the connection */
+        unsigned silent,
+                        hang_up; /* of 1000 answers, how many are left out, or end the connection */
 };
 
 struct sim_event {
@@ -90,7 +91,8 @@ struct address sim_contract(void);
 struct hash32 sim_slot(unsigned i);
 struct hash32 sim_value(unsigned i, unsigned tag);
 
-struct sim_chain *sim_chain_new(struct sim *s, const char *name, const struct sim_chain *from, uint64_t first);
+struct sim_chain *sim_chain_new(
+                struct sim *s, const char *name, const struct sim_chain *from, uint64_t first);
 struct sim_chain *sim_chain_find(struct sim *s, const char *name);
 void sim_chain_add(struct sim_chain *c, unsigned miner, unsigned tag, uint64_t timestamp);
 const struct sim_block *sim_at(const struct sim_chain *c, uint64_t number);
@@ -107,4 +109,5 @@ uint32_t sim_random(struct sim *s, uint32_t below);
 void sim_ask(struct sim *s, const struct chain_ask *ask);
 size_t sim_method(const char *name);    /* index of asked[] */
 void sim_serve(struct sim *s, unsigned node, struct view request);
-void sim_queue(struct sim *s, enum chain_event event, unsigned node, struct view bytes, uint64_t delay_ms);
+void sim_queue(struct sim *s, enum chain_event event, unsigned node, struct view bytes,
+                uint64_t delay_ms);

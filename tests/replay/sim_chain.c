@@ -40,7 +40,8 @@ struct sim_chain *sim_chain_find(struct sim *s, const char *name) {
         return NULL;
 }
 
-struct sim_chain *sim_chain_new(struct sim *s, const char *name, const struct sim_chain *from, uint64_t first) {
+struct sim_chain *sim_chain_new(
+                struct sim *s, const char *name, const struct sim_chain *from, uint64_t first) {
         struct sim_chain *c = &s->chain[s->n_chains++];
 
         *c = (struct sim_chain){ .from = from, .first = first };

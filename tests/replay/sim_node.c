@@ -231,8 +231,8 @@ static void on_account(struct reply *r) {
         struct address asked;
         size_t list;
 
-        if (!known || rlp_take_bytes(&r->args, asked.b, ADDRESS_SIZE) < 0 || faulty(r, "no-account") ||
-            asked.b[0] != 0x60) {
+        if (!known || rlp_take_bytes(&r->args, asked.b, ADDRESS_SIZE) < 0 ||
+                        faulty(r, "no-account") || asked.b[0] != 0x60) {
                 error(r, "account does not exist");
                 return;
         }
@@ -298,10 +298,11 @@ static bool take_ticket(struct reply *r, unsigned version, struct ticket *ret) {
 
         *ret = (struct ticket){ .version = version, .server = r->node->id };
         if (rlp_take_uint(&r->args, &a) < 0 || (version == 2 && rlp_take_uint(&r->args, &b) < 0) ||
-            rlp_take_bytes(&r->args, ret->fleet.b, ADDRESS_SIZE) < 0 ||
-            rlp_take_uint(&r->args, &ret->total_connections) < 0 || rlp_take_uint(&r->args, &ret->total_bytes) < 0 ||
-            rlp_take_string(&r->args, &local) < 0 || rlp_take_string(&r->args, &sig) < 0 ||
-            sig.n != SECP_SIGNATURE_SIZE)
+                        rlp_take_bytes(&r->args, ret->fleet.b, ADDRESS_SIZE) < 0 ||
+                        rlp_take_uint(&r->args, &ret->total_connections) < 0 ||
+                        rlp_take_uint(&r->args, &ret->total_bytes) < 0 ||
+                        rlp_take_string(&r->args, &local) < 0 ||
+                        rlp_take_string(&r->args, &sig) < 0 || sig.n != SECP_SIGNATURE_SIZE)
                 return false;
         memcpy(ret->device_signature, sig.p, sig.n);
         if (version == 1) {
@@ -366,7 +367,8 @@ static void on_ticket(struct reply *r, unsigned version) {
                 end(r);
                 return;
         }
-        if (t.total_connections * 1024 + t.total_bytes <= n->stored.conns * 1024 + n->stored.bytes) {
+        if (t.total_connections * 1024 + t.total_bytes <=
+                        n->stored.conns * 1024 + n->stored.bytes) {
                 last.total_connections = n->stored.conns;
                 last.total_bytes = n->stored.bytes;
                 if (ticket_sign(&last, r->s->config.device_key) < 0)

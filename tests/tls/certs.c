@@ -65,7 +65,8 @@ static void fill(X509 *x, const struct certs_wish *wish, EVP_PKEY *pkey) {
         MUST(X509_set_issuer_name(x, X509_get_subject_name(issuer)) && X509_set_pubkey(x, pkey));
         MUST(ASN1_TIME_set(X509_getm_notBefore(x), wish->to_s ? wish->from_s : now - 3600));
         MUST(ASN1_TIME_set(X509_getm_notAfter(x), wish->to_s ? wish->to_s : now + 3650 * 86400L));
-        add_extension(x, issuer, NID_basic_constraints, wish->ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
+        add_extension(x, issuer, NID_basic_constraints,
+                        wish->ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
         if (wish->ca)
                 add_extension(x, issuer, NID_key_usage, "critical,keyCertSign,cRLSign");
         snprintf(names, sizeof(names), "DNS:%s", wish->name);

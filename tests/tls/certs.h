@@ -1,4 +1,5 @@
-/* Certificates for tests, made with OpenSSL, so that two libraries meet. What fails here ends the program. */
+/* Certificates for tests, made with OpenSSL, so that two libraries meet. What fails here ends the
+ * program. */
 #pragma once
 
 #include <stdbool.h>

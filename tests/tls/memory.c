@@ -28,7 +28,8 @@ static int on_write(WOLFSSL *ssl, char *p, int n, void *userdata) {
         return n;
 }
 
-WOLFSSL_CTX *memory_ctx(WOLFSSL_METHOD *method, const struct certs *own, const struct certs *issuer) {
+WOLFSSL_CTX *memory_ctx(
+                WOLFSSL_METHOD *method, const struct certs *own, const struct certs *issuer) {
         WOLFSSL_CTX *ctx = wolfSSL_CTX_new(method);
         uint8_t chain[8192];
         size_t n = 0;
@@ -45,9 +46,12 @@ WOLFSSL_CTX *memory_ctx(WOLFSSL_METHOD *method, const struct certs *own, const s
                 memcpy(chain + n, issuer->der, issuer->der_n);
                 n += issuer->der_n;
         }
-        if ((issuer ? wolfSSL_CTX_use_certificate_chain_buffer_format(ctx, chain, (long) n, WOLFSSL_FILETYPE_ASN1)
-                    : wolfSSL_CTX_use_certificate_buffer(ctx, chain, (long) n, WOLFSSL_FILETYPE_ASN1)) != WOLFSSL_SUCCESS ||
-                wolfSSL_CTX_use_PrivateKey_buffer(ctx, own->key, (long) own->key_n, WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS)
+        if ((issuer ? wolfSSL_CTX_use_certificate_chain_buffer_format(
+                                      ctx, chain, (long) n, WOLFSSL_FILETYPE_ASN1)
+                    : wolfSSL_CTX_use_certificate_buffer(ctx, chain, (long) n,
+                                      WOLFSSL_FILETYPE_ASN1)) != WOLFSSL_SUCCESS ||
+                        wolfSSL_CTX_use_PrivateKey_buffer(ctx, own->key, (long) own->key_n,
+                                        WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS)
                 abort();
         return ctx;
 }

@@ -26,7 +26,8 @@ struct memory_pair {
 };
 
 /* A context with a certificate, or NULL, and perhaps that of its issuer sent along. */
-WOLFSSL_CTX *memory_ctx(WOLFSSL_METHOD *method, const struct certs *own, const struct certs *issuer);
+WOLFSSL_CTX *memory_ctx(
+                WOLFSSL_METHOD *method, const struct certs *own, const struct certs *issuer);
 
 /* Neither context is taken over. */
 struct memory_pair *memory_pair_new(WOLFSSL_CTX *client, WOLFSSL_CTX *server);

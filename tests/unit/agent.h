@@ -1,5 +1,5 @@
-/* A scripted agent for tests of its callers: a thread that listens on a query socket in a folder of its
- * own, and does with each request what the test's function says. */
+/* A scripted agent for tests of its callers: a thread that listens on a query socket in a folder of
+ * its own, and does with each request what the test's function says. */
 #pragma once
 
 #include <check.h>
@@ -24,7 +24,8 @@ enum agent_act {
 };
 
 struct agent;
-typedef enum agent_act agent_fn(struct agent *agent, const struct query_request *request, struct query_reply *reply);
+typedef enum agent_act agent_fn(struct agent *agent, const struct query_request *request,
+                struct query_reply *reply);
 
 struct agent {
         char dir[64], path[96];
@@ -40,8 +41,8 @@ struct agent {
         enum agent_act act;
 };
 
-static inline enum agent_act agent_says_script(struct agent *agent, const struct query_request *request,
-        struct query_reply *reply) {
+static inline enum agent_act agent_says_script(struct agent *agent,
+                const struct query_request *request, struct query_reply *reply) {
         uint32_t id = reply->id;
 
         (void) request;
@@ -55,7 +56,8 @@ static inline enum agent_act agent_says_script(struct agent *agent, const struct
 static inline void agent_serve_one(struct agent *agent, int fd) {
         struct query_request request;
         struct query_reply reply = { .magic = QUERY_MAGIC, .version = QUERY_VERSION };
-        struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = agent->stop[0], .events = POLLIN } };
+        struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
+                { .fd = agent->stop[0], .events = POLLIN } };
         char end;
 
         while (poll(p, 2, -1) < 0 && errno == EINTR)
@@ -85,7 +87,8 @@ static inline void agent_serve_one(struct agent *agent, int fd) {
 
 static inline void *agent_run(void *data) {
         struct agent *agent = data;
-        struct pollfd p[2] = { { .fd = agent->fd, .events = POLLIN }, { .fd = agent->stop[0], .events = POLLIN } };
+        struct pollfd p[2] = { { .fd = agent->fd, .events = POLLIN },
+                { .fd = agent->stop[0], .events = POLLIN } };
 
         for (;;) {
                 int fd;
@@ -115,7 +118,9 @@ static inline void agent_listen(struct agent *agent) {
 }
 
 static inline void agent_make_dir(struct agent *agent) {
-        *agent = (struct agent){ .fd = -1, .fn = agent_says_script, .script = { .result = QUERY_OK } };
+        *agent = (struct agent){
+                .fd = -1, .fn = agent_says_script, .script = { .result = QUERY_OK }
+        };
         strcpy(agent->dir, "/tmp/kedge-agent-XXXXXX");
         ck_assert_ptr_nonnull(mkdtemp(agent->dir));
         (void) snprintf(agent->path, sizeof(agent->path), "%s/query.sock", agent->dir);

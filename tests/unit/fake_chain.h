@@ -30,17 +30,21 @@ static inline struct fake_value *fake_slot(struct fake_chain *f, const struct ha
         return &f->value[f->n_values++];
 }
 
-static inline void fake_answer(struct fake_chain *f, const struct chain_ask *ask, struct chain_out *out) {
+static inline void fake_answer(
+                struct fake_chain *f, const struct chain_ask *ask, struct chain_out *out) {
         struct chain_answer *a = &f->answer;
         const struct hash32 *root = ask->at == CHAIN_AT_HEAD ? &f->head_root : &f->final_root;
 
-        *a = (struct chain_answer){ .id = ask->id, .at = ask->at, .verdict = CHAIN_PROVEN, .storage_root = *root };
+        *a = (struct chain_answer){
+                .id = ask->id, .at = ask->at, .verdict = CHAIN_PROVEN, .storage_root = *root
+        };
         a->block = ask->at == CHAIN_AT_HEAD ? f->status.head : f->status.finalized;
         a->n_values = ask->n_slots;
         for (size_t i = 0; i < ask->n_slots; i++)
                 for (size_t k = 0; k < f->n_values; k++)
                         if (hash32_eq(&f->value[k].slot, &ask->slots[i]))
-                                a->values[i] = ask->at == CHAIN_AT_HEAD ? f->value[k].head : f->value[k].final;
+                                a->values[i] = ask->at == CHAIN_AT_HEAD ? f->value[k].head
+                                                                        : f->value[k].final;
         if (ask->has_known_root && hash32_eq(&ask->known_root, root)) {
                 a->verdict = CHAIN_UNCHANGED;
                 f->unchanged++;
@@ -76,9 +80,12 @@ static inline int fake_step(struct chain *c, const struct chain_in *in, struct c
         }
         if (f->save_next) {
                 f->save_next = false;
-                out->action[out->n++] = (struct chain_action){ .kind = CHAIN_DO_SAVE, .bytes = VIEW("state", 5) };
-                out->action[out->n++] = (struct chain_action){ .kind = CHAIN_DO_SEND, .bytes = VIEW("ticket", 6) };
-                out->action[out->n++] = (struct chain_action){ .kind = CHAIN_DO_SEND, .bytes = VIEW("other", 5) };
+                out->action[out->n++] = (struct chain_action){ .kind = CHAIN_DO_SAVE,
+                        .bytes = VIEW("state", 5) };
+                out->action[out->n++] = (struct chain_action){ .kind = CHAIN_DO_SEND,
+                        .bytes = VIEW("ticket", 6) };
+                out->action[out->n++] = (struct chain_action){ .kind = CHAIN_DO_SEND,
+                        .bytes = VIEW("other", 5) };
         }
         return 0;
 }
@@ -111,7 +118,8 @@ static inline struct chain_block fake_block(uint64_t number) {
         return b;
 }
 
-static inline void fake_heads(struct fake_chain *f, uint64_t final, uint64_t head, uint64_t moved_ms) {
+static inline void fake_heads(
+                struct fake_chain *f, uint64_t final, uint64_t head, uint64_t moved_ms) {
         f->status.state = CHAIN_FOLLOWING;
         f->status.has_finalized = f->status.has_head = true;
         f->status.finalized = fake_block(final);

@@ -1,5 +1,6 @@
-/* base: the reader and the writer that every length from outside passes. What they refuse leaves no trace: the view
- * stays where it was, nothing is written behind a block's end; each block here has its exact size. */
+/* base: the reader and the writer that every length from outside passes. What they refuse leaves no
+ * trace: the view stays where it was, nothing is written behind a block's end; each block here has
+ * its exact size. */
 
 #include "unit.h"
 
@@ -127,7 +128,8 @@ START_TEST(buf_put_be_writes_the_low_bytes) {
         ck_assert_int_eq(buf_done(&b, &got), 0);
         ck_assert_uint_eq(got.n, (size_t) _i);
         ck_assert(view_take_be(&got, (size_t) _i, &x));
-        ck_assert_uint_eq(x, _i == 0 ? 0 : UINT64_C(0x1122334455667788) & UINT64_MAX >> (64 - 8 * _i));
+        ck_assert_uint_eq(x,
+                        _i == 0 ? 0 : UINT64_C(0x1122334455667788) & UINT64_MAX >> (64 - 8 * _i));
 } END_TEST
 
 START_TEST(ct_eq_sees_each_byte) {

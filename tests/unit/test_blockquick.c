@@ -1,4 +1,5 @@
-/* chain/blockquick: what _new() refuses, and what a step refuses. The conversations stand in tests/replay. */
+/* chain/blockquick: what _new() refuses, and what a step refuses. The conversations stand in
+ * tests/replay. */
 
 #include "unit.h"
 
@@ -105,7 +106,9 @@ static struct view full_state(struct buf *b, struct bq *bq) {
                 bq->rep.block[i].timestamp = 1000 + i;
         }
         for (unsigned i = 0; i < BQ_LEDGER; i++)
-                bq->ledger[i] = (struct bq_ledger){ .version = 2, .epoch = i, .bytes = 5, .conns = 1, .counted = 4 };
+                bq->ledger[i] = (struct bq_ledger){
+                        .version = 2, .epoch = i, .bytes = 5, .conns = 1, .counted = 4
+                };
         bq->conflict = true;
         ck_assert_int_eq(bq_state_encode(bq, b), 0);
         ck_assert_int_eq(buf_done(b, &v), 0);

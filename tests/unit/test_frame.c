@@ -1,4 +1,5 @@
-/* agent/fetch/frame, agent/fetch/queue: messages come out whole however the bytes come in; a queue ends where it says. */
+/* agent/fetch/frame, agent/fetch/queue: messages come out whole however the bytes come in; a queue
+ * ends where it says. */
 
 #include "unit.h"
 
@@ -7,7 +8,8 @@
 #include "agent/fetch/frame.h"
 #include "agent/fetch/queue.h"
 
-/* Feeds the stream in pieces of at most step bytes; writes the messages one after another, each with its length. */
+/* Feeds the stream in pieces of at most step bytes; writes the messages one after another, each
+ * with its length. */
 static size_t feed(struct view stream, size_t step, uint8_t *ret, bool *ret_begun) {
         struct frame *f = malloc(sizeof(*f));
         struct view message;
@@ -111,7 +113,8 @@ START_TEST(queue_is_bounded) {
         ck_assert_uint_eq(queue_head(&q).n, QUEUE_MAX);
         ck_assert_int_eq(queue_put_message(&q, VIEW(data, 0)), -E2BIG);
         queue_drop(&q, 65536);
-        ck_assert_int_eq(queue_put_message(&q, VIEW(data, 65534)), 0); /* what was sent makes room */
+        ck_assert_int_eq(
+                        queue_put_message(&q, VIEW(data, 65534)), 0); /* what was sent makes room */
         queue_done(&q);
 } END_TEST
 

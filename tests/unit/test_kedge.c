@@ -1,5 +1,6 @@
-/* libkedge against a scripted agent: each answer becomes its own error, outputs are written on success
- * only, no deadline is overrun, and an agent that lies, stalls or dies costs an error and nothing more. */
+/* libkedge against a scripted agent: each answer becomes its own error, outputs are written on
+ * success only, no deadline is overrun, and an agent that lies, stalls or dies costs an error and
+ * nothing more. */
 
 #include "unit.h"
 
@@ -29,7 +30,8 @@ static void end(void) {
 }
 
 static void assert_error_has(const char *text) {
-        ck_assert_msg(strstr(kedge_error_text(client), text) != NULL, "the error is: %s", kedge_error_text(client));
+        ck_assert_msg(strstr(kedge_error_text(client), text) != NULL, "the error is: %s",
+                        kedge_error_text(client));
         ck_assert_ptr_null(strchr(kedge_error_text(client), '\n'));
 }
 
@@ -60,7 +62,8 @@ START_TEST(each_result_has_its_error_and_writes_nothing) {
         ck_assert_int_eq(kedge_resolve(client, "pump1.plant.fleet", &record), c->want);
         assert_error_has(c->own_words);
         assert_error_has("pump1.plant.fleet");
-        ck_assert_int_eq(kedge_lookup_map(client, contract, 0, "signature", value, &proof), c->want);
+        ck_assert_int_eq(
+                        kedge_lookup_map(client, contract, 0, "signature", value, &proof), c->want);
         assert_error_has(c->own_words);
         ck_assert_int_eq(kedge_chain_time(client, &lower, &upper), c->want);
         assert_error_has(c->own_words);
@@ -97,7 +100,8 @@ START_TEST(resolve_reads_a_record) {
         ck_assert_int_eq(kedge_record_address(record, 2, text), -EINVAL);
         ck_assert_str_eq(text, "2001:db8::7");
         ck_assert_int_eq(kedge_record_sockaddr(record, 0, &to, &n), 0);
-        ck_assert(to.ss_family == AF_INET && n == 16 && ((uint8_t *) &to)[2] == 8883 >> 8 && ((uint8_t *) &to)[7] == 7);
+        ck_assert(to.ss_family == AF_INET && n == 16 && ((uint8_t *) &to)[2] == 8883 >> 8 &&
+                        ((uint8_t *) &to)[7] == 7);
         ck_assert_int_eq(kedge_record_sockaddr(record, 1, &to, &n), 0);
         ck_assert(to.ss_family == AF_INET6 && n == 28);
         ck_assert_uint_eq(kedge_record_port(record), 8883);
@@ -124,7 +128,8 @@ static const struct answer_case {
         uint8_t value;
         int want;
 } answer_cases[] = {
-        { "absent, with nothing in it", offsetof(struct name_answer, verdict), NAME_ABSENT, -ENXIO },
+        { "absent, with nothing in it", offsetof(struct name_answer, verdict), NAME_ABSENT,
+                        -ENXIO },
         { "unproven", offsetof(struct name_answer, verdict), NAME_UNPROVEN, -EAGAIN },
         { "no such verdict", offsetof(struct name_answer, verdict), 3, -EBADMSG },
         { "five addresses", offsetof(struct name_answer, n_addrs), NAME_ADDRS_MAX + 1, -EBADMSG },
@@ -197,10 +202,12 @@ START_TEST(lookup_sends_the_padded_key_and_reads_value_and_proof) {
         ck_assert_int_eq(agent.last.verb, QUERY_LOOKUP);
         ck_assert_uint_eq(agent.last.slot, 3);
         ck_assert_mem_eq(agent.last.contract.b, contract, 20);
-        ck_assert_mem_eq(agent.last.key.b, "server_ip\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 32);
+        ck_assert_mem_eq(agent.last.key.b, "server_ip\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+                        32);
         ck_assert_str_eq(agent.last.chain, "diode");
         ck_assert(value[0] == 0x5a && value[31] == 0x5a);
-        ck_assert(proof.block_number == 77 && proof.block_time == 1700000000 && proof.head_number == 80);
+        ck_assert(proof.block_number == 77 && proof.block_time == 1700000000 &&
+                        proof.head_number == 80);
         ck_assert(proof.age_ms == 1234 && proof.block_hash[31] == 9);
 
         ck_assert_int_eq(kedge_client_set_chain(client, NULL), 0);
@@ -306,12 +313,14 @@ START_TEST(a_stranger_behind_the_socket_is_refused) {
         assert_error_has("not the agent");
         ck_assert_uint_eq(lower, 1);
 
-        ck_assert_int_eq(chown(agent.dir, 65534, 65534), 0); /* the owner of the folder is the agent */
+        ck_assert_int_eq(chown(agent.dir, 65534, 65534),
+                        0); /* the owner of the folder is the agent */
         ck_assert_int_eq(kedge_chain_time(client, &lower, NULL), 0);
         end();
 } END_TEST
 
-static enum agent_act sends_raw(struct agent *a, const struct query_request *request, struct query_reply *reply) {
+static enum agent_act sends_raw(
+                struct agent *a, const struct query_request *request, struct query_reply *reply) {
         (void) request;
         reply->result = QUERY_OK;
         reply->time.lower = 1700000000;
@@ -319,7 +328,8 @@ static enum agent_act sends_raw(struct agent *a, const struct query_request *req
         return AGENT_RAW;
 }
 
-static enum agent_act sends_another_id(struct agent *a, const struct query_request *request, struct query_reply *reply) {
+static enum agent_act sends_another_id(
+                struct agent *a, const struct query_request *request, struct query_reply *reply) {
         (void) sends_raw(a, request, reply);
         a->raw[offsetof(struct query_reply, id)] ^= 1;
         return AGENT_RAW;
@@ -381,7 +391,8 @@ START_TEST(silence_ends_at_the_timeout) {
         end();
 } END_TEST
 
-static enum agent_act dies_once(struct agent *a, const struct query_request *request, struct query_reply *reply) {
+static enum agent_act dies_once(
+                struct agent *a, const struct query_request *request, struct query_reply *reply) {
         (void) request;
         reply->result = QUERY_OK;
         reply->time.lower = 1700000000;
@@ -452,7 +463,8 @@ START_TEST(no_descriptor_outlives_a_call) {
         end();
 } END_TEST
 
-static enum agent_act looks_at_flags(struct agent *a, const struct query_request *request, struct query_reply *reply) {
+static enum agent_act looks_at_flags(
+                struct agent *a, const struct query_request *request, struct query_reply *reply) {
         bool *all_cloexec = a->data;
 
         (void) request;
@@ -461,7 +473,8 @@ static enum agent_act looks_at_flags(struct agent *a, const struct query_request
                 int flags = fcntl(fd, F_GETFD), type = 0;
                 socklen_t n = sizeof(type);
 
-                if (flags >= 0 && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_SEQPACKET)
+                if (flags >= 0 && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 &&
+                                type == SOCK_SEQPACKET)
                         *all_cloexec = *all_cloexec && (flags & FD_CLOEXEC);
         }
         reply->result = QUERY_ABSENT;
@@ -501,7 +514,8 @@ static void on_alarm(int signal) {
         (void) signal;
 }
 
-static enum agent_act answers_late(struct agent *a, const struct query_request *request, struct query_reply *reply) {
+static enum agent_act answers_late(
+                struct agent *a, const struct query_request *request, struct query_reply *reply) {
         (void) a;
         (void) request;
         (void) poll(NULL, 0, 60);
@@ -568,11 +582,13 @@ START_TEST(bad_arguments_are_refused_unasked) {
         ck_assert_int_eq(kedge_client_set_runtime_dir(client, path), -ENAMETOOLONG);
         ck_assert_int_eq(kedge_client_set_runtime_dir(NULL, "/"), -EINVAL);
         ck_assert_int_eq(kedge_client_set_chain(client, ""), -EINVAL);
-        ck_assert_int_eq(kedge_client_set_chain(client, "a123456789012345678901234567890b"), -EINVAL);
+        ck_assert_int_eq(kedge_client_set_chain(client, "a123456789012345678901234567890b"),
+                        -EINVAL);
         ck_assert_int_eq(kedge_client_set_chain(NULL, NULL), -EINVAL);
         ck_assert_uint_eq(agent.asked, 0);
         ck_assert_ptr_null(kedge_record_free(NULL));
-        ck_assert(kedge_record_addresses(NULL) == 0 && kedge_record_pins(NULL) == 0 && kedge_record_port(NULL) == 0);
+        ck_assert(kedge_record_addresses(NULL) == 0 && kedge_record_pins(NULL) == 0 &&
+                        kedge_record_port(NULL) == 0);
         ck_assert_int_eq(kedge_record_pin(NULL, 0, bytes), -EINVAL);
         ck_assert(kedge_record_age_ms(NULL) == UINT64_MAX);
         end();
@@ -594,7 +610,8 @@ int main(void) {
         TCase *t = tcase_create("kedge");
 
         tcase_set_timeout(t, 60);
-        tcase_add_loop_test(t, each_result_has_its_error_and_writes_nothing, 0, ELEMENTSOF(result_cases));
+        tcase_add_loop_test(t, each_result_has_its_error_and_writes_nothing, 0,
+                        ELEMENTSOF(result_cases));
         tcase_add_test(t, resolve_reads_a_record);
         tcase_add_loop_test(t, resolve_refuses_an_answer_that_is_none, 0, ELEMENTSOF(answer_cases));
         tcase_add_test(t, a_record_stops_answering_at_its_deadlines);

@@ -1,4 +1,5 @@
-/* libkedge's reading of values: one reading or none, and the same as the agent's own (core/record). */
+/* libkedge's reading of values: one reading or none, and the same as the agent's own
+ * (core/record). */
 
 #include "unit.h"
 
@@ -43,11 +44,14 @@ static const struct ip_case {
         { "::10.1.2.3", NULL, NULL },
         { "ff02::1", NULL, NULL },
         { "::ffff:224.0.0.1", NULL, NULL },
-        { NULL, "31302e312e322e33000000000000000000000000000000000000000000000001", NULL }, /* behind the text */
+        { NULL, "31302e312e322e33000000000000000000000000000000000000000000000001",
+                        NULL }, /* behind the text */
         { NULL, "31302e312e322e33003100000000000000000000000000000000000000000000", NULL },
-        { NULL, "0000000000000000000000000000000100000000000000000000ffff0a010203", NULL }, /* half zero */
+        { NULL, "0000000000000000000000000000000100000000000000000000ffff0a010203",
+                        NULL }, /* half zero */
         { NULL, "0031302e312e322e330000000000000000000000000000000000000000000000", NULL },
-        { NULL, "0000000000000000000000000000000000000000000000000000fffe0a010203", "::fffe:a01:203" },
+        { NULL, "0000000000000000000000000000000000000000000000000000fffe0a010203",
+                        "::fffe:a01:203" },
         { NULL, "0000000000000000000000000000000000000000000000000000000000000000", NULL },
         { NULL, "0000000000000000000000000000000000000000000000000000ffff00000000", NULL },
         { NULL, "00000000000000000000000000000000ff020000000000000000000000000001", NULL },
@@ -62,7 +66,8 @@ static void value_of(const struct ip_case *c, struct hash32 *ret) {
 }
 
 /* What the agent reads: the text, or "" for refused and absent. */
-static void read_by_agent(enum record_field f, const struct hash32 *raw, char ret[RECORD_TEXT_MAX]) {
+static void read_by_agent(
+                enum record_field f, const struct hash32 *raw, char ret[RECORD_TEXT_MAX]) {
         struct record_value v;
 
         ret[0] = '\0';

@@ -1,5 +1,5 @@
-/* kedgectl against a scripted agent: what it prints, for people and as JSON, and its exit codes. Scripts
- * of other people depend on all three. */
+/* kedgectl against a scripted agent: what it prints, for people and as JSON, and its exit codes.
+ * Scripts of other people depend on all three. */
 
 #include "unit.h"
 
@@ -31,8 +31,9 @@ static int run(const char *args) {
         char command[2048];
         int status;
 
-        (void) snprintf(command, sizeof(command), "KEDGE_RUNTIME_DIR=%s TZ=Asia/Tokyo '%s' %s >%s/out 2>%s/err",
-                agent.dir, program, args, agent.dir, agent.dir);
+        (void) snprintf(command, sizeof(command),
+                        "KEDGE_RUNTIME_DIR=%s TZ=Asia/Tokyo '%s' %s >%s/out 2>%s/err", agent.dir,
+                        program, args, agent.dir, agent.dir);
         status = system(command);
         slurp("out", out, sizeof(out));
         slurp("err", err, sizeof(err));
@@ -43,7 +44,8 @@ static int run(const char *args) {
 static void assert_one_line_on_stderr(const char *has) {
         const char *newline = strchr(err, '\n');
 
-        ck_assert_msg(strncmp(err, "kedgectl: ", 10) == 0 && newline && !newline[1], "stderr: %s", err);
+        ck_assert_msg(strncmp(err, "kedgectl: ", 10) == 0 && newline && !newline[1], "stderr: %s",
+                        err);
         ck_assert_msg(strstr(err, has) != NULL, "stderr: %s", err);
 }
 
@@ -56,7 +58,8 @@ static json_t *parse_out(const char *result) {
         return o;
 }
 
-static enum agent_act says(struct agent *a, const struct query_request *q, struct query_reply *reply) {
+static enum agent_act says(
+                struct agent *a, const struct query_request *q, struct query_reply *reply) {
         (void) agent_says_script(a, q, reply);
         switch ((enum query_verb) q->verb) {
         case QUERY_STATUS:
@@ -99,12 +102,30 @@ static struct query_block block(uint64_t number, uint64_t timestamp) {
 
 static struct query_status a_status(void) {
         return (struct query_status){
-                .version = "0.1.0", .chain = "diode", .backend = "blockquick", .state = 1, .has_finalized = 1, .has_head = 1,
-                .n_chains = 1, .n_upstreams = 4, .n_upstreams_up = 3, .n_zones = 1,
-                .finalized = block(10000312, 1700000000), .head = block(10000315, 1700000045),
-                .head_share = 27, .head_miners = 7, .head_age_ms = 3999, .uptime_ms = 184000,
-                .time_lower = 1700000000, .time_upper = 1700000060, .jumps = 5, .memory = 38123,
-                .watched = 12, .revocations = 1, .names_max_age_ms = 3600000, .tls_max_age_ms = 1800000,
+                .version = "0.1.0",
+                .chain = "diode",
+                .backend = "blockquick",
+                .state = 1,
+                .has_finalized = 1,
+                .has_head = 1,
+                .n_chains = 1,
+                .n_upstreams = 4,
+                .n_upstreams_up = 3,
+                .n_zones = 1,
+                .finalized = block(10000312, 1700000000),
+                .head = block(10000315, 1700000045),
+                .head_share = 27,
+                .head_miners = 7,
+                .head_age_ms = 3999,
+                .uptime_ms = 184000,
+                .time_lower = 1700000000,
+                .time_upper = 1700000060,
+                .jumps = 5,
+                .memory = 38123,
+                .watched = 12,
+                .revocations = 1,
+                .names_max_age_ms = 3600000,
+                .tls_max_age_ms = 1800000,
         };
 }
 
@@ -114,17 +135,18 @@ START_TEST(status_is_the_default_and_reads_well) {
         ck_assert_int_eq(run(""), 0);
         ck_assert_str_eq(err, "");
         ck_assert_str_eq(out,
-                "kedged 0.1.0, up 3 min 4 s\n"
-                "\n"
-                "diode (blockquick)  following\n"
-                "  finalized   10000312   2023-11-14 22:13:20 UTC  0xabababababababab...\n"
-                "  head        10000315   2023-11-14 22:14:05 UTC  0xabababababababab...\n"
-                "              27 of 100 stand on it, of 7 miners; it moved 3 s ago\n"
-                "  time        after 2023-11-14 22:13:20 UTC, about before 2023-11-14 22:14:20 UTC\n"
-                "  upstreams   3 of 4 up\n"
-                "  names       12 watched, 1 revoked, in 1 zone\n"
-                "  good for    addresses 1 h, keys 30 min after their proof\n"
-                "  machine     38.1 kB, 5 jumps\n");
+                        "kedged 0.1.0, up 3 min 4 s\n"
+                        "\n"
+                        "diode (blockquick)  following\n"
+                        "  finalized   10000312   2023-11-14 22:13:20 UTC  0xabababababababab...\n"
+                        "  head        10000315   2023-11-14 22:14:05 UTC  0xabababababababab...\n"
+                        "              27 of 100 stand on it, of 7 miners; it moved 3 s ago\n"
+                        "  time        after 2023-11-14 22:13:20 UTC, about before 2023-11-14 "
+                        "22:14:20 UTC\n"
+                        "  upstreams   3 of 4 up\n"
+                        "  names       12 watched, 1 revoked, in 1 zone\n"
+                        "  good for    addresses 1 h, keys 30 min after their proof\n"
+                        "  machine     38.1 kB, 5 jumps\n");
         end();
 } END_TEST
 
@@ -156,7 +178,9 @@ START_TEST(status_exits_as_the_state_says) {
         ck_assert_str_eq(json_string_value(json_object_get(chain, "state")), c->name);
         ck_assert_int_eq(json_integer_value(json_object_get(chain, "head_miners")), 7);
         ck_assert_int_eq(json_is_null(json_object_get(chain, "head")), c->state == 0);
-        ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(chain, "finalized"), "number")), 10000312);
+        ck_assert_int_eq(json_integer_value(json_object_get(
+                                         json_object_get(chain, "finalized"), "number")),
+                        10000312);
         json_decref(o);
         end();
 } END_TEST
@@ -184,21 +208,26 @@ START_TEST(query_reads_well) {
                 seconds = seconds ? strstr(seconds + 1, "good for 30 min ") : NULL;
                 ck_assert_ptr_nonnull(seconds);
                 seconds[15] = '\0'; /* what follows depends on the clock */
-                ck_assert_str_eq(out,
-                        "plant-control.fleet\n"
-                        "  address     192.0.2.7\n"
-                        "  address     2001:db8::7\n"
-                        "  port        8883\n"
-                        "  pin         0x1111111111111111111111111111111111111111111111111111111111111111\n"
-                        "  pin         0x2222222222222222222222222222222222222222222222222222222222222222\n"
-                        "  device      0x3333333333333333333333333333333333333333\n"
-                        "  proven      1 h 30 min ago: final in block 1000, not revoked in 1003\n"
-                        "  addresses   good for 1 h more\n"
-                        "  keys        good for 30 min");
+                ck_assert_str_eq(out, "plant-control.fleet\n"
+                                      "  address     192.0.2.7\n"
+                                      "  address     2001:db8::7\n"
+                                      "  port        8883\n"
+                                      "  pin         "
+                                      "0x1111111111111111111111111111111111111111111111111111111111"
+                                      "111111\n"
+                                      "  pin         "
+                                      "0x2222222222222222222222222222222222222222222222222222222222"
+                                      "222222\n"
+                                      "  device      0x3333333333333333333333333333333333333333\n"
+                                      "  proven      1 h 30 min ago: final in block 1000, not "
+                                      "revoked in 1003\n"
+                                      "  addresses   good for 1 h more\n"
+                                      "  keys        good for 30 min");
         }
         ck_assert_int_eq(run("--json query plant-control.fleet"), 0);
         o = parse_out("ok");
-        ck_assert_str_eq(json_string_value(json_array_get(json_object_get(o, "addresses"), 1)), "2001:db8::7");
+        ck_assert_str_eq(json_string_value(json_array_get(json_object_get(o, "addresses"), 1)),
+                        "2001:db8::7");
         ck_assert_int_eq(json_integer_value(json_object_get(o, "port")), 8883);
         ck_assert_uint_eq(json_array_size(json_object_get(o, "pins")), 2);
         ck_assert_uint_eq(json_array_size(json_object_get(o, "devices")), 1);
@@ -236,17 +265,23 @@ START_TEST(lookup_reads_well) {
         ck_assert_uint_eq(agent.last.contract.b[0], 0xdb);
         ck_assert_str_eq((char *) agent.last.key.b, "server_ip");
 
-        ck_assert_int_eq(run("--json --chain other lookup 0xdb0d000000000000000000000000000000000001 0 "
-                "0x0101010101010101010101010101010101010101010101010101010101010101"), 0);
+        ck_assert_int_eq(run("--json --chain other lookup "
+                             "0xdb0d000000000000000000000000000000000001 0 "
+                             "0x0101010101010101010101010101010101010101010101010101010101010101"),
+                        0);
         ck_assert_uint_eq(agent.last.key.b[31], 1);
         ck_assert_str_eq(agent.last.chain, "other");
         o = parse_out("ok");
-        ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(o, "block"), "number")), 1000);
+        ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(o, "block"), "number")),
+                        1000);
         ck_assert_int_eq(json_integer_value(json_object_get(o, "age_ms")), 65000);
         json_decref(o);
 
-        /* a longer key text is hashed: keccak256 of 33 times 'a' starts with other bytes than 'aaaa' */
-        ck_assert_int_eq(run("lookup 0xdb0d000000000000000000000000000000000001 0 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), 0);
+        /* a longer key text is hashed: keccak256 of 33 times 'a' starts with other bytes than
+         * 'aaaa' */
+        ck_assert_int_eq(run("lookup 0xdb0d000000000000000000000000000000000001 0 "
+                             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+                        0);
         ck_assert_int_ne(memcmp(agent.last.key.b, "aaaa", 4), 0);
 
         memset(&agent.script.lookup.value, 0, HASH32_SIZE);
@@ -258,7 +293,9 @@ START_TEST(time_reads_well) {
         json_t *o;
 
         begin();
-        agent.script.time = (struct query_time){ .lower = 1700000000, .upper = 1700000060, .number = 1003, .age_ms = 90061000 };
+        agent.script.time = (struct query_time){
+                .lower = 1700000000, .upper = 1700000060, .number = 1003, .age_ms = 90061000
+        };
         ck_assert_int_eq(run("time"), 0);
         ck_assert_str_eq(out,
                 "  not before  2023-11-14 22:13:20 UTC (proven)\n"
@@ -285,8 +322,13 @@ START_TEST(upstreams_and_zones_read_well) {
         json_t *o;
 
         begin();
-        agent.script.upstream = (struct query_upstream){ .url = "diode://0x01@198.51.100.7:41046", .state = 3,
-                .peak = 10000316, .failures = 2, .lies = 1, .bytes_in = 1234567, .bytes_out = 999 };
+        agent.script.upstream = (struct query_upstream){ .url = "diode://0x01@198.51.100.7:41046",
+                .state = 3,
+                .peak = 10000316,
+                .failures = 2,
+                .lies = 1,
+                .bytes_in = 1234567,
+                .bytes_out = 999 };
         ck_assert_int_eq(run("upstreams"), 0);
         ck_assert_str_eq(out,
                 "diode://0x01@198.51.100.7:41046  up\n"
@@ -317,8 +359,9 @@ START_TEST(upstreams_and_zones_read_well) {
                 "  names       3 watched\n");
         ck_assert_int_eq(run("--json zones"), 0);
         o = parse_out("ok");
-        ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(o, "zones"), 0), "suffix")),
-                "plant.fleet");
+        ck_assert_str_eq(json_string_value(json_object_get(
+                                         json_array_get(json_object_get(o, "zones"), 0), "suffix")),
+                        "plant.fleet");
         json_decref(o);
         end();
 } END_TEST
@@ -359,15 +402,18 @@ static const struct exit_case {
         int want;
         const char *json, *says;
 } exit_cases[] = {
-        { "query plant.fleet", QUERY_UNPROVEN, 4, "unproven", "plant.fleet: not proven: the reason" },
-        { "query plant.fleet", QUERY_ABSENT, 5, "absent", "plant.fleet: proven absent: the reason" },
+        { "query plant.fleet", QUERY_UNPROVEN, 4, "unproven",
+                        "plant.fleet: not proven: the reason" },
+        { "query plant.fleet", QUERY_ABSENT, 5, "absent",
+                        "plant.fleet: proven absent: the reason" },
         { "query plant.fleet", QUERY_STALE, 3, "stale", "plant.fleet: stale: the reason" },
         { "query plant.fleet", QUERY_REFUSED, 1, "failure", "refused: the reason" },
         { "query plant.fleet", QUERY_UNKNOWN, 1, "failure", "kedgectl zones" },
         { "query plant.fleet", QUERY_INVALID, 1, "failure", "does not parse: the reason" },
         { "time", QUERY_UNPROVEN, 4, "unproven", "time: not proven" },
         { "time", QUERY_STALE, 3, "stale", "time: stale" },
-        { "lookup 0xdb0d000000000000000000000000000000000001 0 signature", QUERY_ABSENT, 5, "absent", "signature: proven absent" },
+        { "lookup 0xdb0d000000000000000000000000000000000001 0 signature", QUERY_ABSENT, 5,
+                        "absent", "signature: proven absent" },
 };
 
 START_TEST(each_result_has_its_exit_code) {
@@ -483,7 +529,8 @@ int main(int argc, char **argv) {
         tcase_add_test(t, upstreams_and_zones_read_well);
         tcase_add_test(t, record_says_what_to_store);
         tcase_add_loop_test(t, each_result_has_its_exit_code, 0, ELEMENTSOF(exit_cases));
-        tcase_add_loop_test(t, a_usage_error_names_the_word_and_asks_nobody, 0, ELEMENTSOF(usage_cases));
+        tcase_add_loop_test(t, a_usage_error_names_the_word_and_asks_nobody, 0,
+                        ELEMENTSOF(usage_cases));
         tcase_add_test(t, an_agent_that_cannot_be_reached_is_6);
         tcase_add_test(t, help_and_version_are_not_errors);
         suite_add_tcase(s, t);

@@ -35,8 +35,8 @@ static void setup(void) {
 
 static void teardown(void) {
         char path[128];
-        static const char *const names[] = { "k.conf.d/10.conf", "k.conf.d/15.conf", "k.conf.d/20.conf", "k.conf.d/30.conf",
-                                             "k.conf.d/no.txt", "k.conf" };
+        static const char *const names[] = { "k.conf.d/10.conf", "k.conf.d/15.conf",
+                "k.conf.d/20.conf", "k.conf.d/30.conf", "k.conf.d/no.txt", "k.conf" };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
                 (void) snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
@@ -145,7 +145,8 @@ START_TEST(config_refuses_what_would_be_cut) {
         struct config *config = NULL;
         size_t n = strlen(text);
 
-        /* A comment of 190 bytes is the longest line; one more is refused although inih would take it. */
+        /* A comment of 190 bytes is the longest line; one more is refused although inih would take
+         * it. */
         memset(text + n, '#', 190);
         strcpy(text + n + 190, "\n");
         ck_assert_int_eq(load(text, &config, why), 0);
@@ -200,7 +201,8 @@ START_TEST(config_leaves_sections_alone_that_are_another_s) {
         struct config *config = NULL;
         char why[CONFIG_WHY_MAX];
 
-        ck_assert_int_eq(load(CHAIN "[X-Notes]\nAnything=1\n[X-Notes]\nAnything=1\n", &config, why), 0);
+        ck_assert_int_eq(load(CHAIN "[X-Notes]\nAnything=1\n[X-Notes]\nAnything=1\n", &config, why),
+                        0);
         config = config_free(config);
 } END_TEST
 
@@ -214,13 +216,19 @@ START_TEST(config_missing_file_is_named) {
 
 START_TEST(config_reads_every_key) {
         static const char text[] =
-                "# comment\n[Agent]\nStateDirectory=/tmp/s/\nRuntimeDirectory=/tmp/r\nFetchUid=77\nUnknown=1\n"
-                "[Chain diode]\nBackend=blockquick\nChainId=15\nCheckpoint=10000000:" HASH "\n"
-                "Upstream=" NODE "node.example:41046\nUpstream=" NODE "[::1]:1 ; a comment\nMaxGap=7\nHeadShare=33\n"
-                "Poll=250ms\nRequestTimeout=2min\nRestTime=1h\nHeadEvery=0\nTicketVersion=2\n"
-                "Fleet=0x6000000000000000000000000000000000000000\n"
-                "[Zone Plant.Fleet]\nChain=diode\n" CONTRACT "Slot=3\n"
-                "[names]\nMaxAge=2d\nStale=serve\n[tls]\nMaxAge=30min\nStale=serve\nStaleMax=1h\n[net]\nStale=keep\n";
+                        "# "
+                        "comment\n[Agent]\nStateDirectory=/tmp/s/\nRuntimeDirectory=/tmp/"
+                        "r\nFetchUid=77\nUnknown=1\n"
+                        "[Chain diode]\nBackend=blockquick\nChainId=15\nCheckpoint=10000000:" HASH
+                        "\n"
+                        "Upstream=" NODE "node.example:41046\nUpstream=" NODE
+                        "[::1]:1 ; a comment\nMaxGap=7\nHeadShare=33\n"
+                        "Poll=250ms\nRequestTimeout=2min\nRestTime=1h\nHeadEvery=0\nTicketVersion="
+                        "2\n"
+                        "Fleet=0x6000000000000000000000000000000000000000\n"
+                        "[Zone Plant.Fleet]\nChain=diode\n" CONTRACT "Slot=3\n"
+                        "[names]\nMaxAge=2d\nStale=serve\n[tls]\nMaxAge=30min\nStale="
+                        "serve\nStaleMax=1h\n[net]\nStale=keep\n";
         char why[CONFIG_WHY_MAX];
         struct config *c = NULL;
 

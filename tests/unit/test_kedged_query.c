@@ -1,4 +1,5 @@
-/* agent/kedged/quota, query, courier, run: what one user, one fetch or one full disk may do to the rest. */
+/* agent/kedged/quota, query, courier, run: what one user, one fetch or one full disk may do to the
+ * rest. */
 
 #include "unit.h"
 #include "fake_chain.h"
@@ -69,7 +70,8 @@ START_TEST(quota_bucket_is_a_burst_then_a_rate) {
         ck_assert_uint_eq(drain(1000, QUOTA_LOOKUP, 1000), 50);
         ck_assert_uint_eq(drain(1000, QUOTA_REQUEST, 1000), 4000);
         ck_assert_uint_eq(drain(1001, QUOTA_LOOKUP, 1000), 200);
-        ck_assert_uint_eq(drain(1000, QUOTA_LOOKUP, 500), 0); /* a clock that goes back gives nothing */
+        ck_assert_uint_eq(drain(1000, QUOTA_LOOKUP, 500),
+                        0); /* a clock that goes back gives nothing */
         quota_leave(&quota, 1000);
         ck_assert_int_eq(quota_join(&quota, 1000, 1000), 0); /* connecting anew gives nothing */
         ck_assert_uint_eq(drain(1000, QUOTA_LOOKUP, 1000), 0);
@@ -87,8 +89,8 @@ static sd_event *event;
 static uint64_t waiting;
 static bool hold;
 
-static bool on_ask(void *userdata _unused_, struct query_client *client, const struct query_request *request _unused_,
-        struct query_reply *ret) {
+static bool on_ask(void *userdata _unused_, struct query_client *client,
+                const struct query_request *request _unused_, struct query_reply *ret) {
         waiting = client->id;
         if (hold)
                 return false;
@@ -118,13 +120,16 @@ static void turn(void) {
 static int client(void) {
         int fds[2];
 
-        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
+                        0);
         query_serve(&query, fds[1], 1000);
         return fds[0];
 }
 
 static struct query_request request(void) {
-        return (struct query_request){ .magic = QUERY_MAGIC, .version = QUERY_VERSION, .verb = QUERY_STATUS, .id = 3 };
+        return (struct query_request){
+                .magic = QUERY_MAGIC, .version = QUERY_VERSION, .verb = QUERY_STATUS, .id = 3
+        };
 }
 
 static bool closed(int fd) {
@@ -195,7 +200,8 @@ START_TEST(query_flood_is_refused_and_harms_nobody) {
                         refused += r.result == QUERY_REFUSED;
         }
         ck_assert_int_gt(refused, 0);
-        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
+                        0);
         query_serve(&query, fds[1], 1001);
         other = fds[0];
         ck_assert_int_eq(send(other, &q, sizeof(q), 0), sizeof(q));
@@ -232,14 +238,15 @@ START_TEST(query_answer_to_who_has_gone_is_dropped) {
         ck_assert_uint_eq(query.quota.n_clients, 0);
 } END_TEST
 
-static bool on_look_up(void *userdata _unused_, struct query_client *client, const struct query_request *request _unused_,
-        struct query_reply *ret) {
+static bool on_look_up(void *userdata _unused_, struct query_client *client,
+                const struct query_request *request _unused_, struct query_reply *ret) {
         waiting = client->id;
         ret->result = QUERY_REFUSED;
         return !query_may_look_up(client);
 }
 
-/* How many questions a user has open who connects, asks as much as a connection may, and goes away, again and again. */
+/* How many questions a user has open who connects, asks as much as a connection may, and goes away,
+ * again and again. */
 static unsigned open_by_coming_and_going(void) {
         struct query_request q = request();
         unsigned n = 0;
@@ -265,11 +272,13 @@ START_TEST(query_who_goes_away_keeps_the_questions_on_account) {
 
         query.ask = on_look_up;
         ck_assert_uint_eq(open_by_coming_and_going(), QUERY_OPEN_UID);
-        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
+                        0);
         query_serve(&query, fds[1], 1001);
         ck_assert_int_eq(send(fds[0], &q, sizeof(q), 0), sizeof(q));
         turn();
-        ck_assert_int_lt(recv(fds[0], &r, sizeof(r), 0), 0); /* another user's waits for the chain, not refused */
+        ck_assert_int_lt(recv(fds[0], &r, sizeof(r), 0),
+                        0); /* another user's waits for the chain, not refused */
         query_reply_init(&r, 3, QUERY_OK);
         while (query.clients) { /* each answer ends a question, the last one the account */
                 uint64_t id = query.clients->id;
@@ -286,7 +295,8 @@ static char dir[] = "/tmp/kedge-query-XXXXXX", path[64];
 static unsigned ups, downs, messages, links;
 static int dir_fd;
 
-static void on_event(void *userdata _unused_, unsigned upstream _unused_, enum courier_kind kind, struct view body _unused_) {
+static void on_event(void *userdata _unused_, unsigned upstream _unused_, enum courier_kind kind,
+                struct view body _unused_) {
         ups += kind == COURIER_UP;
         downs += kind == COURIER_DOWN;
         messages += kind == COURIER_MESSAGE;
@@ -312,7 +322,8 @@ static void courier_setup(void) {
 }
 
 static void courier_teardown(void) {
-        static const char *const names[] = { "fetch.sock", "chain", "chain.1", "chain.new", "chain.1.new" };
+        static const char *const names[] = { "fetch.sock", "chain", "chain.1", "chain.new",
+                "chain.1.new" };
 
         courier_done(&courier);
         query_teardown();
@@ -444,7 +455,8 @@ START_TEST(courier_socket_is_for_its_owner_alone) {
         ck_assert_uint_eq(st.st_mode & 0777, 0600);
 } END_TEST
 
-static void no_answer(void *userdata _unused_, struct run *run _unused_, const struct chain_answer *answer _unused_) {
+static void no_answer(void *userdata _unused_, struct run *run _unused_,
+                const struct chain_answer *answer _unused_) {
 }
 
 static void no_move(void *userdata _unused_, struct run *run _unused_) {

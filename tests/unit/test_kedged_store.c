@@ -248,8 +248,8 @@ START_TEST(store_of_a_later_version_is_refused) {
         ck_assert_int_eq(open_text(&s, text), -EPROTONOSUPPORT);
 } END_TEST
 
-/* Whatever call fails, for every n: what was on disk is given back, or what was being saved; and the next save
- * that finds room succeeds. */
+/* Whatever call fails, for every n: what was on disk is given back, or what was being saved; and
+ * the next save that finds room succeeds. */
 START_TEST(store_survives_each_failing_call) {
         struct store s;
         char text[64];
@@ -268,7 +268,8 @@ START_TEST(store_survives_each_failing_call) {
 
                         ck_assert_int_eq(r, -ENOSPC);
                         ck_assert_int_eq(open_text(&again, text), 0);
-                        ck_assert(strcmp(text, "one") == 0 || strcmp(text, "a longer text than the other") == 0);
+                        ck_assert(strcmp(text, "one") == 0 ||
+                                        strcmp(text, "a longer text than the other") == 0);
                         ck_assert_int_eq(faccessat(dir_fd, "x.1.new", F_OK, 0), -1);
                 }
         }
@@ -380,7 +381,8 @@ START_TEST(book_of_too_many_records_is_refused) {
                         p[4 + i * 111 + 37] = 1; /* one revocation */
                 }
                 b.n = 0;
-                ck_assert_int_eq(book_parse(&b, VIEW(p, 4 + n * 111)), n > BOOK_RECORDS_MAX ? -EBADMSG : 0);
+                ck_assert_int_eq(book_parse(&b, VIEW(p, 4 + n * 111)),
+                                n > BOOK_RECORDS_MAX ? -EBADMSG : 0);
         }
         book_done(&b);
         free(p);
@@ -423,7 +425,8 @@ START_TEST(evidence_is_bounded_and_never_overwritten) {
                 uint8_t b = (uint8_t) i;
 
                 ck_assert_int_eq(evidence_keep(dir_fd, "diode", "two headers", VIEW(&b, 1)), 0);
-                ck_assert_int_eq(evidence_keep(dir_fd, "diode", "two headers", VIEW(&b, 1)), -EEXIST);
+                ck_assert_int_eq(evidence_keep(dir_fd, "diode", "two headers", VIEW(&b, 1)),
+                                -EEXIST);
         }
         ck_assert_int_eq(evidence_keep(dir_fd, "diode", "one more", VIEW("xx", 2)), -EDQUOT);
 } END_TEST
@@ -432,7 +435,8 @@ START_TEST(folder_that_others_may_write_to_is_refused) {
         static const struct {
                 mode_t mode;
                 bool good;
-        } table[] = { { 0755, true }, { 0700, true }, { 0775, false }, { 0757, false }, { 01777, false } };
+        } table[] = { { 0755, true }, { 0700, true }, { 0775, false }, { 0757, false },
+                { 01777, false } };
         int fd;
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
@@ -441,7 +445,8 @@ START_TEST(folder_that_others_may_write_to_is_refused) {
                 close(fd);
                 ck_assert_int_eq(fchmodat(dir_fd, "folder", table[i].mode, 0), 0);
                 fd = file_folder(dir_fd, "folder", 0755);
-                ck_assert_msg(table[i].good ? fd >= 0 : fd == -EACCES, "mode %o: %d", (unsigned) table[i].mode, fd);
+                ck_assert_msg(table[i].good ? fd >= 0 : fd == -EACCES, "mode %o: %d",
+                                (unsigned) table[i].mode, fd);
                 if (fd >= 0)
                         close(fd);
                 ck_assert_int_eq(fchmodat(dir_fd, "folder", 0755, 0), 0);

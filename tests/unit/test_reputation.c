@@ -26,7 +26,8 @@ static struct address miner_of(unsigned i) {
         return a;
 }
 
-/* Headers first, first + 1, ... on one branch; parent_branch is where the first one's parent lies. */
+/* Headers first, first + 1, ... on one branch; parent_branch is where the first one's parent
+ * lies. */
 static void run_make(struct reduced_header *run, size_t n, uint64_t first, unsigned branch,
         unsigned parent_branch, unsigned (*miner)(uint64_t)) {
         for (size_t i = 0; i < n; i++)
@@ -66,8 +67,8 @@ static struct reputation table_at(uint64_t number, unsigned (*miner)(uint64_t)) 
 }
 
 /* The verdict, and that nothing but MOVED moves anything. */
-static enum reputation_verdict accept(struct reputation *t, const struct reduced_header *r, size_t n,
-        uint64_t max_gap) {
+static enum reputation_verdict accept(
+                struct reputation *t, const struct reduced_header *r, size_t n, uint64_t max_gap) {
         struct reputation before;
         struct reduced_header *copy = malloc(n > 0 ? n * sizeof(*r) : 1);
         enum reputation_verdict v;
@@ -360,18 +361,22 @@ START_TEST(a_checkpoint_needs_its_own_hundred_headers) {
         struct hash32 hash = hash_of(1000, 0), other = hash_of(1000, 1);
 
         run_make(run, 101, 900, 0, 0, by_tens);
-        ck_assert_int_eq(reputation_from_checkpoint(1000, &hash, run + 2, 99, &t), REPUTATION_TOO_SHORT);
+        ck_assert_int_eq(reputation_from_checkpoint(1000, &hash, run + 2, 99, &t),
+                        REPUTATION_TOO_SHORT);
         ck_assert_int_eq(reputation_from_checkpoint(1000, &hash, run, 101, &t), REPUTATION_BROKEN);
         ck_assert_int_eq(reputation_from_checkpoint(1000, &hash, run, 100, &t), REPUTATION_BROKEN);
         run_make(run, 101, 901, 0, 0, by_tens); /* the hundred, and one above */
         ck_assert_int_eq(reputation_from_checkpoint(1000, &hash, run, 101, &t), REPUTATION_BROKEN);
         run_make(run, 101, 900, 0, 0, by_tens);
-        ck_assert_int_eq(reputation_from_checkpoint(1000, &other, run + 1, 100, &t), REPUTATION_CONFLICT);
+        ck_assert_int_eq(reputation_from_checkpoint(1000, &other, run + 1, 100, &t),
+                        REPUTATION_CONFLICT);
         run[50].parent.b[31] = 1;
-        ck_assert_int_eq(reputation_from_checkpoint(1000, &hash, run + 1, 100, &t), REPUTATION_BROKEN);
+        ck_assert_int_eq(reputation_from_checkpoint(1000, &hash, run + 1, 100, &t),
+                        REPUTATION_BROKEN);
         ck_assert_uint_eq(t.number, 7);
         run_make(run, 101, 900, 0, 0, by_tens);
-        ck_assert_int_eq(reputation_from_checkpoint(1000, &hash, run + 1, 100, &t), REPUTATION_MOVED);
+        ck_assert_int_eq(reputation_from_checkpoint(1000, &hash, run + 1, 100, &t),
+                        REPUTATION_MOVED);
         ck_assert_uint_eq(t.number, 1000);
         ck_assert_uint_eq(t.n_older, 0);
         hash = hash_of(1000, 200);

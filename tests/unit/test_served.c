@@ -108,7 +108,8 @@ static const struct served_case {
 #undef E
 
 static struct revocation revocation_of(char key, uint64_t at) {
-        struct revocation r = { .field = key == '*' ? RECORD_FIELDS : RECORD_SIGNATURE, .at = block(at) };
+        struct revocation r = { .field = key == '*' ? RECORD_FIELDS : RECORD_SIGNATURE,
+                .at = block(at) };
 
         if (key != '*')
                 r.key = value(key);
@@ -117,7 +118,8 @@ static struct revocation revocation_of(char key, uint64_t at) {
 
 START_TEST(served_decide_case) {
         const struct served_case *c = &served_cases[_i];
-        static const enum record_field f[3] = { RECORD_SIGNATURE, RECORD_SIGNATURE_NEXT, RECORD_PORT };
+        static const enum record_field f[3] = { RECORD_SIGNATURE, RECORD_SIGNATURE_NEXT,
+                RECORD_PORT };
         struct record final = record_of(c->final), head = record_of(c->head);
         struct block_ref final_at = block(100), head_at = block(110);
         struct revocations earlier = { 0 };
@@ -125,7 +127,8 @@ START_TEST(served_decide_case) {
         size_t n = 0;
 
         for (; earlier.n < 3 && c->earlier[earlier.n].key; earlier.n++)
-                earlier.r[earlier.n] = revocation_of(c->earlier[earlier.n].key, c->earlier[earlier.n].at);
+                earlier.r[earlier.n] =
+                                revocation_of(c->earlier[earlier.n].key, c->earlier[earlier.n].at);
 
         ck_assert_int_eq(served_decide(&final, &final_at, &head, &head_at, &earlier, &s), 0);
         for (size_t i = 0; i < 3; i++) {
@@ -197,7 +200,9 @@ START_TEST(every_key_family_is_revoked_under_its_own_name) {
                         set(&head, RECORD_PORT, 'p');
                         /* The same bytes under another key do not count. */
                         set(&head, keys[(i + 1) % ELEMENTSOF(keys)], 'a');
-                        ck_assert_int_eq(served_decide(&final, &final_at, &head, &head_at, NULL, &s), 0);
+                        ck_assert_int_eq(
+                                        served_decide(&final, &final_at, &head, &head_at, NULL, &s),
+                                        0);
                         ck_assert_uint_eq(s.revocations.n, 1);
                         ck_assert_int_eq(s.revocations.r[0].field, keys[i]);
                         ck_assert(record_is_empty(&s.record));

@@ -1,4 +1,5 @@
-/* base/spki: the key that is found is the certificate's, for every kind; what is not exact DER is refused. */
+/* base/spki: the key that is found is the certificate's, for every kind; what is not exact DER is
+ * refused. */
 
 #include "unit.h"
 
@@ -6,8 +7,8 @@
 
 #include "base/spki.h"
 
-/* A certificate as small as one can be: version, serial, three names, two dates, a key, a signature. The key's own
- * bytes begin at SPKI_AT. */
+/* A certificate as small as one can be: version, serial, three names, two dates, a key, a
+ * signature. The key's own bytes begin at SPKI_AT. */
 #define VERSION     0xa0, 3, 2, 1, 2
 #define DATES       0x30, 30, DATE_1, DATE_2
 #define DATE_1      0x17, 13, '2', '0', '0', '1', '0', '1', '0', '0', '0', '0', '0', '0', 'Z'
@@ -108,7 +109,8 @@ START_TEST(spki_secp256k1_takes_only_that) {
         ck_assert_int_eq(spki_secp256k1(VIEW(in.p, 87), xy), -EBADMSG);
         heap_drop(in);
 
-        for (size_t i = 0; i < 24; i++) { /* another curve, a compressed point, another algorithm ... */
+        for (size_t i = 0; i < 24;
+                        i++) { /* another curve, a compressed point, another algorithm ... */
                 spki[i] ^= 1;
                 ck_assert_int_eq(spki_secp256k1(VIEW(spki, sizeof(spki)), xy), -EBADMSG);
                 spki[i] ^= 1;

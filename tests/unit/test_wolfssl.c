@@ -1,5 +1,6 @@
-/* kedge-wolfssl: the expected peer, and nobody else, whatever wolfSSL thinks of a certificate. Each way in which Debian's
- * wolfSSL would let somebody else in has a test; where it can be shown, so has the way without us. */
+/* kedge-wolfssl: the expected peer, and nobody else, whatever wolfSSL thinks of a certificate. Each
+ * way in which Debian's wolfSSL would let somebody else in has a test; where it can be shown, so
+ * has the way without us. */
 
 #include <wolfssl/options.h>
 
@@ -50,7 +51,8 @@ size_t kedge_record_pins(const struct kedge_record *record) {
         return record->n;
 }
 
-int kedge_record_pin(const struct kedge_record *record, size_t index, uint8_t ret_pin[KEDGE_VALUE_SIZE]) {
+int kedge_record_pin(const struct kedge_record *record, size_t index,
+                uint8_t ret_pin[KEDGE_VALUE_SIZE]) {
         if (record->pin_result == 0)
                 memcpy(ret_pin, record->pins[index], KEDGE_VALUE_SIZE);
         return record->pin_result;
@@ -75,10 +77,12 @@ static struct certs *good[CERTS_KEYS], *impostor, *ca, *signed_impostor, *device
 
 static void make_certs(void) {
         for (int k = 0; k < CERTS_KEYS; k++)
-                good[k] = certs_make(&(struct certs_wish){ .key = (enum certs_key) k, .name = NAME });
+                good[k] = certs_make(
+                                &(struct certs_wish){ .key = (enum certs_key) k, .name = NAME });
         impostor = certs_make(&(struct certs_wish){ .key = CERTS_P256, .name = NAME });
         ca = certs_make(&(struct certs_wish){ .key = CERTS_P256, .name = "CA", .ca = true });
-        signed_impostor = certs_make(&(struct certs_wish){ .key = CERTS_P256, .name = NAME, .issuer = ca });
+        signed_impostor = certs_make(
+                        &(struct certs_wish){ .key = CERTS_P256, .name = NAME, .issuer = ca });
         device = certs_make(&(struct certs_wish){ .key = CERTS_ED25519, .name = "device" });
 }
 
@@ -92,7 +96,8 @@ static void scene_pair(struct scene *s) {
         s->pair = memory_pair_new(s->client, s->server);
 }
 
-/* A hardened client towards a server with that certificate, and that of its issuer if there is one. */
+/* A hardened client towards a server with that certificate, and that of its issuer if there is
+ * one. */
 static struct scene scene_new(const struct certs *server, const struct certs *issuer) {
         struct scene s = {
                 memory_ctx(wolfSSLv23_client_method(), NULL, NULL),
@@ -142,7 +147,8 @@ START_TEST(peer_is_accepted_by_either_pin) { /* _i: key kind, twice */
         const struct certs *c = good[_i / 2];
         struct scene s = scene_new(c, NULL);
 
-        ck_assert_int_eq(kedge_wolfssl_expect_pin(s.pair->client, _i % 2 ? c->spki_pin : c->pin), 0);
+        ck_assert_int_eq(
+                        kedge_wolfssl_expect_pin(s.pair->client, _i % 2 ? c->spki_pin : c->pin), 0);
         assert_accepted(&s);
         ck_assert_str_eq(wolfSSL_get_curve_name(s.pair->client), "X25519");
         ck_assert_str_eq(wolfSSL_get_version(s.pair->client), "TLSv1.3");
@@ -183,8 +189,10 @@ START_TEST(certificate_without_its_key_proves_nothing) {
 } END_TEST
 
 START_TEST(only_the_leaf_counts) { /* the pinned certificate, sent along behind another leaf */
-        struct certs *pinned = certs_make(&(struct certs_wish){ .key = CERTS_P256, .name = NAME, .ca = true });
-        struct certs *leaf = certs_make(&(struct certs_wish){ .key = CERTS_P256, .name = NAME, .issuer = pinned });
+        struct certs *pinned = certs_make(
+                        &(struct certs_wish){ .key = CERTS_P256, .name = NAME, .ca = true });
+        struct certs *leaf = certs_make(
+                        &(struct certs_wish){ .key = CERTS_P256, .name = NAME, .issuer = pinned });
         struct scene s = scene_new(leaf, pinned);
 
         ck_assert_int_eq(kedge_wolfssl_expect_pin(s.pair->client, pinned->pin), 0);
@@ -321,7 +329,8 @@ START_TEST(dates_are_held_against_the_chain) {
         agent.time_result = c->time_result;
         agent.lower = c->lower;
         agent.upper = c->upper;
-        ck_assert_int_eq(kedge_wolfssl_check_dates(s.pair->client, CLIENT), -EINVAL); /* nobody expected yet */
+        ck_assert_int_eq(kedge_wolfssl_check_dates(s.pair->client, CLIENT),
+                        -EINVAL); /* nobody expected yet */
         ck_assert_int_eq(kedge_wolfssl_expect_pin(s.pair->client, old->spki_pin), 0);
         ck_assert_int_eq(kedge_wolfssl_check_dates(s.pair->client, CLIENT), 0);
         if (c->want == 0)
@@ -359,13 +368,15 @@ static WOLFSSL_CTX *anonymous_server(void) {
         const DhParams *dh = wc_Dh_ffdhe2048_Get();
 
         ck_assert_int_eq(wolfSSL_CTX_allow_anon_cipher(ctx), WOLFSSL_SUCCESS);
-        ck_assert_int_eq(wolfSSL_CTX_SetTmpDH(ctx, dh->p, (int) dh->p_len, dh->g, (int) dh->g_len), WOLFSSL_SUCCESS);
+        ck_assert_int_eq(wolfSSL_CTX_SetTmpDH(ctx, dh->p, (int) dh->p_len, dh->g, (int) dh->g_len),
+                        WOLFSSL_SUCCESS);
         ck_assert_int_eq(wolfSSL_CTX_set_cipher_list(ctx, "ADH-AES128-SHA"), WOLFSSL_SUCCESS);
         return ctx;
 }
 
 START_TEST(server_without_a_certificate_is_refused) {
-        struct scene s = { memory_ctx(wolfSSLv23_client_method(), NULL, NULL), anonymous_server(), NULL };
+        struct scene s = { memory_ctx(wolfSSLv23_client_method(), NULL, NULL), anonymous_server(),
+                NULL };
 
         scene_pair(&s);
         ck_assert(memory_handshake(s.pair)); /* the default client offers it */
@@ -390,7 +401,9 @@ START_TEST(tls_1_2_is_refused) { /* and with it its resumption */
 
         s = (struct scene){ memory_ctx(wolfTLSv1_2_client_method(), device, NULL),
                 memory_ctx(wolfSSLv23_server_method(), good[CERTS_P256], NULL), NULL };
-        ck_assert_int_eq(kedge_wolfssl_harden(s.server, KEDGE_WOLFSSL_SERVER | KEDGE_WOLFSSL_MUTUAL), 0);
+        ck_assert_int_eq(
+                        kedge_wolfssl_harden(s.server, KEDGE_WOLFSSL_SERVER | KEDGE_WOLFSSL_MUTUAL),
+                        0);
         scene_pair(&s);
         ck_assert_int_eq(kedge_wolfssl_expect_pin(s.pair->server, device->pin), 0);
         ck_assert(!memory_handshake(s.pair));
@@ -408,7 +421,8 @@ START_TEST(resumed_session_is_found_by_check) { /* a server that is not ours han
         scene_again(&s);
 
         ck_assert_int_eq(wolfSSL_set_session(s.pair->client, session), WOLFSSL_SUCCESS);
-        ck_assert_int_eq(kedge_wolfssl_expect_pin(s.pair->client, impostor->pin), 0); /* the good one was revoked */
+        ck_assert_int_eq(kedge_wolfssl_expect_pin(s.pair->client, impostor->pin),
+                        0);                  /* the good one was revoked */
         ck_assert(memory_handshake(s.pair)); /* past the callback */
         ck_assert(wolfSSL_session_reused(s.pair->client));
         ck_assert_int_eq(kedge_wolfssl_check(s.pair->client), -EPROTO);
@@ -425,7 +439,9 @@ static struct scene mutual_scene(bool hardened) {
         };
 
         if (hardened)
-                ck_assert_int_eq(kedge_wolfssl_harden(s.server, KEDGE_WOLFSSL_SERVER | KEDGE_WOLFSSL_MUTUAL), 0);
+                ck_assert_int_eq(kedge_wolfssl_harden(s.server,
+                                                 KEDGE_WOLFSSL_SERVER | KEDGE_WOLFSSL_MUTUAL),
+                                0);
         scene_pair(&s);
         return s;
 }
@@ -443,9 +459,11 @@ START_TEST(server_gives_no_ticket_to_resume_with) {
 
                 if (session)
                         (void) wolfSSL_set_session(s.pair->client, session);
-                ck_assert_int_eq(kedge_wolfssl_expect_pin(s.pair->server, impostor->pin), 0); /* revoked */
+                ck_assert_int_eq(kedge_wolfssl_expect_pin(s.pair->server, impostor->pin),
+                                0); /* revoked */
                 done = memory_handshake(s.pair);
-                ck_assert_int_eq(done, !hardened); /* without us, the ticket is as good as the key */
+                ck_assert_int_eq(
+                                done, !hardened); /* without us, the ticket is as good as the key */
                 if (!hardened)
                         ck_assert(wolfSSL_session_reused(s.pair->server));
                 else
@@ -459,13 +477,15 @@ START_TEST(server_gives_no_ticket_to_resume_with) {
 START_TEST(ca_signed_impostor_is_refused) { /* also where a program loads a CA after us: preverify says 1 */
         struct scene s = scene_new(signed_impostor, ca);
 
-        ck_assert_int_eq(wolfSSL_CTX_load_verify_buffer(s.client, ca->der, (long) ca->der_n, WOLFSSL_FILETYPE_ASN1),
-                WOLFSSL_SUCCESS);
+        ck_assert_int_eq(wolfSSL_CTX_load_verify_buffer(s.client, ca->der, (long) ca->der_n,
+                                         WOLFSSL_FILETYPE_ASN1),
+                        WOLFSSL_SUCCESS);
         scene_again(&s);
         ck_assert_int_eq(kedge_wolfssl_expect_pin(s.pair->client, good[CERTS_P256]->pin), 0);
         assert_refused(&s, -EKEYREJECTED);
         scene_done(&s);
-} END_TEST
+}
+END_TEST
 
 START_TEST(name_check_of_wolfssl_changes_nothing) { /* set1_host() reports a wrong name as ok */
         struct scene s = scene_new(impostor, NULL);
@@ -475,8 +495,10 @@ START_TEST(name_check_of_wolfssl_changes_nothing) { /* set1_host() reports a wro
         assert_refused(&s, -EKEYREJECTED);
         scene_done(&s);
 
-        s = scene_new(good[CERTS_P256], NULL); /* names are the chain's matter, not the certificate's */
-        ck_assert_int_eq(wolfSSL_check_domain_name(s.pair->client, "other.example"), WOLFSSL_SUCCESS);
+        s = scene_new(good[CERTS_P256],
+                        NULL); /* names are the chain's matter, not the certificate's */
+        ck_assert_int_eq(wolfSSL_check_domain_name(s.pair->client, "other.example"),
+                        WOLFSSL_SUCCESS);
         ck_assert_int_eq(kedge_wolfssl_expect_pin(s.pair->client, good[CERTS_P256]->pin), 0);
         assert_accepted(&s);
         scene_done(&s);
@@ -485,8 +507,9 @@ START_TEST(name_check_of_wolfssl_changes_nothing) { /* set1_host() reports a wro
 START_TEST(trusted_peer_is_refused) {
         struct scene s = scene_new(impostor, NULL);
 
-        ck_assert_int_eq(wolfSSL_CTX_trust_peer_buffer(s.client, impostor->der, (long) impostor->der_n,
-                WOLFSSL_FILETYPE_ASN1), WOLFSSL_SUCCESS);
+        ck_assert_int_eq(wolfSSL_CTX_trust_peer_buffer(s.client, impostor->der,
+                                         (long) impostor->der_n, WOLFSSL_FILETYPE_ASN1),
+                        WOLFSSL_SUCCESS);
         scene_again(&s);
         ck_assert_int_eq(kedge_wolfssl_expect_pin(s.pair->client, good[0]->pin), 0);
         assert_refused(&s, -EKEYREJECTED);
@@ -526,7 +549,8 @@ START_TEST(callback_that_was_replaced_is_found_by_check) {
 } END_TEST
 
 START_TEST(unknown_critical_extension_is_refused) { /* by wolfSSL, before us; nothing overrides it */
-        struct certs *odd = certs_make(&(struct certs_wish){ .key = CERTS_P256, .name = NAME, .critical = true });
+        struct certs *odd = certs_make(
+                        &(struct certs_wish){ .key = CERTS_P256, .name = NAME, .critical = true });
         struct scene s = scene_new(odd, NULL);
 
         ck_assert_int_eq(kedge_wolfssl_expect_pin(s.pair->client, odd->pin), 0);
@@ -534,7 +558,8 @@ START_TEST(unknown_critical_extension_is_refused) { /* by wolfSSL, before us; no
         ck_assert_int_lt(kedge_wolfssl_check(s.pair->client), 0);
         scene_done(&s);
         (void) certs_free(odd);
-} END_TEST
+}
+END_TEST
 
 START_TEST(context_of_a_programs_own_callback_is_not_ours) {
         struct scene s = scene_new(good[CERTS_ED25519], NULL);
@@ -555,12 +580,15 @@ START_TEST(protocol_that_a_server_does_not_know_is_not_agreed) { /* ALPN: a hand
         unsigned short n = 0;
         char wish[] = "kedge", *got = NULL;
 
-        ck_assert_int_eq(wolfSSL_UseALPN(s.pair->client, wish, 5, WOLFSSL_ALPN_CONTINUE_ON_MISMATCH), WOLFSSL_SUCCESS);
+        ck_assert_int_eq(
+                        wolfSSL_UseALPN(s.pair->client, wish, 5, WOLFSSL_ALPN_CONTINUE_ON_MISMATCH),
+                        WOLFSSL_SUCCESS);
         ck_assert_int_eq(kedge_wolfssl_expect_pin(s.pair->client, good[CERTS_ED25519]->pin), 0);
         assert_accepted(&s);
         ck_assert_int_ne(wolfSSL_ALPN_GetProtocol(s.pair->client, &got, &n), WOLFSSL_SUCCESS);
         scene_done(&s);
-} END_TEST
+}
+END_TEST
 
 /* ---- both sides, and arguments ---- */
 
@@ -569,18 +597,26 @@ START_TEST(mutual_each_side_judges_the_other) { /* _i: whether the client, the s
         struct scene s = mutual_scene(true);
         bool done;
 
-        ck_assert_int_eq(kedge_wolfssl_harden(s.client, KEDGE_WOLFSSL_CLIENT | KEDGE_WOLFSSL_MUTUAL), 0);
+        ck_assert_int_eq(
+                        kedge_wolfssl_harden(s.client, KEDGE_WOLFSSL_CLIENT | KEDGE_WOLFSSL_MUTUAL),
+                        0);
         scene_again(&s);
-        ck_assert_int_eq(kedge_wolfssl_expect_pin(s.pair->client, client_good ? good[CERTS_ED25519]->pin : impostor->pin), 0);
-        ck_assert_int_eq(kedge_wolfssl_expect_pin(s.pair->server, server_good ? device->spki_pin : impostor->pin), 0);
+        ck_assert_int_eq(kedge_wolfssl_expect_pin(s.pair->client,
+                                         client_good ? good[CERTS_ED25519]->pin : impostor->pin),
+                        0);
+        ck_assert_int_eq(kedge_wolfssl_expect_pin(s.pair->server,
+                                         server_good ? device->spki_pin : impostor->pin),
+                        0);
         done = memory_handshake(s.pair);
         ck_assert_int_eq(done, client_good && server_good);
         if (!client_good)
                 ck_assert_int_eq(kedge_wolfssl_check(s.pair->client), -EKEYREJECTED);
         else
-                ck_assert_int_eq(kedge_wolfssl_check(s.pair->server), server_good ? 0 : -EKEYREJECTED);
+                ck_assert_int_eq(kedge_wolfssl_check(s.pair->server),
+                                server_good ? 0 : -EKEYREJECTED);
         scene_done(&s);
-} END_TEST
+}
+END_TEST
 
 START_TEST(mutual_server_refuses_a_client_without_a_certificate) {
         struct scene s = mutual_scene(true);
@@ -615,7 +651,9 @@ START_TEST(bad_arguments_are_refused) {
         ck_assert_int_eq(kedge_wolfssl_harden(NULL, KEDGE_WOLFSSL_CLIENT), -EINVAL);
         ck_assert_int_eq(kedge_wolfssl_harden(s.client, 0), -EINVAL);
         ck_assert_int_eq(kedge_wolfssl_harden(s.client, KEDGE_WOLFSSL_MUTUAL), -EINVAL);
-        ck_assert_int_eq(kedge_wolfssl_harden(s.client, KEDGE_WOLFSSL_CLIENT | KEDGE_WOLFSSL_SERVER), -EINVAL);
+        ck_assert_int_eq(
+                        kedge_wolfssl_harden(s.client, KEDGE_WOLFSSL_CLIENT | KEDGE_WOLFSSL_SERVER),
+                        -EINVAL);
         ck_assert_int_eq(kedge_wolfssl_harden(s.client, KEDGE_WOLFSSL_CLIENT | 8), -EINVAL);
         ck_assert_int_eq(kedge_wolfssl_harden(old, KEDGE_WOLFSSL_CLIENT), -EPROTONOSUPPORT);
         ck_assert_int_eq(kedge_wolfssl_harden(s.client, KEDGE_WOLFSSL_SERVER), -EPROTONOSUPPORT);

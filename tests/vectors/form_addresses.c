@@ -10,11 +10,13 @@ static const char *key_of(struct vec *v, json_t *item, struct secp_pubkey *ret) 
         struct view text;
 
         if (vec_has(item, "private")) {
-                NEED(vec_fixed(json_object_get(item, "private"), private, sizeof(private)), "private is no key");
+                NEED(vec_fixed(json_object_get(item, "private"), private, sizeof(private)),
+                                "private is no key");
                 NEED(secp_pubkey_of(private, ret) == 0, "private is no key");
         } else {
-                NEED(vec_hex(v, item, vec_has(item, "public") ? "public" : "public_compressed", &text),
-                        "no key in it");
+                NEED(vec_hex(v, item, vec_has(item, "public") ? "public" : "public_compressed",
+                                     &text),
+                                "no key in it");
                 NEED(secp_pubkey_parse(text, ret) == 0, "public is no key");
         }
         if (vec_has(item, "public")) {
@@ -38,7 +40,8 @@ static const char *check_created(json_t *item, const struct address *sender) {
         uint64_t nonce;
         size_t list;
 
-        NEED(vec_u64(item, "nonce", &nonce) && vec_address(item, "created_address", &want), "nonce or address is missing");
+        NEED(vec_u64(item, "nonce", &nonce) && vec_address(item, "created_address", &want),
+                        "nonce or address is missing");
         list = rlp_list_begin(&b);
         rlp_put_string(&b, VIEW_OF(sender));
         rlp_put_uint(&b, nonce);
@@ -53,7 +56,8 @@ static const char *check(struct vec *v, json_t *item) {
         struct address got, want;
         const char *why;
 
-        if (vec_has(item, "private") || vec_has(item, "public") || vec_has(item, "public_compressed")) {
+        if (vec_has(item, "private") || vec_has(item, "public") ||
+                        vec_has(item, "public_compressed")) {
                 why = key_of(v, item, &key);
                 if (why)
                         return why;
@@ -62,7 +66,8 @@ static const char *check(struct vec *v, json_t *item) {
                         const char *name = i ? "from_address" : "address";
 
                         if (vec_has(item, name))
-                                NEED(vec_address(item, name, &want) && address_eq(&got, &want), "another %s", name);
+                                NEED(vec_address(item, name, &want) && address_eq(&got, &want),
+                                                "another %s", name);
                 }
         } else {
                 NEED(vec_address(item, "from_address", &got), "neither key nor sender");

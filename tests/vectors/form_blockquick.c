@@ -20,8 +20,8 @@ static bool table_at(const struct ledger *l, uint64_t number, struct reputation 
 
         if (!tip || number < l->first + REPUTATION_WINDOW - 1)
                 return false;
-        return reputation_from_checkpoint(number, &tip->hash, tip - (REPUTATION_WINDOW - 1), REPUTATION_WINDOW,
-                       ret) == REPUTATION_MOVED;
+        return reputation_from_checkpoint(number, &tip->hash, tip - (REPUTATION_WINDOW - 1),
+                               REPUTATION_WINDOW, ret) == REPUTATION_MOVED;
 }
 
 /* Applies the rule while it moves, runs in their order; each new final number is a step. */
@@ -32,7 +32,9 @@ static size_t follow(struct reputation *t, const struct run *run, size_t n, uint
         while (progress) {
                 progress = false;
                 for (size_t i = 0; i < n; i++)
-                        while (n_steps < STEPS_MAX && reputation_accept(t, run[i].h, run[i].n, UINT64_MAX) == REPUTATION_MOVED) {
+                        while (n_steps < STEPS_MAX &&
+                                        reputation_accept(t, run[i].h, run[i].n, UINT64_MAX) ==
+                                                        REPUTATION_MOVED) {
                                 steps[n_steps++] = t->number;
                                 progress = true;
                         }
@@ -42,7 +44,8 @@ static size_t follow(struct reputation *t, const struct run *run, size_t n, uint
 
 /* ---- the rule a second time ---- */
 
-/* As the vectors word it, for any window: core has one window only, and for that one both must agree. */
+/* As the vectors word it, for any window: core has one window only, and for that one both must
+ * agree. */
 struct plain {
         uint64_t final;
         size_t window;
@@ -85,7 +88,8 @@ static bool plain_accept(struct plain *p, const struct run *run, const struct le
         return true;
 }
 
-static size_t plain_follow(const struct ledger *l, uint64_t last, json_t *strict, const struct run *run, size_t n, uint64_t *steps) {
+static size_t plain_follow(const struct ledger *l, uint64_t last, json_t *strict,
+                const struct run *run, size_t n, uint64_t *steps) {
         struct plain p = { .final = last };
         uint64_t window = REPUTATION_WINDOW, threshold = REPUTATION_THRESHOLD;
         bool progress = true;
@@ -126,16 +130,20 @@ static const char *check_request(struct vec *v, json_t *item, uint64_t last, uin
 }
 
 /* The numbers of the answer, cut into runs; each must be what the vectors list. */
-static const char *take_runs(struct vec *v, json_t *item, const struct ledger *l, struct run *run, size_t *n) {
+static const char *take_runs(
+                struct vec *v, json_t *item, const struct ledger *l, struct run *run, size_t *n) {
         struct edge_message m;
         struct view reply, list;
         uint64_t number, count = 0, want;
         json_t *pair;
 
-        NEED(vec_hex(v, item, "reply", &reply) && vec_reply(v, reply, &m) && m.kind == EDGE_RESPONSE, "no answer");
+        NEED(vec_hex(v, item, "reply", &reply) && vec_reply(v, reply, &m) &&
+                                        m.kind == EDGE_RESPONSE,
+                        "no answer");
         NEED(rlp_take_list(&m.body, &list) == 0 && m.body.n == 0, "no list of numbers");
         for (*n = 0; list.n > 0; count++) {
-                NEED(rlp_take_uint(&list, &number) == 0 && ledger_at(l, number), "number %" PRIu64 " is no header of the chain", number);
+                NEED(rlp_take_uint(&list, &number) == 0 && ledger_at(l, number),
+                                "number %" PRIu64 " is no header of the chain", number);
                 if (*n > 0 && number == run[*n - 1].h->number + run[*n - 1].n) {
                         run[*n - 1].n++;
                         continue;
@@ -152,8 +160,10 @@ static const char *take_runs(struct vec *v, json_t *item, const struct ledger *l
         for (size_t i = 0; i < *n; i++) {
                 pair = json_array_get(json_object_get(item, "runs"), i);
                 NEED((uint64_t) json_integer_value(json_array_get(pair, 0)) == run[i].h->number &&
-                                (uint64_t) json_integer_value(json_array_get(pair, 1)) == run[i].h->number + run[i].n - 1,
-                        "run %zu differs", i);
+                                                (uint64_t) json_integer_value(
+                                                                json_array_get(pair, 1)) ==
+                                                                run[i].h->number + run[i].n - 1,
+                                "run %zu differs", i);
         }
         return NULL;
 }
@@ -169,14 +179,17 @@ static const char *check_steps(json_t *strict, uint64_t last, const uint64_t *st
                 return NULL;
         NEED(json_array_size(want) == n, "%zu steps", n);
         for (size_t i = 0; i < n; i++)
-                NEED((uint64_t) json_integer_value(json_array_get(want, i)) == steps[i], "step %zu is %" PRIu64, i, steps[i]);
+                NEED((uint64_t) json_integer_value(json_array_get(want, i)) == steps[i],
+                                "step %zu is %" PRIu64, i, steps[i]);
         return NULL;
 }
 
-static const char *check_strict(json_t *strict, const struct ledger *l, uint64_t last, const struct run *run, size_t n) {
+static const char *check_strict(json_t *strict, const struct ledger *l, uint64_t last,
+                const struct run *run, size_t n) {
         uint64_t steps[STEPS_MAX], window = REPUTATION_WINDOW, threshold = REPUTATION_THRESHOLD;
         struct reputation t;
-        const char *why = check_steps(strict, last, steps, plain_follow(l, last, strict, run, n, steps));
+        const char *why = check_steps(
+                        strict, last, steps, plain_follow(l, last, strict, run, n, steps));
 
         (void) vec_u64(strict, "window", &window);
         (void) vec_u64(strict, "threshold", &threshold);
@@ -192,7 +205,8 @@ static const char *check_sequence(struct vec *v, json_t *item, const struct ledg
         const char *why;
         size_t n = 0;
 
-        NEED(vec_u64(item, "last", &last) && vec_u64(item, "window", &window), "last or window is missing");
+        NEED(vec_u64(item, "last", &last) && vec_u64(item, "window", &window),
+                        "last or window is missing");
         why = check_request(v, item, last, window);
         if (why || !vec_has(item, "reply"))
                 return why; /* the node has no answer to this one */
@@ -203,8 +217,8 @@ static const char *check_sequence(struct vec *v, json_t *item, const struct ledg
         return check_strict(json_object_get(item, "strict"), l, last, run, n);
 }
 
-/* Delivered as [last+2..last+100], [last+102..last+200], last+101, as far as the chain goes: a table
- * that takes more than 100 entries from it grows. Ours is the honest one at each step. */
+/* Delivered as [last+2..last+100], [last+102..last+200], last+101, as far as the chain goes: a
+ * table that takes more than 100 entries from it grows. Ours is the honest one at each step. */
 static const char *check_inflation(json_t *item, const struct ledger *l) {
         struct reputation t, honest;
         struct run run[2];
@@ -222,8 +236,9 @@ static const char *check_inflation(json_t *item, const struct ledger *l) {
         NEED(follow(&t, run, 1, steps) > 0 || end < last + 150, "did not move");
         NEED(table_at(l, t.number, &honest), "moved to no honest block");
         for (size_t i = 0; i < REPUTATION_WINDOW; i++)
-                NEED(address_eq(&t.block[i].miner, &honest.block[i].miner) && hash32_eq(&t.block[i].hash, &honest.block[i].hash),
-                        "the table is not the last hundred");
+                NEED(address_eq(&t.block[i].miner, &honest.block[i].miner) &&
+                                                hash32_eq(&t.block[i].hash, &honest.block[i].hash),
+                                "the table is not the last hundred");
         return NULL;
 }
 
@@ -234,13 +249,15 @@ static bool fits_sequences(json_t *root, const struct ledger *l) {
         json_array_foreach(vec_items(root), i, item) {
                 uint64_t final;
 
-                if (vec_u64(json_object_get(item, "strict"), "final", &final) && !ledger_at(l, final))
+                if (vec_u64(json_object_get(item, "strict"), "final", &final) &&
+                                !ledger_at(l, final))
                         return false;
         }
         return true;
 }
 
-static const struct ledger *find_ledger(struct vec *v, json_t *root, bool (*fits)(json_t *, const struct ledger *)) {
+static const struct ledger *find_ledger(
+                struct vec *v, json_t *root, bool (*fits)(json_t *, const struct ledger *)) {
         struct vec_file *f;
         size_t at = 0;
 
@@ -258,9 +275,10 @@ static void run_sequences(struct vec *v, json_t *root) {
         json_array_foreach(vec_items(root), i, item) {
                 char name[64];
 
-                (void) snprintf(name, sizeof(name), "last %" JSON_INTEGER_FORMAT " window %" JSON_INTEGER_FORMAT,
-                        json_integer_value(json_object_get(item, "last")),
-                        json_integer_value(json_object_get(item, "window")));
+                (void) snprintf(name, sizeof(name),
+                                "last %" JSON_INTEGER_FORMAT " window %" JSON_INTEGER_FORMAT,
+                                json_integer_value(json_object_get(item, "last")),
+                                json_integer_value(json_object_get(item, "window")));
                 vec_case(v, name, check_sequence(v, item, l));
         }
         json_array_foreach(vec_items(json_object_get(root, "window_inflation")), i, item)
@@ -275,7 +293,8 @@ const struct form form_blockquick = { "blockquick", detect_sequences, run_sequen
 
 /* ---- attacks ---- */
 
-static const char *take_delivered(struct vec *v, json_t *item, const struct ledger *l, struct reduced_header *h, size_t *n) {
+static const char *take_delivered(struct vec *v, json_t *item, const struct ledger *l,
+                struct reduced_header *h, size_t *n) {
         json_t *entry;
         size_t i;
 
@@ -299,14 +318,19 @@ static const char *take_delivered(struct vec *v, json_t *item, const struct ledg
                 if (diode_header_verify(&header, key, &s) != HEADER_SIGNED)
                         continue; /* dropped: it is in no run */
                 h[(*n)++] = (struct reduced_header){
-                        .number = header.number, .timestamp = header.timestamp, .hash = s.hash,
-                        .parent = header.previous_block, .state_hash = header.state_hash, .miner = s.miner,
+                        .number = header.number,
+                        .timestamp = header.timestamp,
+                        .hash = s.hash,
+                        .parent = header.previous_block,
+                        .state_hash = header.state_hash,
+                        .miner = s.miner,
                 };
         }
         return NULL;
 }
 
-static ssize_t parent_of(const struct reduced_header *h, size_t n, const struct reduced_header *child) {
+static ssize_t parent_of(
+                const struct reduced_header *h, size_t n, const struct reduced_header *child) {
         for (size_t i = 0; i < n; i++)
                 if (h[i].number + 1 == child->number && hash32_eq(&h[i].hash, &child->parent))
                         return (ssize_t) i;
@@ -323,7 +347,8 @@ static size_t gather(struct vec *v, const struct reduced_header *h, size_t n, st
                 size_t m = 0;
 
                 for (size_t j = 0; j < n && tip; j++)
-                        tip = !(h[j].number == h[i].number + 1 && hash32_eq(&h[j].parent, &h[i].hash));
+                        tip = !(h[j].number == h[i].number + 1 &&
+                                        hash32_eq(&h[j].parent, &h[i].hash));
                 for (size_t j = 0; j < i && tip; j++)
                         tip = !hash32_eq(&h[j].hash, &h[i].hash);
                 if (!tip)
@@ -361,11 +386,14 @@ static const char *check_attack(struct vec *v, json_t *item, const struct ledger
         qsort(run, n_runs, sizeof(*run), by_first);
         (void) follow(&t, run, n_runs, steps);
 
-        NEED(vec_u64(strict, "final_number", &final) && t.number == final, "ends at %" PRIu64, t.number);
+        NEED(vec_u64(strict, "final_number", &final) && t.number == final, "ends at %" PRIu64,
+                        t.number);
         if (vec_has(strict, "final_hash"))
-                NEED(vec_hash(strict, "final_hash", &want) && hash32_eq(&want, reputation_hash(&t)), "ends on another block");
+                NEED(vec_hash(strict, "final_hash", &want) && hash32_eq(&want, reputation_hash(&t)),
+                                "ends on another block");
         if (vec_has(strict, "moved"))
-                NEED(json_is_true(json_object_get(strict, "moved")) == (t.number != start), "moved or not");
+                NEED(json_is_true(json_object_get(strict, "moved")) == (t.number != start),
+                                "moved or not");
         return NULL;
 }
 
@@ -380,8 +408,9 @@ static bool fits_attacks(json_t *root, const struct ledger *l) {
 
                 if (!vec_u64(item, "start", &start) || !ledger_at(l, start))
                         return false;
-                if (vec_u64(strict, "final_number", &final) && final == start && vec_hash(strict, "final_hash", &hash) &&
-                        !hash32_eq(&hash, &ledger_at(l, start)->hash))
+                if (vec_u64(strict, "final_number", &final) && final == start &&
+                                vec_hash(strict, "final_hash", &hash) &&
+                                !hash32_eq(&hash, &ledger_at(l, start)->hash))
                         return false;
         }
         return true;

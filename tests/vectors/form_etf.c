@@ -82,7 +82,8 @@ static bool put_integer(struct term *t) {
         if (n > 8 || (negative && x > INT64_MAX)) {
                 etf_put_big(t->out, VIEW(be + 256 - n, n));
                 if (negative)
-                        t->out->p[at + 2] = 1; /* core writes no such integer: its sign is our own */
+                        t->out->p[at + 2] =
+                                        1; /* core writes no such integer: its sign is our own */
         } else if (negative) {
                 etf_put_int(t->out, -(int64_t) x);
         } else if (x <= INT64_MAX) {

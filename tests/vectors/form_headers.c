@@ -29,16 +29,20 @@ static const char *check_terms(struct vec *v, json_t *o, const struct diode_head
         struct view term;
 
         if (vec_has(o, "etf_unsigned"))
-                NEED(vec_hex(v, o, "etf_unsigned", &term) && view_eq(term, term_of(v, h, false)), "another unsigned term");
+                NEED(vec_hex(v, o, "etf_unsigned", &term) && view_eq(term, term_of(v, h, false)),
+                                "another unsigned term");
         if (vec_has(o, "etf_signed"))
-                NEED(vec_hex(v, o, "etf_signed", &term) && view_eq(term, term_of(v, h, true)), "another signed term");
+                NEED(vec_hex(v, o, "etf_signed", &term) && view_eq(term, term_of(v, h, true)),
+                                "another signed term");
         if (vec_has(o, "message_hash")) {
                 sha256(term_of(v, h, false), &hash);
-                NEED(vec_hash(o, "message_hash", &want) && hash32_eq(&hash, &want), "another message hash");
+                NEED(vec_hash(o, "message_hash", &want) && hash32_eq(&hash, &want),
+                                "another message hash");
         }
         diode_header_hash(h, &hash);
         if (vec_has(o, "block_hash"))
-                NEED(vec_hash(o, "block_hash", &want) && hash32_eq(&hash, &want), "another block hash");
+                NEED(vec_hash(o, "block_hash", &want) && hash32_eq(&hash, &want),
+                                "another block hash");
         return NULL;
 }
 
@@ -67,7 +71,8 @@ static const char *check_fields(json_t *o, const struct diode_header *h) {
 }
 
 /* A genesis block has no key and a signature of zeros: its hash alone is judged. */
-static const char *verify(const struct diode_header *h, struct view key, struct reduced_header *ret) {
+static const char *verify(
+                const struct diode_header *h, struct view key, struct reduced_header *ret) {
         struct diode_signed s = { 0 };
         enum header_verdict verdict;
 
@@ -85,7 +90,8 @@ static const char *verify(const struct diode_header *h, struct view key, struct 
         return NULL;
 }
 
-static const char *take_item(struct vec *v, json_t *item, struct diode_header *h, struct reduced_header *ret) {
+static const char *take_item(
+                struct vec *v, json_t *item, struct diode_header *h, struct reduced_header *ret) {
         struct view reply, key;
         const char *why;
 
@@ -107,7 +113,8 @@ static const char *check_item(struct vec *v, json_t *item, struct reduced_header
         if (why)
                 return why;
         if (vec_has(item, "miner"))
-                NEED(vec_address(item, "miner", &miner) && address_eq(&miner, &r.miner), "another miner");
+                NEED(vec_address(item, "miner", &miner) && address_eq(&miner, &r.miner),
+                                "another miner");
         if (r.number > 0 && previous->number == r.number - 1 && !hash32_is_zero(&previous->hash))
                 NEED(hash32_eq(&r.parent, &previous->hash), "not linked to the header before it");
         *previous = r;
@@ -119,8 +126,9 @@ static const char *check_miner(json_t *o) {
         struct secp_pubkey key;
         struct address got, want;
 
-        NEED(vec_fixed(json_object_get(o, "private"), private, sizeof(private)) && vec_address(o, "address", &want),
-                "key or address is missing");
+        NEED(vec_fixed(json_object_get(o, "private"), private, sizeof(private)) &&
+                                        vec_address(o, "address", &want),
+                        "key or address is missing");
         NEED(secp_pubkey_of(private, &key) == 0, "no key");
         secp_address(&key, &got);
         NEED(address_eq(&got, &want), "another address");
@@ -221,16 +229,22 @@ static const char *fields_of(struct vec *v, json_t *o, struct diode_header *h) {
         struct view nonce;
         struct hash32 decimal = { 0 };
 
-        NEED(vec_hash(o, "previous_block", &h->previous_block) && vec_hash(o, "state_hash", &h->state_hash) &&
-                        vec_hash(o, "transaction_hash", &h->transaction_hash) &&
-                        vec_hash(o, "block_hash", &h->block_hash_sent),
-                "a hash is missing");
-        NEED(vec_u64(o, "number", &h->number) && vec_u64(o, "timestamp", &h->timestamp), "number or timestamp is missing");
-        NEED(vec_fixed(json_object_get(o, "miner_signature"), h->miner_signature, SECP_SIGNATURE_SIZE), "no signature");
+        NEED(vec_hash(o, "previous_block", &h->previous_block) &&
+                                        vec_hash(o, "state_hash", &h->state_hash) &&
+                                        vec_hash(o, "transaction_hash", &h->transaction_hash) &&
+                                        vec_hash(o, "block_hash", &h->block_hash_sent),
+                        "a hash is missing");
+        NEED(vec_u64(o, "number", &h->number) && vec_u64(o, "timestamp", &h->timestamp),
+                        "number or timestamp is missing");
+        NEED(vec_fixed(json_object_get(o, "miner_signature"), h->miner_signature,
+                             SECP_SIGNATURE_SIZE),
+                        "no signature");
         if (vec_has(o, "nonce_decimal"))
-                NEED(vec_u256(vec_text(o, "nonce_decimal"), &decimal), "nonce_decimal is no number");
+                NEED(vec_u256(vec_text(o, "nonce_decimal"), &decimal),
+                                "nonce_decimal is no number");
         if (vec_has(o, "nonce_hex")) {
-                NEED(vec_hex(v, o, "nonce_hex", &nonce) && nonce.n <= sizeof(h->nonce), "nonce_hex is no number");
+                NEED(vec_hex(v, o, "nonce_hex", &nonce) && nonce.n <= sizeof(h->nonce),
+                                "nonce_hex is no number");
                 if (vec_has(o, "nonce_decimal"))
                         NEED(memcmp(decimal.b + 32 - nonce.n, nonce.p, nonce.n) == 0, "two nonces");
                 memset(&decimal, 0, sizeof(decimal));
@@ -268,7 +282,8 @@ static const char *check_spelled(struct vec *v, json_t *o) {
                 NEED(secp_pubkey_parse(sent, &key) == 0, "%s is no key", name);
                 secp_pubkey_compress(&key, compressed);
                 if (vec_has(o, "miner_address"))
-                        NEED(vec_address(o, "miner_address", &want) && address_eq(&want, &s.miner), "another miner");
+                        NEED(vec_address(o, "miner_address", &want) && address_eq(&want, &s.miner),
+                                        "another miner");
         }
         return NULL;
 }

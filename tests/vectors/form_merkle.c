@@ -13,7 +13,8 @@ static size_t depth_of(struct view proof) {
                 struct rlp_item first, second;
 
                 at = body;
-                if (rlp_take(&at, &first) < 0 || rlp_take(&at, &second) < 0 || at.n > 0 || first.kind == second.kind)
+                if (rlp_take(&at, &first) < 0 || rlp_take(&at, &second) < 0 || at.n > 0 ||
+                                first.kind == second.kind)
                         break;
                 if ((first.kind == RLP_STRING ? first.body.n : second.body.n) != HASH32_SIZE)
                         break;
@@ -34,7 +35,8 @@ static const char *check_place(json_t *o, struct view key, struct view proof) {
         if (vec_has(o, "key_hash"))
                 NEED(vec_hash(o, "key_hash", &want) && hash32_eq(&hash, &want), "another key hash");
         if (vec_has(o, "bucket"))
-                NEED(vec_u64(o, "bucket", &n) && n == hash.b[31] % MERKLE_BUCKETS, "another bucket");
+                NEED(vec_u64(o, "bucket", &n) && n == hash.b[31] % MERKLE_BUCKETS,
+                                "another bucket");
         if (vec_has(o, "depth") && json_is_string(json_object_get(o, "proof_rlp")))
                 NEED(vec_u64(o, "depth", &n) && n == depth_of(proof), "another depth");
         if (vec_has(o, "key_preimage")) {
@@ -66,10 +68,12 @@ static const char *check_roots(const struct merkle_roots *roots, json_t *root_te
         merkle_roots_hash(roots, &hash);
         want = hash;
         if (root_text && !json_is_null(root_text))
-                NEED(vec_fixed(root_text, want.b, sizeof(want.b)) && hash32_eq(&hash, &want), "another root hash");
+                NEED(vec_fixed(root_text, want.b, sizeof(want.b)) && hash32_eq(&hash, &want),
+                                "another root hash");
         for (size_t i = 0; i < MERKLE_BUCKETS; i++)
                 rlp_put_string(&b, VIEW_OF(&roots->bucket[i]));
-        NEED(merkle_roots_verify(&want, VIEW(b.p, b.n), &back) == MERKLE_PRESENT, "the roots are not tied to their hash");
+        NEED(merkle_roots_verify(&want, VIEW(b.p, b.n), &back) == MERKLE_PRESENT,
+                        "the roots are not tied to their hash");
         NEED(memcmp(&back, roots, sizeof(back)) == 0, "other roots");
         return NULL;
 }
@@ -80,7 +84,8 @@ static const char *check_tree_proof(struct vec *v, json_t *o, const struct merkl
         enum merkle_verdict verdict;
         const char *why;
 
-        NEED(vec_hex(v, o, "key", &key) && vec_hex(v, o, "proof_rlp", &proof), "key or proof is missing");
+        NEED(vec_hex(v, o, "key", &key) && vec_hex(v, o, "proof_rlp", &proof),
+                        "key or proof is missing");
         why = check_place(o, key, proof);
         if (why)
                 return why;
@@ -99,10 +104,14 @@ static void run_trees(struct vec *v, json_t *root) {
 
                 (void) snprintf(name, sizeof(name), "tree of %" JSON_INTEGER_FORMAT,
                         json_integer_value(json_object_get(tree, "n")));
-                vec_case(v, name, ok ? check_roots(&roots, json_object_get(tree, "root_hash")) : "no 16 roots");
+                vec_case(v, name,
+                                ok ? check_roots(&roots, json_object_get(tree, "root_hash"))
+                                   : "no 16 roots");
                 json_array_foreach(json_object_get(tree, "proofs"), k, proof) {
-                        (void) snprintf(name, sizeof(name), "tree of %" JSON_INTEGER_FORMAT " proof %zu %.24s",
-                                json_integer_value(json_object_get(tree, "n")), k, vec_text(proof, "key_preimage"));
+                        (void) snprintf(name, sizeof(name),
+                                        "tree of %" JSON_INTEGER_FORMAT " proof %zu %.24s",
+                                        json_integer_value(json_object_get(tree, "n")), k,
+                                        vec_text(proof, "key_preimage"));
                         vec_case(v, name, check_tree_proof(v, proof, &roots));
                 }
         }
@@ -122,7 +131,8 @@ static const char *check_leaf(json_t *o, struct view proof) {
         size_t i;
 
         /* Down to the leaf: the list that is not an inner node. */
-        for (size_t depth = depth_of(proof); rlp_take_list(&proof, &body) == 0 && depth > 0; depth--) {
+        for (size_t depth = depth_of(proof); rlp_take_list(&proof, &body) == 0 && depth > 0;
+                        depth--) {
                 struct rlp_item first;
 
                 at = body;
@@ -136,8 +146,10 @@ static const char *check_leaf(json_t *o, struct view proof) {
 
                 NEED(rlp_take_list(&body, &pair) == 0 && rlp_take_string(&pair, &key) == 0 &&
                                 rlp_take_string(&pair, &value) == 0, "pair %zu is missing", i);
-                NEED(vec_fixed(json_array_get(want, 0), k.b, 32) && view_eq(key, VIEW_OF(&k)), "pair %zu: another key", i);
-                NEED(vec_fixed(json_array_get(want, 1), x.b, 32) && view_eq(value, VIEW_OF(&x)), "pair %zu: another value", i);
+                NEED(vec_fixed(json_array_get(want, 0), k.b, 32) && view_eq(key, VIEW_OF(&k)),
+                                "pair %zu: another key", i);
+                NEED(vec_fixed(json_array_get(want, 1), x.b, 32) && view_eq(value, VIEW_OF(&x)),
+                                "pair %zu: another value", i);
         }
         NEED(body.n == 0, "more pairs in the leaf");
         return NULL;
@@ -153,8 +165,11 @@ static const char *check_proof(struct vec *v, json_t *o) {
         uint64_t bucket;
 
         NEED(vec_roots(json_object_get(o, "account_roots"), &roots), "no 16 roots");
-        NEED(vec_hex(v, o, "key", &key) && vec_hex(v, o, "proof_rlp", &proof), "key or proof is missing");
-        why = vec_has(o, "account_storage_root") ? check_roots(&roots, json_object_get(o, "account_storage_root")) : NULL;
+        NEED(vec_hex(v, o, "key", &key) && vec_hex(v, o, "proof_rlp", &proof),
+                        "key or proof is missing");
+        why = vec_has(o, "account_storage_root")
+                              ? check_roots(&roots, json_object_get(o, "account_storage_root"))
+                              : NULL;
         if (!why && !rejected) /* else depth and bucket are those of the proof's own place */
                 why = check_place(o, key, proof);
         if (!why && vec_has(o, "leaf_pairs"))
@@ -162,12 +177,15 @@ static const char *check_proof(struct vec *v, json_t *o) {
         if (why)
                 return why;
         if (vec_has(o, "bucket_root"))
-                NEED(vec_u64(o, "bucket", &bucket) && bucket < MERKLE_BUCKETS && vec_hash(o, "bucket_root", &hash) &&
-                                hash32_eq(&hash, &roots.bucket[bucket]), "another bucket root");
+                NEED(vec_u64(o, "bucket", &bucket) && bucket < MERKLE_BUCKETS &&
+                                                vec_hash(o, "bucket_root", &hash) &&
+                                                hash32_eq(&hash, &roots.bucket[bucket]),
+                                "another bucket root");
         verdict = merkle_verify(&roots, key, proof, &value);
         if (rejected) {
-                NEED(verdict == MERKLE_WRONG_PATH || verdict == MERKLE_WRONG_PLACE || verdict == MERKLE_WRONG_BUCKET,
-                        "%s", merkle_verdict_text(verdict));
+                NEED(verdict == MERKLE_WRONG_PATH || verdict == MERKLE_WRONG_PLACE ||
+                                                verdict == MERKLE_WRONG_BUCKET,
+                                "%s", merkle_verdict_text(verdict));
                 return NULL;
         }
         return check_value(o, verdict, &value);

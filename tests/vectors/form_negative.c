@@ -91,7 +91,8 @@ static const char *find_proof(struct vec *v, json_t *o, unsigned *ret) {
         *ret = finding_of_merkle(verdict);
         if (*ret != FINE || !json_object_get(o, "value"))
                 return NULL;
-        NEED((verdict == MERKLE_PRESENT) == vec_has(o, "value"), "%s", merkle_verdict_text(verdict));
+        NEED((verdict == MERKLE_PRESENT) == vec_has(o, "value"), "%s",
+                        merkle_verdict_text(verdict));
         if (vec_has(o, "value"))
                 NEED(vec_hash(o, "value", &want), "value is none");
         NEED(hash32_eq(&value, &want), "another value");
@@ -147,9 +148,11 @@ static const char *find_header(struct vec *v, json_t *o, unsigned *ret) {
         }
         *ret = find_in_header(o, &h, key);
         is_signed = diode_header_verify(&h, key, &s) == HEADER_SIGNED;
-        NEED(is_signed == !(*ret & (WRONG_HASH | WRONG_KEY | SIGNATURE)), "core's verdict is another one");
+        NEED(is_signed == !(*ret & (WRONG_HASH | WRONG_KEY | SIGNATURE)),
+                        "core's verdict is another one");
         if (is_signed && vec_has(o, "block_hash"))
-                NEED(vec_hash(o, "block_hash", &want) && hash32_eq(&want, &s.hash), "another block hash");
+                NEED(vec_hash(o, "block_hash", &want) && hash32_eq(&want, &s.hash),
+                                "another block hash");
         return NULL;
 }
 
@@ -157,13 +160,15 @@ static const char *find_server(struct vec *v, json_t *o, unsigned *ret) {
         struct address asked, signer, want;
         struct view object;
 
-        NEED(vec_hex(v, o, "object_rlp", &object) && vec_address(o, "asked_node", &asked), "object or node is missing");
+        NEED(vec_hex(v, o, "object_rlp", &object) && vec_address(o, "asked_node", &asked),
+                        "object or node is missing");
         if (object_server_signer(v, object, &signer) < 0) {
                 *ret = MALFORMED | SIGNATURE;
                 return NULL;
         }
         if (vec_has(o, "recovered"))
-                NEED(vec_address(o, "recovered", &want) && address_eq(&want, &signer), "recovers another node");
+                NEED(vec_address(o, "recovered", &want) && address_eq(&want, &signer),
+                                "recovers another node");
         *ret = address_eq(&asked, &signer) ? FINE : WRONG_KEY;
         return NULL;
 }
@@ -173,20 +178,23 @@ static const char *find_ticket(struct vec *v, json_t *o, unsigned *ret) {
         struct ticket t;
         struct view object;
 
-        NEED(vec_hex(v, o, "object_rlp", &object) && vec_address(o, "device", &device), "object or device is missing");
+        NEED(vec_hex(v, o, "object_rlp", &object) && vec_address(o, "device", &device),
+                        "object or device is missing");
         if (object_ticket_parse(object, &t) < 0) {
                 *ret = MALFORMED;
                 return NULL;
         }
         if (t.version == 1)
-                NEED(vec_hash(o, "block_hash", &t.block_hash), "a ticket of version 1 needs its block's hash");
+                NEED(vec_hash(o, "block_hash", &t.block_hash),
+                                "a ticket of version 1 needs its block's hash");
         *ret = FINE;
         if (ticket_device(&t, &got) < 0 || ticket_server(&t, &server) < 0) {
                 *ret = SIGNATURE;
         } else {
                 if (!address_eq(&got, &device) || !address_eq(&server, &t.server))
                         *ret = WRONG_KEY;
-                if (vec_has(o, "server") && (!vec_address(o, "server", &got) || !address_eq(&got, &t.server)))
+                if (vec_has(o, "server") &&
+                                (!vec_address(o, "server", &got) || !address_eq(&got, &t.server)))
                         *ret = WRONG_KEY;
         }
         return NULL;
@@ -236,8 +244,11 @@ static const char *check(struct vec *v, json_t *o) {
                 const char *kind;
                 const char *(*find)(struct vec *v, json_t *o, unsigned *ret);
         } kinds[] = {
-                { "proof", find_proof }, { "header", find_header }, { "server object", find_server },
-                { "ticket object", find_ticket }, { "frame", find_frame },
+                { "proof", find_proof },
+                { "header", find_header },
+                { "server object", find_server },
+                { "ticket object", find_ticket },
+                { "frame", find_frame },
         };
         const char *why = "a kind that is not known here";
         unsigned found = 0;
@@ -264,7 +275,8 @@ static void run(struct vec *v, json_t *root) {
         json_array_foreach(vec_items(root), i, item) {
                 char name[160];
 
-                (void) snprintf(name, sizeof(name), "%s: %s", vec_text(item, "kind"), vec_text(item, "case"));
+                (void) snprintf(name, sizeof(name), "%s: %s", vec_text(item, "kind"),
+                                vec_text(item, "case"));
                 vec_case(v, name, check(v, item));
         }
 }

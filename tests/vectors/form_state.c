@@ -11,7 +11,8 @@
 #define ROOTS_TRIED 8 /* files that may hold the roots of a block of this number */
 
 /* The questions about one thing, which core never asks: [1, [method, block, address, key]]. */
-static void put_single(struct vec *v, struct buf *b, json_t *item, const char *method, uint64_t block) {
+static void put_single(
+                struct vec *v, struct buf *b, json_t *item, const char *method, uint64_t block) {
         size_t list = rlp_list_begin(b), inner;
         struct address a;
         struct view key;
@@ -35,9 +36,11 @@ static const char *check_place(json_t *item, struct view key) {
 
         sha256(key, &hash);
         if (vec_has(item, "key_hash"))
-                NEED(vec_hash(item, "key_hash", &want) && hash32_eq(&hash, &want), "another key hash");
+                NEED(vec_hash(item, "key_hash", &want) && hash32_eq(&hash, &want),
+                                "another key hash");
         if (vec_has(item, "bucket"))
-                NEED(vec_u64(item, "bucket", &bucket) && bucket == hash.b[31] % MERKLE_BUCKETS, "another bucket");
+                NEED(vec_u64(item, "bucket", &bucket) && bucket == hash.b[31] % MERKLE_BUCKETS,
+                                "another bucket");
         return NULL;
 }
 
@@ -54,7 +57,8 @@ static const char *check_request(struct vec *v, json_t *item) {
 
         if (!vec_has(item, "request"))
                 return NULL;
-        NEED(vec_hex(v, item, "request", &inner) && vec_u64(item, "block", &block), "request or block is missing");
+        NEED(vec_hex(v, item, "request", &inner) && vec_u64(item, "block", &block),
+                        "request or block is missing");
         if (vec_has(item, "address"))
                 NEED(vec_address(item, "address", &a), "address is none");
         if (strcmp(method, "getstateroots") == 0) {
@@ -71,7 +75,9 @@ static const char *check_request(struct vec *v, json_t *item) {
         } else {
                 struct edge_message m;
 
-                NEED(vec_reply(v, inner, &m) && m.kind == EDGE_PUSH && view_eq_text(m.method, method), "no such request");
+                NEED(vec_reply(v, inner, &m) && m.kind == EDGE_PUSH &&
+                                                view_eq_text(m.method, method),
+                                "no such request");
                 if (strcmp(method, "getaccountvalue") == 0 && !vec_has(item, "key"))
                         return NULL; /* the key stands in the request alone */
                 put_single(v, &b, item, method, block);
@@ -81,23 +87,28 @@ static const char *check_request(struct vec *v, json_t *item) {
 }
 
 /* The roots that an answer of this method holds, tied to the hash beside it. */
-static const char *roots_of(struct vec *v, json_t *item, const char *reply_name, const char *hash_name,
-        struct merkle_roots *ret) {
+static const char *roots_of(struct vec *v, json_t *item, const char *reply_name,
+                const char *hash_name, struct merkle_roots *ret) {
         struct edge_message m;
         struct view reply, list;
         struct hash32 want;
 
-        NEED(vec_hex(v, item, reply_name, &reply) && vec_reply(v, reply, &m) && m.kind == EDGE_RESPONSE, "no answer");
+        NEED(vec_hex(v, item, reply_name, &reply) && vec_reply(v, reply, &m) &&
+                                        m.kind == EDGE_RESPONSE,
+                        "no answer");
         NEED(rlp_take_list(&m.body, &list) == 0 && m.body.n == 0, "no list of roots");
         NEED(vec_hash(item, hash_name, &want), "%s is missing", hash_name);
-        NEED(merkle_roots_verify(&want, list, ret) == MERKLE_PRESENT, "the roots are not tied to %s", hash_name);
+        NEED(merkle_roots_verify(&want, list, ret) == MERKLE_PRESENT,
+                        "the roots are not tied to %s", hash_name);
         return NULL;
 }
 
-/* Roots for the item's block (and address, where the method has one), of this file or a companion: the
- * skip-th that there are, since companions may hold another chain with the same numbers. */
-static bool find_roots(struct vec *v, json_t *root, json_t *item, const char *method, size_t skip, struct merkle_roots *ret) {
-        const char *address = strcmp(method, "getaccountroots") == 0 ? vec_text(item, "address") : "";
+/* Roots for the item's block (and address, where the method has one), of this file or a companion:
+ * the skip-th that there are, since companions may hold another chain with the same numbers. */
+static bool find_roots(struct vec *v, json_t *root, json_t *item, const char *method, size_t skip,
+                struct merkle_roots *ret) {
+        const char *address =
+                        strcmp(method, "getaccountroots") == 0 ? vec_text(item, "address") : "";
         const char *hash = address[0] ? "storage_root" : "state_hash";
         struct vec_file *f = NULL;
         size_t at = 0, i;
@@ -107,11 +118,13 @@ static bool find_roots(struct vec *v, json_t *root, json_t *item, const char *me
         if (!vec_u64(item, "block", &block))
                 return false;
         do {
-                json_array_foreach(vec_items(root), i, o)
-                        if (strcmp(vec_text(o, "method"), method) == 0 && vec_u64(o, "block", &b) && b == block &&
-                                strcmp(vec_text(o, "address"), address) == 0 && !vec_has(o, "result") &&
-                                !roots_of(v, o, "reply", hash, ret) && skip-- == 0)
-                                return true;
+                json_array_foreach(vec_items(root), i,
+                                o) if (strcmp(vec_text(o, "method"), method) == 0 &&
+                                       vec_u64(o, "block", &b) && b == block &&
+                                       strcmp(vec_text(o, "address"), address) == 0 &&
+                                       !vec_has(o, "result") &&
+                                       !roots_of(v, o, "reply", hash, ret) &&
+                                       skip-- == 0) return true;
                 f = vec_next(v, &form_state, &at);
                 root = f ? f->root : NULL;
         } while (f);
@@ -131,11 +144,15 @@ static const char *check_fields(struct vec *v, json_t *item, const struct diode_
         if (vec_has(item, "nonce"))
                 NEED(vec_u64(item, "nonce", &nonce) && nonce == a->nonce, "another nonce");
         if (vec_has(item, "balance"))
-                NEED(vec_u256(vec_text(item, "balance"), &want) && memcmp(want.b, a->balance, 32) == 0, "another balance");
+                NEED(vec_u256(vec_text(item, "balance"), &want) &&
+                                                memcmp(want.b, a->balance, 32) == 0,
+                                "another balance");
         if (vec_has(item, "storage_root"))
-                NEED(vec_hash(item, "storage_root", &want) && hash32_eq(&want, &a->storage_root), "another storage root");
+                NEED(vec_hash(item, "storage_root", &want) && hash32_eq(&want, &a->storage_root),
+                                "another storage root");
         if (vec_has(item, "code_hash"))
-                NEED(vec_hash(item, "code_hash", &want) && hash32_eq(&want, &a->code_hash), "another code hash");
+                NEED(vec_hash(item, "code_hash", &want) && hash32_eq(&want, &a->code_hash),
+                                "another code hash");
 
         balance = VIEW(a->balance, 32);
         while (balance.n > 0 && balance.p[0] == 0)
@@ -147,17 +164,20 @@ static const char *check_fields(struct vec *v, json_t *item, const struct diode_
         rlp_put_string(&b, VIEW_OF(&a->code_hash));
         rlp_list_end(&b, list);
         if (vec_has(item, "account_rlp"))
-                NEED(vec_hex(v, item, "account_rlp", &rlp) && view_eq(rlp, VIEW(b.p, b.n)), "another account RLP");
+                NEED(vec_hex(v, item, "account_rlp", &rlp) && view_eq(rlp, VIEW(b.p, b.n)),
+                                "another account RLP");
         sha256(VIEW(b.p, b.n), &want);
         diode_account_hash(a, &hash);
         NEED(hash32_eq(&hash, &want), "core hashes the account otherwise");
         if (vec_has(item, "account_hash"))
-                NEED(vec_hash(item, "account_hash", &want) && hash32_eq(&hash, &want), "another account hash");
+                NEED(vec_hash(item, "account_hash", &want) && hash32_eq(&hash, &want),
+                                "another account hash");
         return NULL;
 }
 
-static const char *check_account(struct vec *v, json_t *item, struct view reply, const struct address *address,
-        const struct merkle_roots *state, struct diode_account *ret) {
+static const char *check_account(struct vec *v, json_t *item, struct view reply,
+                const struct address *address, const struct merkle_roots *state,
+                struct diode_account *ret) {
         struct edge_message m;
         struct view pairs, proof;
         struct rlp_item whole;
@@ -172,7 +192,8 @@ static const char *check_account(struct vec *v, json_t *item, struct view reply,
         return check_fields(v, item, ret);
 }
 
-/* A proof that comes with the storage root alone: the leaf is the hash of an account that we saw whole. */
+/* A proof that comes with the storage root alone: the leaf is the hash of an account that we saw
+ * whole. */
 static const char *check_account_root(struct vec *v, json_t *root, json_t *item, struct view reply,
         const struct address *address, const struct merkle_roots *state) {
         struct edge_message m;
@@ -185,14 +206,17 @@ static const char *check_account_root(struct vec *v, json_t *root, json_t *item,
         NEED(vec_reply(v, reply, &m) && m.kind == EDGE_RESPONSE, "no answer");
         NEED(rlp_take_bytes(&m.body, sent.b, sizeof(sent.b)) == 0, "no storage root");
         if (vec_has(item, "storage_root"))
-                NEED(vec_hash(item, "storage_root", &want) && hash32_eq(&sent, &want), "another storage root");
+                NEED(vec_hash(item, "storage_root", &want) && hash32_eq(&sent, &want),
+                                "another storage root");
         proof = m.body;
         verdict = merkle_verify(state, VIEW_OF(address), proof, &value);
         NEED(verdict == MERKLE_PRESENT, "%s", merkle_verdict_text(verdict));
-        json_array_foreach(vec_items(root), i, o)
-                if (strcmp(vec_text(o, "method"), "getaccount") == 0 && vec_hash(o, "account_hash", &account) &&
-                        strcmp(vec_text(o, "address"), vec_text(item, "address")) == 0 &&
-                        json_equal(json_object_get(o, "block"), json_object_get(item, "block")))
+        json_array_foreach(vec_items(root), i,
+                        o) if (strcmp(vec_text(o, "method"), "getaccount") == 0 &&
+                               vec_hash(o, "account_hash", &account) &&
+                               strcmp(vec_text(o, "address"), vec_text(item, "address")) == 0 &&
+                               json_equal(json_object_get(o, "block"),
+                                               json_object_get(item, "block")))
                         NEED(hash32_eq(&account, &value), "the leaf is of another account");
         return NULL;
 }
@@ -221,7 +245,8 @@ static const char *check_state(struct vec *v, json_t *root, json_t *item) {
         why = check_place(item, VIEW_OF(&address));
         if (why)
                 return why;
-        NEED(find_roots(v, root, item, "getstateroots", 0, &roots), "no state roots of that block in the file");
+        NEED(find_roots(v, root, item, "getstateroots", 0, &roots),
+                        "no state roots of that block in the file");
         if (strcmp(method, "getaccount") == 0)
                 return check_account(v, item, reply, &address, &roots, &account);
         NEED(strcmp(method, "getaccountroot") == 0, "a method that is not known here");
@@ -257,7 +282,8 @@ static bool any_method(json_t *root, const char *const *methods, size_t n) {
 }
 
 static bool detect_state(json_t *root) {
-        static const char *const methods[] = { "getstateroots", "getaccount", "getaccountroot", "getaccountroots" };
+        static const char *const methods[] = { "getstateroots", "getaccount", "getaccountroot",
+                "getaccountroots" };
 
         return any_method(root, methods, ELEMENTSOF(methods));
 }
@@ -266,8 +292,8 @@ const struct form form_state = { "state", detect_state, run_state };
 
 /* ---- storage ---- */
 
-static const char *check_value(struct vec *v, const struct merkle_roots *roots, json_t *key_text, json_t *want_text,
-        struct view *proofs) {
+static const char *check_value(struct vec *v, const struct merkle_roots *roots, json_t *key_text,
+                json_t *want_text, struct view *proofs) {
         struct view key, proof = *proofs;
         struct rlp_item item;
         struct hash32 value, want;
@@ -278,21 +304,26 @@ static const char *check_value(struct vec *v, const struct merkle_roots *roots, 
         proof.n -= proofs->n;
         verdict = merkle_verify(roots, key, proof, &value);
         if (!want_text || json_is_null(want_text)) {
-                NEED(verdict == MERKLE_ABSENT && hash32_is_zero(&value), "%s", merkle_verdict_text(verdict));
+                NEED(verdict == MERKLE_ABSENT && hash32_is_zero(&value), "%s",
+                                merkle_verdict_text(verdict));
                 return NULL;
         }
         NEED(verdict == MERKLE_PRESENT, "%s", merkle_verdict_text(verdict));
-        NEED(vec_fixed(want_text, want.b, sizeof(want.b)) && hash32_eq(&value, &want), "another value");
+        NEED(vec_fixed(want_text, want.b, sizeof(want.b)) && hash32_eq(&value, &want),
+                        "another value");
         return NULL;
 }
 
-static const char *check_values(struct vec *v, json_t *item, const struct merkle_roots *roots, struct view body) {
-        json_t *keys = json_object_get(item, "keys"), *values = json_object_get(item, "values"), *key;
+static const char *check_values(
+                struct vec *v, json_t *item, const struct merkle_roots *roots, struct view body) {
+        json_t *keys = json_object_get(item, "keys"), *values = json_object_get(item, "values"),
+               *key;
         struct view list;
         size_t i;
 
         if (!keys) {
-                const char *why = check_value(v, roots, json_object_get(item, "key"), json_object_get(item, "value"), &body);
+                const char *why = check_value(v, roots, json_object_get(item, "key"),
+                                json_object_get(item, "value"), &body);
 
                 if (why)
                         return why;
@@ -329,7 +360,9 @@ static const char *check_storage(struct vec *v, json_t *root, json_t *item) {
         if (vec_roots(json_object_get(item, "account_roots"), &roots))
                 return check_values(v, item, &roots, m.body);
         why = "needs the account's roots: a file of state answers beside it";
-        for (size_t i = 0; why && i < ROOTS_TRIED && find_roots(v, root, item, "getaccountroots", i, &roots); i++)
+        for (size_t i = 0; why && i < ROOTS_TRIED &&
+                           find_roots(v, root, item, "getaccountroots", i, &roots);
+                        i++)
                 why = check_values(v, item, &roots, m.body);
         return why;
 }
@@ -372,14 +405,18 @@ static const char *check_genesis_header(struct vec *v, json_t *item) {
         NEED(hash32_eq(&hash, &h.block_hash_sent), "another hash than sent");
         NEED(h.number == 0, "not block 0");
         if (vec_has(item, "state_hash"))
-                NEED(vec_hash(item, "state_hash", &want) && hash32_eq(&h.state_hash, &want), "another state hash");
+                NEED(vec_hash(item, "state_hash", &want) && hash32_eq(&h.state_hash, &want),
+                                "another state hash");
         if (vec_has(item, "transaction_hash"))
-                NEED(vec_hash(item, "transaction_hash", &want) && hash32_eq(&h.transaction_hash, &want),
-                        "another transaction hash");
+                NEED(vec_hash(item, "transaction_hash", &want) &&
+                                                hash32_eq(&h.transaction_hash, &want),
+                                "another transaction hash");
         if (vec_has(item, "previous_block"))
-                NEED(vec_hash(item, "previous_block", &want) && hash32_eq(&h.previous_block, &want), "another previous block");
+                NEED(vec_hash(item, "previous_block", &want) && hash32_eq(&h.previous_block, &want),
+                                "another previous block");
         if (vec_has(item, "timestamp"))
-                NEED(vec_u64(item, "timestamp", &timestamp) && h.timestamp == timestamp, "another timestamp");
+                NEED(vec_u64(item, "timestamp", &timestamp) && h.timestamp == timestamp,
+                                "another timestamp");
         return NULL;
 }
 
@@ -395,16 +432,22 @@ static const char *check_registry(struct vec *v, json_t *item) {
                 return why;
         if (!vec_has(item, "registry_account_reply"))
                 return NULL;
-        NEED(vec_hex(v, item, "registry_account_reply", &reply), "registry_account_reply is not hexadecimal");
+        NEED(vec_hex(v, item, "registry_account_reply", &reply),
+                        "registry_account_reply is not hexadecimal");
         why = check_account(v, NULL, reply, &registry, &state, &a);
         if (why)
                 return why;
         if (vec_has(item, "registry_storage_root"))
-                NEED(vec_hash(item, "registry_storage_root", &want) && hash32_eq(&want, &a.storage_root), "another storage root");
+                NEED(vec_hash(item, "registry_storage_root", &want) &&
+                                                hash32_eq(&want, &a.storage_root),
+                                "another storage root");
         if (vec_has(item, "registry_code_hash"))
-                NEED(vec_hash(item, "registry_code_hash", &want) && hash32_eq(&want, &a.code_hash), "another code hash");
+                NEED(vec_hash(item, "registry_code_hash", &want) && hash32_eq(&want, &a.code_hash),
+                                "another code hash");
         if (vec_has(item, "registry_balance"))
-                NEED(vec_u256(vec_text(item, "registry_balance"), &want) && memcmp(want.b, a.balance, 32) == 0, "another balance");
+                NEED(vec_u256(vec_text(item, "registry_balance"), &want) &&
+                                                memcmp(want.b, a.balance, 32) == 0,
+                                "another balance");
         return NULL;
 }
 

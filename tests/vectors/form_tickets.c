@@ -12,11 +12,13 @@ struct wide {
 };
 
 /* A total as integer, decimal text, and 32-byte word; 0 in ret_small where it is over max. */
-static bool take_total(json_t *o, const char *key, uint64_t max, uint64_t *ret_small, struct hash32 *ret) {
+static bool take_total(
+                json_t *o, const char *key, uint64_t max, uint64_t *ret_small, struct hash32 *ret) {
         char text[32];
 
         if (json_is_integer(json_object_get(o, key)))
-                (void) snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(o, key)));
+                (void) snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT,
+                                json_integer_value(json_object_get(o, key)));
         if (!vec_u256(json_is_integer(json_object_get(o, key)) ? text : vec_text(o, key), ret))
                 return false;
         if (!vec_u64(o, key, ret_small) || *ret_small > max)
@@ -45,20 +47,30 @@ static const char *take_ticket(struct vec *v, json_t *o, struct wide *w) {
 
         NEED(vec_u64(o, "version", &version), "version is missing");
         *t = (struct ticket){ .version = (unsigned) version };
-        NEED(vec_address(o, "server", &t->server) && vec_address(o, "fleet", &t->fleet), "server or fleet is missing");
-        NEED(take_total(o, "total_connections", TICKET_CONNS_MAX, &t->total_connections, &w->connections) &&
-                        take_total(o, "total_bytes", TICKET_BYTES_MAX, &t->total_bytes, &w->bytes),
-                "totals are missing");
-        w->limited = word_is(&w->connections, t->total_connections) && word_is(&w->bytes, t->total_bytes);
+        NEED(vec_address(o, "server", &t->server) && vec_address(o, "fleet", &t->fleet),
+                        "server or fleet is missing");
+        NEED(take_total(o, "total_connections", TICKET_CONNS_MAX, &t->total_connections,
+                             &w->connections) &&
+                                        take_total(o, "total_bytes", TICKET_BYTES_MAX,
+                                                        &t->total_bytes, &w->bytes),
+                        "totals are missing");
+        w->limited = word_is(&w->connections, t->total_connections) &&
+                     word_is(&w->bytes, t->total_bytes);
         NEED(vec_hex(v, o, "local_address", &t->local_address), "local_address is missing");
-        NEED(vec_fixed(json_object_get(o, "device_signature"), t->device_signature, SECP_SIGNATURE_SIZE), "no device signature");
+        NEED(vec_fixed(json_object_get(o, "device_signature"), t->device_signature,
+                             SECP_SIGNATURE_SIZE),
+                        "no device signature");
         if (vec_has(o, "server_signature"))
-                NEED(vec_fixed(json_object_get(o, "server_signature"), t->server_signature, SECP_SIGNATURE_SIZE),
-                        "server_signature is none");
+                NEED(vec_fixed(json_object_get(o, "server_signature"), t->server_signature,
+                                     SECP_SIGNATURE_SIZE),
+                                "server_signature is none");
         if (version == 1)
-                NEED(vec_u64(o, "block_number", &t->block_number) && vec_hash(o, "block_hash", &t->block_hash), "no block");
+                NEED(vec_u64(o, "block_number", &t->block_number) &&
+                                                vec_hash(o, "block_hash", &t->block_hash),
+                                "no block");
         else
-                NEED(vec_u64(o, "chain_id", &t->chain_id) && vec_u64(o, "epoch", &t->epoch), "no epoch");
+                NEED(vec_u64(o, "chain_id", &t->chain_id) && vec_u64(o, "epoch", &t->epoch),
+                                "no epoch");
         return NULL;
 }
 
@@ -68,7 +80,8 @@ static void word_of(uint64_t x, struct hash32 *ret) {
                 ret->b[31 - i] = (uint8_t) (x >> (8 * i));
 }
 
-static const char *check_blob(struct vec *v, json_t *o, const struct wide *w, struct hash32 *ret_device, struct hash32 *ret_server) {
+static const char *check_blob(struct vec *v, json_t *o, const struct wide *w,
+                struct hash32 *ret_device, struct hash32 *ret_server) {
         uint8_t bytes[TICKET_BLOB_MAX + SECP_SIGNATURE_SIZE];
         struct buf b = BUF(bytes);
         struct hash32 want;
@@ -76,20 +89,23 @@ static const char *check_blob(struct vec *v, json_t *o, const struct wide *w, st
 
         NEED(ticket_put_blob(&b, &w->t, &w->connections, &w->bytes) == 0, "no blob");
         if (vec_has(o, "device_blob"))
-                NEED(vec_hex(v, o, "device_blob", &blob) && view_eq(blob, VIEW(b.p, b.n)), "another blob");
+                NEED(vec_hex(v, o, "device_blob", &blob) && view_eq(blob, VIEW(b.p, b.n)),
+                                "another blob");
         keccak256(VIEW(b.p, b.n), ret_device);
         if (vec_has(o, "device_digest"))
-                NEED(vec_hash(o, "device_digest", &want) && hash32_eq(ret_device, &want), "another digest");
+                NEED(vec_hash(o, "device_digest", &want) && hash32_eq(ret_device, &want),
+                                "another digest");
         buf_put(&b, w->t.device_signature, SECP_SIGNATURE_SIZE);
         keccak256(VIEW(b.p, b.n), ret_server);
         if (vec_has(o, "server_digest"))
-                NEED(vec_hash(o, "server_digest", &want) && hash32_eq(ret_server, &want), "another server digest");
+                NEED(vec_hash(o, "server_digest", &want) && hash32_eq(ret_server, &want),
+                                "another server digest");
         return NULL;
 }
 
 /* Whose signature it is, and that the private key beside it makes the same one. */
-static const char *check_signature(json_t *o, const char *who, const struct hash32 *digest, const uint8_t *signature,
-        struct address *ret) {
+static const char *check_signature(json_t *o, const char *who, const struct hash32 *digest,
+                const uint8_t *signature, struct address *ret) {
         uint8_t private[SECP_PRIVKEY_SIZE], ours[SECP_SIGNATURE_SIZE];
         struct secp_pubkey key;
         struct address want;
@@ -103,11 +119,13 @@ static const char *check_signature(json_t *o, const char *who, const struct hash
         if (!vec_has(o, name))
                 return NULL;
         NEED(vec_fixed(json_object_get(o, name), private, sizeof(private)), "%s is no key", name);
-        NEED(secp_sign(digest, private, ours) == 0 && memcmp(ours, signature, sizeof(ours)) == 0, "another %s signature", who);
+        NEED(secp_sign(digest, private, ours) == 0 && memcmp(ours, signature, sizeof(ours)) == 0,
+                        "another %s signature", who);
         return NULL;
 }
 
-static const char *check_signers(json_t *o, const struct wide *w, const struct hash32 *device, const struct hash32 *server) {
+static const char *check_signers(json_t *o, const struct wide *w, const struct hash32 *device,
+                const struct hash32 *server) {
         struct address who, core;
         struct hash32 digest;
         const char *why = check_signature(o, "device", device, w->t.device_signature, &who);
@@ -118,16 +136,20 @@ static const char *check_signers(json_t *o, const struct wide *w, const struct h
                 struct ticket over = w->t;
 
                 over.total_bytes = TICKET_BYTES_MAX + 1;
-                NEED(ticket_device_digest(&over, &digest) < 0, "core would sign totals over its limits");
+                NEED(ticket_device_digest(&over, &digest) < 0,
+                                "core would sign totals over its limits");
         } else {
-                NEED(ticket_device_digest(&w->t, &digest) == 0 && hash32_eq(&digest, device), "core has another digest");
-                NEED(ticket_device(&w->t, &core) == 0 && address_eq(&core, &who), "core finds another device");
+                NEED(ticket_device_digest(&w->t, &digest) == 0 && hash32_eq(&digest, device),
+                                "core has another digest");
+                NEED(ticket_device(&w->t, &core) == 0 && address_eq(&core, &who),
+                                "core finds another device");
         }
         if (!vec_has(o, "server_signature"))
                 return NULL;
         why = check_signature(o, "server", server, w->t.server_signature, &who);
         if (!why && w->limited)
-                NEED(ticket_server(&w->t, &core) == 0 && address_eq(&core, &who), "core finds another server");
+                NEED(ticket_server(&w->t, &core) == 0 && address_eq(&core, &who),
+                                "core finds another server");
         return why;
 }
 
@@ -159,8 +181,9 @@ static const char *check_request(struct vec *v, json_t *o, const struct wide *w)
 
         if (!vec_has(o, "submit_request"))
                 return NULL;
-        NEED(vec_hex(v, o, "submit_request", &sent) && rlp_whole_list(sent, &at) == 0 && rlp_take_uint(&at, &id) == 0,
-                "submit_request is no request");
+        NEED(vec_hex(v, o, "submit_request", &sent) && rlp_whole_list(sent, &at) == 0 &&
+                                        rlp_take_uint(&at, &id) == 0,
+                        "submit_request is no request");
         if (w->limited)
                 edge_put_ticket(&b, id, &w->t);
         else
@@ -196,7 +219,8 @@ static const char *check_object(struct vec *v, json_t *o, const struct wide *w) 
         struct view object;
 
         if (vec_has(o, "object_rlp"))
-                NEED(vec_hex(v, o, "object_rlp", &object) && view_eq(object, object_of(v, w)), "another object");
+                NEED(vec_hex(v, o, "object_rlp", &object) && view_eq(object, object_of(v, w)),
+                                "another object");
         if (!vec_has(o, "bert_object"))
                 return NULL;
         etf_begin(&b);
@@ -213,7 +237,8 @@ static const char *check_object(struct vec *v, json_t *o, const struct wide *w) 
         etf_put_bytes(&b, VIEW(t->device_signature, SECP_SIGNATURE_SIZE));
         etf_put_bytes(&b, VIEW(t->server_signature, SECP_SIGNATURE_SIZE));
         etf_put_nil(&b);
-        NEED(vec_hex(v, o, "bert_object", &object) && view_eq(object, VIEW(b.p, b.n)), "another stored object");
+        NEED(vec_hex(v, o, "bert_object", &object) && view_eq(object, VIEW(b.p, b.n)),
+                        "another stored object");
         return NULL;
 }
 
@@ -242,7 +267,9 @@ static const char *check_registry(json_t *o, const struct wide *w) {
                 size_t n = i == 5 ? 32 : 20;
 
                 got = (struct hash32){ 0 };
-                NEED(text && (bytes ? hex_decode(VIEW_TEXT(text), got.b + 32 - n, n) == 0 : vec_u256(text, &got)), "word %zu", i);
+                NEED(text && (bytes ? hex_decode(VIEW_TEXT(text), got.b + 32 - n, n) == 0
+                                    : vec_u256(text, &got)),
+                                "word %zu", i);
                 NEED(hash32_eq(&got, &want[i]), "another word %zu", i);
         }
         return NULL;
@@ -292,7 +319,8 @@ static const char *check_local(struct vec *v, json_t *o) {
         rlp_put_uint(&b, seconds);
         rlp_list_end(&b, inner);
         rlp_list_end(&b, outer);
-        NEED(vec_hex(v, o, "local_address", &sent) && view_eq(sent, VIEW(b.p, b.n)), "another local address");
+        NEED(vec_hex(v, o, "local_address", &sent) && view_eq(sent, VIEW(b.p, b.n)),
+                        "another local address");
         sha256(sent, &hash);
         if (vec_has(o, "sha256"))
                 NEED(vec_hash(o, "sha256", &want) && hash32_eq(&hash, &want), "another hash");
@@ -315,7 +343,8 @@ static void run(struct vec *v, json_t *root) {
 }
 
 static bool detect(json_t *root) {
-        return vec_any_has(root, "device_signature", "local_address") && vec_any_has(root, "version", "total_bytes");
+        return vec_any_has(root, "device_signature", "local_address") &&
+               vec_any_has(root, "version", "total_bytes");
 }
 
 const struct form form_tickets = { "tickets", detect, run };

@@ -1,5 +1,5 @@
-/* Recorded frames: their payload, plain or raw deflate, is the message that is written beside it, in strict
- * RLP; our encoders write the same requests, our parsers read the same answers. */
+/* Recorded frames: their payload, plain or raw deflate, is the message that is written beside it,
+ * in strict RLP; our encoders write the same requests, our parsers read the same answers. */
 
 #include "objects.h"
 
@@ -11,7 +11,10 @@
 
 static const char *inflate_raw(struct vec *v, struct view in, struct view *ret) {
         uint8_t *out = vec_alloc(v, INFLATED_MAX);
-        z_stream z = { .next_in = (Bytef *) in.p, .avail_in = (uInt) in.n, .next_out = out, .avail_out = INFLATED_MAX };
+        z_stream z = { .next_in = (Bytef *) in.p,
+                .avail_in = (uInt) in.n,
+                .next_out = out,
+                .avail_out = INFLATED_MAX };
         int r;
 
         if (inflateInit2(&z, -15) != Z_OK)
@@ -32,7 +35,8 @@ static const char *take_payload(struct vec *v, json_t *o, struct view *ret) {
         *ret = frame;
         if (vec_has(o, "rlp"))
                 NEED(vec_hex(v, o, "rlp", &rlp), "rlp is not hexadecimal");
-        if (json_is_true(json_object_get(o, "deflated")) || (vec_has(o, "rlp") && !view_eq(rlp, frame))) {
+        if (json_is_true(json_object_get(o, "deflated")) ||
+                        (vec_has(o, "rlp") && !view_eq(rlp, frame))) {
                 why = inflate_raw(v, frame, ret);
                 if (why)
                         return why;
@@ -54,11 +58,13 @@ static bool same_bytes(struct vec *v, const char *text, struct view body) {
                 return false;
         p = vec_alloc(v, n);
         bytes = VIEW(p, 0);
-        return (n == 2 || hex_decode_any(VIEW(text + 2, n - 2), p, n, &bytes.n) == 0) && view_eq(bytes, body);
+        return (n == 2 || hex_decode_any(VIEW(text + 2, n - 2), p, n, &bytes.n) == 0) &&
+               view_eq(bytes, body);
 }
 
 /* Compares one element, and writes it once more. */
-static bool same_item(struct vec *v, json_t *want, struct view *in, struct buf *again, unsigned depth) {
+static bool same_item(
+                struct vec *v, json_t *want, struct view *in, struct buf *again, unsigned depth) {
         struct rlp_item item;
         size_t i, list;
         json_t *element;
@@ -84,9 +90,11 @@ static const char *check_message(struct vec *v, json_t *o, struct view payload) 
         struct view at = payload;
 
         if (vec_has(o, "message")) {
-                NEED(same_item(v, json_object_get(o, "message"), &at, &again, 0), "another message");
+                NEED(same_item(v, json_object_get(o, "message"), &at, &again, 0),
+                                "another message");
                 NEED(at.n == 0, "bytes behind the message");
-                NEED(!again.full && view_eq(payload, VIEW(again.p, again.n)), "written again it has other bytes");
+                NEED(!again.full && view_eq(payload, VIEW(again.p, again.n)),
+                                "written again it has other bytes");
         }
         return NULL;
 }
@@ -97,11 +105,15 @@ static bool take_ticket(struct view body, unsigned version, struct ticket *ret) 
         struct ticket t = { .version = version };
 
         if (version == 1 ? rlp_take_uint(&body, &t.block_number) < 0
-                         : rlp_take_uint(&body, &t.chain_id) < 0 || rlp_take_uint(&body, &t.epoch) < 0)
+                         : rlp_take_uint(&body, &t.chain_id) < 0 ||
+                                                        rlp_take_uint(&body, &t.epoch) < 0)
                 return false;
-        if (rlp_take_bytes(&body, t.fleet.b, sizeof(t.fleet.b)) < 0 || rlp_take_uint(&body, &t.total_connections) < 0 ||
-                rlp_take_uint(&body, &t.total_bytes) < 0 || rlp_take_string(&body, &t.local_address) < 0 ||
-                rlp_take_bytes(&body, t.device_signature, sizeof(t.device_signature)) < 0 || body.n > 0)
+        if (rlp_take_bytes(&body, t.fleet.b, sizeof(t.fleet.b)) < 0 ||
+                        rlp_take_uint(&body, &t.total_connections) < 0 ||
+                        rlp_take_uint(&body, &t.total_bytes) < 0 ||
+                        rlp_take_string(&body, &t.local_address) < 0 ||
+                        rlp_take_bytes(&body, t.device_signature, sizeof(t.device_signature)) < 0 ||
+                        body.n > 0)
                 return false;
         *ret = t;
         return true;
@@ -132,7 +144,8 @@ static bool put_again(struct buf *b, const struct edge_message *m) {
                 edge_put_getblockheader2(b, m->id, x);
         else if (view_eq_text(m->method, "getstateroots") && body.n == 0)
                 edge_put_getstateroots(b, m->id, x);
-        else if (view_eq_text(m->method, "getblockquick2") && rlp_take_uint(&body, &y) == 0 && body.n == 0)
+        else if (view_eq_text(m->method, "getblockquick2") && rlp_take_uint(&body, &y) == 0 &&
+                        body.n == 0)
                 edge_put_getblockquick2(b, m->id, x, y);
         else if (rlp_take_bytes(&body, a.b, sizeof(a.b)) < 0)
                 return false;
@@ -141,7 +154,8 @@ static bool put_again(struct buf *b, const struct edge_message *m) {
         else if (view_eq_text(m->method, "getaccountroots") && body.n == 0)
                 edge_put_getaccountroots(b, m->id, x, &a);
         else if (view_eq_text(m->method, "getaccountvalues")) {
-                while (n < EDGE_KEYS_MAX && rlp_take_bytes(&body, keys[n].b, sizeof(keys[n].b)) == 0)
+                while (n < EDGE_KEYS_MAX &&
+                                rlp_take_bytes(&body, keys[n].b, sizeof(keys[n].b)) == 0)
                         n++;
                 if (body.n > 0)
                         return false;
@@ -154,20 +168,25 @@ static bool put_again(struct buf *b, const struct edge_message *m) {
 
 /* ---- answers ---- */
 
-static const char *check_ticket_answer(const struct edge_message *m, const struct edge_message *asked, unsigned version) {
+static const char *check_ticket_answer(
+                const struct edge_message *m, const struct edge_message *asked, unsigned version) {
         enum edge_ticket_answer answer = 0;
         struct ticket sent, last;
         uint64_t n;
 
         if (!take_ticket(asked->body, version, &sent))
                 return NULL; /* sent on purpose as no ticket */
-        NEED(edge_parse_ticket_answer(m->body, &sent, &answer, &last, &n) == 0, "no answer to a ticket");
+        NEED(edge_parse_ticket_answer(m->body, &sent, &answer, &last, &n) == 0,
+                        "no answer to a ticket");
         if (answer == EDGE_TICKET_TOO_LOW)
-                NEED(last.total_connections <= TICKET_CONNS_MAX && last.total_bytes <= TICKET_BYTES_MAX, "its totals");
+                NEED(last.total_connections <= TICKET_CONNS_MAX &&
+                                                last.total_bytes <= TICKET_BYTES_MAX,
+                                "its totals");
         return NULL;
 }
 
-static const char *check_header_answer(struct vec *v, const struct edge_message *m, const struct edge_message *asked) {
+static const char *check_header_answer(
+                struct vec *v, const struct edge_message *m, const struct edge_message *asked) {
         struct view body = m->body, asked_body = asked->body, pairs, key;
         struct diode_header h;
         struct diode_signed s;
@@ -179,11 +198,13 @@ static const char *check_header_answer(struct vec *v, const struct edge_message 
         NEED(rlp_take_string(&body, &key) == 0 && body.n == 0, "no key");
         verdict = diode_header_verify(&h, key, &s);
         NEED(verdict == HEADER_SIGNED, "%s", header_verdict_text(verdict));
-        NEED(rlp_take_uint(&asked_body, &number) == 0 && number == h.number, "another number than asked");
+        NEED(rlp_take_uint(&asked_body, &number) == 0 && number == h.number,
+                        "another number than asked");
         return NULL;
 }
 
-static const char *check_answer(struct vec *v, const struct edge_message *m, const struct edge_message *asked) {
+static const char *check_answer(
+                struct vec *v, const struct edge_message *m, const struct edge_message *asked) {
         char text[256];
         uint64_t code, n;
         struct view body = m->body;
@@ -228,7 +249,8 @@ static const char *check_frame(struct vec *v, json_t *o, struct asked *asked, si
         NEED(edge_parse(payload, &m) == 0, "core reads no message in it");
         if (!out) {
                 for (size_t i = *n; i-- > 0;)
-                        if (asked[i].m.id == m.id && strcmp(asked[i].device, vec_text(o, "device")) == 0)
+                        if (asked[i].m.id == m.id &&
+                                        strcmp(asked[i].device, vec_text(o, "device")) == 0)
                                 return check_answer(v, &m, &asked[i].m);
                 return NULL;
         }
@@ -250,7 +272,8 @@ static void run_list(struct vec *v, json_t *items, const char *what) {
                 const char *method = json_string_value(json_array_get(message, 0));
                 char name[128];
 
-                (void) snprintf(name, sizeof(name), "%s%s %.40s", what, vec_text(item, "direction"), method ? method : "");
+                (void) snprintf(name, sizeof(name), "%s%s %.40s", what, vec_text(item, "direction"),
+                                method ? method : "");
                 vec_case_at(v, i, name, check_frame(v, item, asked, &n));
         }
 }

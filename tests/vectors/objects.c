@@ -21,10 +21,13 @@ int object_ticket_parse(struct view rlp, struct ticket *ret) {
         } else if (rlp_take_uint(&at, &t.chain_id) < 0 || rlp_take_uint(&at, &t.epoch) < 0) {
                 return -EBADMSG;
         }
-        if (rlp_take_bytes(&at, t.fleet.b, sizeof(t.fleet.b)) < 0 || rlp_take_uint(&at, &t.total_connections) < 0 ||
-                rlp_take_uint(&at, &t.total_bytes) < 0 || rlp_take_string(&at, &t.local_address) < 0 ||
-                rlp_take_bytes(&at, t.device_signature, sizeof(t.device_signature)) < 0 ||
-                rlp_take_bytes(&at, t.server_signature, sizeof(t.server_signature)) < 0 || at.n > 0)
+        if (rlp_take_bytes(&at, t.fleet.b, sizeof(t.fleet.b)) < 0 ||
+                        rlp_take_uint(&at, &t.total_connections) < 0 ||
+                        rlp_take_uint(&at, &t.total_bytes) < 0 ||
+                        rlp_take_string(&at, &t.local_address) < 0 ||
+                        rlp_take_bytes(&at, t.device_signature, sizeof(t.device_signature)) < 0 ||
+                        rlp_take_bytes(&at, t.server_signature, sizeof(t.server_signature)) < 0 ||
+                        at.n > 0)
                 return -EBADMSG;
         *ret = t;
         return 0;
@@ -67,8 +70,9 @@ int object_server_signer(struct vec *v, struct view rlp, struct address *ret) {
         uint64_t edge, peer;
         bool is_long;
 
-        if (rlp_whole_list(rlp, &at) < 0 || rlp_take_string(&at, &type) < 0 || !view_eq_text(type, "server") ||
-                rlp_take_string(&at, &host) < 0 || rlp_take_uint(&at, &edge) < 0 || rlp_take_uint(&at, &peer) < 0)
+        if (rlp_whole_list(rlp, &at) < 0 || rlp_take_string(&at, &type) < 0 ||
+                        !view_eq_text(type, "server") || rlp_take_string(&at, &host) < 0 ||
+                        rlp_take_uint(&at, &edge) < 0 || rlp_take_uint(&at, &peer) < 0)
                 return -EBADMSG;
         pairs = at;
         is_long = rlp_take(&pairs, &next) == 0 && pairs.n > 0;

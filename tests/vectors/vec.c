@@ -212,7 +212,8 @@ const char *vec_error_is(const struct edge_message *m, const char *result) {
         return NULL;
 }
 
-const char *vec_header(struct vec *v, struct view reply, struct diode_header *ret, struct view *ret_key) {
+const char *vec_header(
+                struct vec *v, struct view reply, struct diode_header *ret, struct view *ret_key) {
         struct edge_message m;
         struct view pairs;
 
@@ -247,7 +248,8 @@ static void load_folder(struct vec *v, const char *folder) {
 
                 if (n < 5 || strcmp(entry->d_name + n - 5, ".json") != 0)
                         continue;
-                if (snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) < (int) sizeof(path))
+                if (snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) <
+                                (int) sizeof(path))
                         (void) vec_load(v, path, true);
         }
         closedir(dir);

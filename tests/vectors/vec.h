@@ -31,7 +31,8 @@ struct form {
         void (*run)(struct vec *v, json_t *root);
 };
 
-/* A file, read: one that was named on the command line, or a companion that a form looks things up in. */
+/* A file, read: one that was named on the command line, or a companion that a form looks things up
+ * in. */
 struct vec_file {
         char *path;
         json_t *root;
@@ -52,9 +53,9 @@ struct vec {
 
 /* ---- forms, one file each ---- */
 
-extern const struct form form_addresses, form_etf, form_headers, form_header_fields, form_blockquick,
-        form_attacks, form_merkle_trees, form_merkle_proofs, form_state, form_storage, form_genesis,
-        form_tickets, form_wire, form_negative;
+extern const struct form form_addresses, form_etf, form_headers, form_header_fields,
+                form_blockquick, form_attacks, form_merkle_trees, form_merkle_proofs, form_state,
+                form_storage, form_genesis, form_tickets, form_wire, form_negative;
 
 /* ---- reporting ---- */
 
@@ -92,13 +93,15 @@ bool vec_roots(json_t *array, struct merkle_roots *ret);
 
 /* Vectors show an answer or a request without the envelope of its id. */
 bool vec_reply(struct vec *v, struct view inner, struct edge_message *ret);
-bool vec_request_is(struct vec *v, struct view inner, const struct buf *request); /* written with id 1 */
+bool vec_request_is(struct vec *v, struct view inner,
+                const struct buf *request); /* written with id 1 */
 
 /* NULL if the answer is an error whose text is what "error: ..." of the vectors says. */
 const char *vec_error_is(const struct edge_message *m, const char *result);
 
 /* The answer to getblockheader2: header and key; a header without a key has an empty one. */
-const char *vec_header(struct vec *v, struct view reply, struct diode_header *ret, struct view *ret_key);
+const char *vec_header(
+                struct vec *v, struct view reply, struct diode_header *ret, struct view *ret_key);
 
 /* ---- companions ---- */
 

@@ -1,6 +1,6 @@
-/* kedged out of memory: malloc and calloc fail at the nth call, for every n, while a configuration is read, a
- * name is asked for, published, revoked and published again. Whatever fails, nothing crashes, and the revoked
- * name is never shown as present. */
+/* kedged out of memory: malloc and calloc fail at the nth call, for every n, while a configuration
+ * is read, a name is asked for, published, revoked and published again. Whatever fails, nothing
+ * crashes, and the revoked name is never shown as present. */
 
 #include "tests/unit/unit.h"
 #include "tests/unit/fake_chain.h"
@@ -119,9 +119,12 @@ static void set(const char *final, const char *head) {
         memset(&v->final, 0, sizeof(v->final));
         memset(&v->head, 0, sizeof(v->head));
         if (final)
-                ck_assert_int_eq(record_value_of_text(RECORD_SERVER_IP, VIEW_TEXT(final), &v->final), 0);
+                ck_assert_int_eq(
+                                record_value_of_text(RECORD_SERVER_IP, VIEW_TEXT(final), &v->final),
+                                0);
         if (head)
-                ck_assert_int_eq(record_value_of_text(RECORD_SERVER_IP, VIEW_TEXT(head), &v->head), 0);
+                ck_assert_int_eq(record_value_of_text(RECORD_SERVER_IP, VIEW_TEXT(head), &v->head),
+                                0);
 }
 
 static void turn(uint64_t final, uint64_t head) {
@@ -168,7 +171,8 @@ static bool scenario(void) {
         w.fake.head_root.b[0] = 2;
         turn(100, 104);
         if (asked && snapshot_lookup(w.path, "pump1.plant.fleet", &a) == 0)
-                ck_assert_msg(a.verdict != NAME_PRESENT, "call %ld failing shows a revoked name", fail_at);
+                ck_assert_msg(a.verdict != NAME_PRESENT, "call %ld failing shows a revoked name",
+                                fail_at);
         w.last = QUERY_UNPROVEN;
         if (ask())
                 turn(100, 104);
@@ -205,8 +209,9 @@ START_TEST(kedged_full_disk_withdraws_names_on_revocation) {
 } END_TEST
 
 START_TEST(kedged_config_survives_each_failing_allocation) {
-        static const char text[] = "[Chain diode]\nChainId=15\n"
-                                   "Upstream=diode://0x0123456789abcdef0123456789abcdef01234567@a:1\n";
+        static const char text[] =
+                        "[Chain diode]\nChainId=15\n"
+                        "Upstream=diode://0x0123456789abcdef0123456789abcdef01234567@a:1\n";
         char path[] = "/tmp/kedge-oom-conf-XXXXXX", why[CONFIG_WHY_MAX];
         struct config *c = NULL;
         int fd = mkstemp(path), r = -1;

@@ -1,6 +1,7 @@
-/* libkedge when the system fails it: each call that it makes to the C library is made to fail once, at its
- * nth time, for every n. Whatever fails, the answer is an error or the truth, outputs stay as they were on an
- * error, and no descriptor is left behind. The linker's --wrap puts these functions in. */
+/* libkedge when the system fails it: each call that it makes to the C library is made to fail once,
+ * at its nth time, for every n. Whatever fails, the answer is an error or the truth, outputs stay
+ * as they were on an error, and no descriptor is left behind. The linker's --wrap puts these
+ * functions in. */
 
 #include "unit.h"
 
@@ -11,7 +12,9 @@
 #include "agent.h"
 #include "kedge/kedge.h"
 
-#define EACH(X) X(CALLOC) X(MALLOC) X(SOCKET) X(CONNECT) X(GETSOCKOPT) X(STAT) X(POLL) X(SEND) X(RECV) X(CLOCK)
+#define EACH(X)                                                                                    \
+        X(CALLOC)                                                                                  \
+        X(MALLOC) X(SOCKET) X(CONNECT) X(GETSOCKOPT) X(STAT) X(POLL) X(SEND) X(RECV) X(CLOCK)
 enum call {
 #define X(name) CALL_##name,
         EACH(X)
@@ -19,7 +22,8 @@ enum call {
         CALLS
 };
 
-static __thread int armed = -1;  /* which call fails; only in the thread of the test, not in the agent's */
+static __thread int armed =
+                -1; /* which call fails; only in the thread of the test, not in the agent's */
 static __thread unsigned left;   /* how many more times it works */
 static __thread int with;        /* errno */
 static __thread bool failed;
@@ -153,8 +157,9 @@ static bool live(int call, unsigned nth, int error) {
         ck_assert_uint_eq(value[0], r[2] == 0 ? 0x5a : 0xaa);
         ck_assert_uint_eq(lower, r[3] == 0 ? 1700000000 : 7);
         for (int i = 1; i < 4; i++)
-                ck_assert_msg(r[i] <= 0 && r[i] != -ENXIO, "call %d, time %u, errno %d: question %d got %d",
-                        call, nth, error, i, r[i]);
+                ck_assert_msg(r[i] <= 0 && r[i] != -ENXIO,
+                                "call %d, time %u, errno %d: question %d got %d", call, nth, error,
+                                i, r[i]);
         if (!reached)
                 ck_assert(r[1] == 0 && r[2] == 0 && r[3] == 0);
         ck_assert_uint_eq(sockets_to_the_agent(), 0);
@@ -163,7 +168,8 @@ static bool live(int call, unsigned nth, int error) {
         return reached;
 }
 
-static enum agent_act says(struct agent *a, const struct query_request *q, struct query_reply *reply) {
+static enum agent_act says(
+                struct agent *a, const struct query_request *q, struct query_reply *reply) {
         (void) agent_says_script(a, q, reply);
         if (q->verb == QUERY_RESOLVE)
                 reply->name = agent_record(0);

@@ -1,5 +1,5 @@
-/* plant-control, the example, against a scripted agent and real TLS servers: it speaks to the holder of the key that
- * the agent names, and to nobody else, however good his certificate looks.
+/* plant-control, the example, against a scripted agent and real TLS servers: it speaks to the
+ * holder of the key that the agent names, and to nobody else, however good his certificate looks.
  * usage: scripted PLANT_CONTROL PLANT_SERVER */
 
 #include "unit.h"
@@ -19,7 +19,8 @@ static struct {
         enum query_result result; /* of a look-up of signature */
 } map;
 
-static enum agent_act says(struct agent *a, const struct query_request *q, struct query_reply *reply) {
+static enum agent_act says(
+                struct agent *a, const struct query_request *q, struct query_reply *reply) {
         (void) a;
         reply->result = QUERY_OK;
         if (q->verb == QUERY_TIME) {
@@ -48,18 +49,25 @@ static void shell(const char *command) {
 static void make_self_signed(const char *name, const char *algorithm) {
         char text[512];
 
-        (void) snprintf(text, sizeof(text), "openssl req -x509 -newkey %s -nodes -keyout %s.key -out %s.pem -days 30 "
-                "-subj /CN=plant-control.fleet", algorithm, name, name);
+        (void) snprintf(text, sizeof(text),
+                        "openssl req -x509 -newkey %s -nodes -keyout %s.key -out %s.pem -days 30 "
+                        "-subj /CN=plant-control.fleet",
+                        algorithm, name, name);
         shell(text);
 }
 
 /* All that a public CA could give him: the right name, in its dates, signed by a CA. */
 static void make_impostor(void) {
-        shell("openssl req -x509 -newkey ed25519 -nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=Root");
-        shell("openssl req -newkey ed25519 -nodes -keyout impostor.key -out impostor.csr -subj /CN=plant-control.fleet && "
-              "printf 'subjectAltName=DNS:plant-control.fleet\\n' > ext && openssl x509 -req -in impostor.csr -CA ca.pem "
-              "-CAkey ca.key -CAcreateserial -days 30 -extfile ext -out leaf.pem && cat leaf.pem ca.pem > impostor.pem && "
-              "openssl verify -CAfile ca.pem -verify_hostname plant-control.fleet leaf.pem >/dev/null");
+        shell("openssl req -x509 -newkey ed25519 -nodes -keyout ca.key -out ca.pem -days 30 -subj "
+              "/CN=Root");
+        shell("openssl req -newkey ed25519 -nodes -keyout impostor.key -out impostor.csr -subj "
+              "/CN=plant-control.fleet && "
+              "printf 'subjectAltName=DNS:plant-control.fleet\\n' > ext && openssl x509 -req -in "
+              "impostor.csr -CA ca.pem "
+              "-CAkey ca.key -CAcreateserial -days 30 -extfile ext -out leaf.pem && cat leaf.pem "
+              "ca.pem > impostor.pem && "
+              "openssl verify -CAfile ca.pem -verify_hostname plant-control.fleet leaf.pem "
+              ">/dev/null");
 }
 
 static void begin(void) {
@@ -79,7 +87,8 @@ static void end(void) {
         ck_assert_int_eq(system(text), 0);
 }
 
-/* Starts plant-server with name's certificate; fills in the port, and returns what it would have stored as signature. */
+/* Starts plant-server with name's certificate; fills in the port, and returns what it would have
+ * stored as signature. */
 static pid_t start_server(const char *name, struct hash32 *ret_signature) {
         char cert[128], key[128], line[256] = "", hex[65] = "";
         unsigned port = 0;
@@ -100,7 +109,8 @@ static pid_t start_server(const char *name, struct hash32 *ret_signature) {
         f = fdopen(fds[0], "r");
         ck_assert_ptr_nonnull(fgets(line, sizeof(line), f));
         fclose(f);
-        ck_assert_int_eq(sscanf(line, "server_ip=127.0.0.1 port=%u signature=0x%64s", &port, hex), 2);
+        ck_assert_int_eq(sscanf(line, "server_ip=127.0.0.1 port=%u signature=0x%64s", &port, hex),
+                        2);
         map.port.b[30] = (uint8_t) (port >> 8);
         map.port.b[31] = (uint8_t) port;
         ck_assert_int_eq(hex_decode(VIEW_TEXT(hex), ret_signature->b, HASH32_SIZE), 0);
@@ -118,7 +128,9 @@ static int run_control(void) {
         size_t n;
         FILE *f;
 
-        (void) snprintf(text, sizeof(text), "'%s' 0x6000000000000000000000000000000000000001 plant-control.fleet 2>&1", control);
+        (void) snprintf(text, sizeof(text),
+                        "'%s' 0x6000000000000000000000000000000000000001 plant-control.fleet 2>&1",
+                        control);
         f = popen(text, "re");
         ck_assert_ptr_nonnull(f);
         n = fread(out, 1, sizeof(out) - 1, f);
@@ -128,7 +140,8 @@ static int run_control(void) {
         return WEXITSTATUS(status);
 }
 
-static const char *const algorithms[] = { "ed25519", "ec -pkeyopt ec_paramgen_curve:P-256", "rsa:2048" };
+static const char *const algorithms[] = { "ed25519", "ec -pkeyopt ec_paramgen_curve:P-256",
+        "rsa:2048" };
 
 START_TEST(the_holder_of_the_key_is_accepted) {
         pid_t pid;
@@ -137,8 +150,10 @@ START_TEST(the_holder_of_the_key_is_accepted) {
         make_self_signed("plant", algorithms[_i]);
         pid = start_server("plant", &map.signature);
         ck_assert_msg(run_control() == 0, "%s", out);
-        ck_assert_ptr_nonnull(strstr(out, "later than 2023-11-14 22:13:20 UTC; the server is at 127.0.0.1"));
-        ck_assert_ptr_nonnull(strstr(out, "accepted: plant-control.fleet holds the key, and says: pump 1 is running\n"));
+        ck_assert_ptr_nonnull(strstr(
+                        out, "later than 2023-11-14 22:13:20 UTC; the server is at 127.0.0.1"));
+        ck_assert_ptr_nonnull(strstr(out, "accepted: plant-control.fleet holds the key, and says: "
+                                          "pump 1 is running\n"));
         stop_server(pid);
         end();
 } END_TEST
@@ -186,7 +201,8 @@ START_TEST(an_impostor_with_a_good_certificate_is_refused) {
 static const struct {
         enum query_result result;
         int code;
-} result_cases[] = { { QUERY_ABSENT, 5 }, { QUERY_UNPROVEN, 4 }, { QUERY_STALE, 3 }, { QUERY_REFUSED, 1 } };
+} result_cases[] = { { QUERY_ABSENT, 5 }, { QUERY_UNPROVEN, 4 }, { QUERY_STALE, 3 },
+        { QUERY_REFUSED, 1 } };
 
 START_TEST(without_a_proven_key_nobody_is_called) {
         pid_t pid;
