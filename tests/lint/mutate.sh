@@ -60,6 +60,8 @@ programs_of() { # test names
                 case "$name" in
                 'unit '*) program=tests/unit/test_${name#unit } ;;
                 'fuzz '*) program=tests/fuzz/fuzz_${name#fuzz } ;;
+                'replay attacks' | 'replay random'*) return 0 ;;
+                'replay '*) program=tests/replay/replay ;;
                 *) return 0 ;;
                 esac
                 case "$name" in 'unit kedgectl' | 'unit nss') return 0 ;; esac
