@@ -180,6 +180,7 @@ static int link_on_frame(struct link *link, const struct courier_frame *frame) {
         case COURIER_DROP:
                 upstream_drop(*u);
                 return 0;
+        case COURIER_OPEN:
         case COURIER_IDENTITY:
         case COURIER_UP:
         case COURIER_DOWN:

@@ -11,6 +11,7 @@
 #include "agent/kedged/config.h"
 #include "agent/kedged/util.h"
 #include "base/hex.h"
+#include "chain/blockquick.h"
 
 #define CONFIG_PASSWD   "/etc/passwd"
 #define DURATION_MAX_MS (UINT64_C(10) * 365 * 86400 * 1000)
@@ -242,7 +243,7 @@ const char *config_parse_upstream(const char *text, void *dest) {
                 return why;
         if (strlen(text) >= sizeof(u.url))
                 return "is too long";
-        if (all->n >= CHAIN_UPSTREAMS_MAX)
+        if (all->n >= BLOCKQUICK_UPSTREAMS_MAX)
                 return "is one too many: a chain has at most 8 upstreams";
         for (size_t i = 0; i < all->n; i++)
                 if (strcmp(all->u[i].url, text) == 0)

@@ -207,6 +207,7 @@ static void take(struct courier *c, struct view packet) {
         case COURIER_CONNECT:
         case COURIER_SEND:
         case COURIER_DROP:
+        case COURIER_OPEN:
                 break;
         }
         unlink_fetch(c, "sent a frame that only kedged sends");

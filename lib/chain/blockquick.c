@@ -66,13 +66,13 @@ bool bq_save(struct bq *bq) {
 
         if (!bq->has_rep)
                 return true; /* nothing yet that is worth it */
-        if (!bq_room(bq, 1, CHAIN_STATE_MAX))
+        if (!bq_room(bq, 1, BLOCKQUICK_STATE_MAX))
                 return false;
 
         b = (struct buf){ .p = bq->out->bytes + ((bq->out->used + 7) & ~(size_t) 7),
-                .cap = CHAIN_STATE_MAX };
+                .cap = BLOCKQUICK_STATE_MAX };
         if (bq_state_encode(bq, &b) < 0 || buf_done(&b, &v) < 0)
-                return false; /* cannot be: every part has a fixed bound below CHAIN_STATE_MAX */
+                return false; /* cannot be: every part has a fixed bound below BLOCKQUICK_STATE_MAX */
 
         (void) bq_claim(bq, v.n);
         bq_act(bq, CHAIN_DO_SAVE, 0)->bytes = v;
@@ -320,7 +320,7 @@ void bq_moved(struct bq *bq, uint64_t was) {
 }
 
 static bool config_ok(const struct blockquick_config *c) {
-        return c->n_upstreams >= 1 && c->n_upstreams <= CHAIN_UPSTREAMS_MAX && c->max_gap > 0 &&
+        return c->n_upstreams >= 1 && c->n_upstreams <= BLOCKQUICK_UPSTREAMS_MAX && c->max_gap > 0 &&
                c->head_share >= 1 && c->head_share <= REPUTATION_THRESHOLD && c->poll_ms > 0 &&
                c->poll_ms <= 86400000 && c->request_ms <= 86400000 && c->rest_ms <= 86400000 &&
                (c->ticket_version == 1 || c->ticket_version == 2) &&

@@ -4,6 +4,8 @@
 #include "chain/chain.h"
 #include "core/secp.h"
 
+#define BLOCKQUICK_UPSTREAMS_MAX 8   /* at most CHAIN_UPSTREAMS_MAX */
+#define BLOCKQUICK_STATE_MAX 16384   /* an encoded state; at most CHAIN_STATE_MAX */
 #define BLOCKQUICK_MAX_GAP     40320 /* default: blocks per jump */
 #define BLOCKQUICK_HEAD_SHARE  25    /* default: of 100 */
 #define BLOCKQUICK_POLL_MS     5000  /* default: between two questions for the peak */
@@ -12,8 +14,8 @@
 
 struct blockquick_config {
         struct block_ref checkpoint;   /* number at least 100 (block 0 has no miner); the zero hash: none, state is required */
-        size_t n_upstreams;            /* 1 to CHAIN_UPSTREAMS_MAX */
-        struct address upstream[CHAIN_UPSTREAMS_MAX]; /* node ids, pinned */
+        size_t n_upstreams;            /* 1 to BLOCKQUICK_UPSTREAMS_MAX */
+        struct address upstream[BLOCKQUICK_UPSTREAMS_MAX]; /* node ids, pinned */
         uint64_t max_gap;              /* blocks */
         unsigned head_share;           /* of 100; 1 to 50 */
         uint64_t poll_ms;

@@ -224,7 +224,7 @@ struct bq {
         uint64_t head_path_first, head_path[BQ_POOL]; /* as the first bytes of each hash up to it */
         uint64_t head_moved_ms, confirmed_ms;
 
-        struct bq_upstream up[CHAIN_UPSTREAMS_MAX];
+        struct bq_upstream up[BLOCKQUICK_UPSTREAMS_MAX];
         struct bq_run run;
         union {
                 struct bq_entry entry[BQ_POOL];

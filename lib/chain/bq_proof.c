@@ -351,9 +351,9 @@ static unsigned rank(struct bq *bq, const struct bq_question *q, unsigned u) {
         return (q->slow & 1U << u || waiting ? 0 : 2) + (bq_vouches(bq, u, &q->block.ref) ? 1 : 0);
 }
 
-/* CHAIN_UPSTREAMS_MAX if all that are connected were tried. */
+/* BLOCKQUICK_UPSTREAMS_MAX if all that are connected were tried. */
 static unsigned whom_to_ask(struct bq *bq, const struct bq_question *q, bool *ret_busy) {
-        unsigned best = CHAIN_UPSTREAMS_MAX, best_rank = 0;
+        unsigned best = BLOCKQUICK_UPSTREAMS_MAX, best_rank = 0;
 
         *ret_busy = false;
         for (unsigned u = 0; u < bq->cfg.n_upstreams; u++) {
@@ -366,7 +366,7 @@ static unsigned whom_to_ask(struct bq *bq, const struct bq_question *q, bool *re
                         continue;
                 }
                 r = rank(bq, q, u);
-                if (best == CHAIN_UPSTREAMS_MAX || r > best_rank) {
+                if (best == BLOCKQUICK_UPSTREAMS_MAX || r > best_rank) {
                         best = u;
                         best_rank = r;
                 }
@@ -384,7 +384,7 @@ static void lose_patience(struct bq *bq, struct bq_question *q) {
         if (bq->now_ms - q->asked_ms < bq->cfg.request_ms / PATIENCE)
                 return;
         u = whom_to_ask(bq, q, &busy);
-        if (u == CHAIN_UPSTREAMS_MAX || u == q->asked || q->slow & 1U << u)
+        if (u == BLOCKQUICK_UPSTREAMS_MAX || u == q->asked || q->slow & 1U << u)
                 return;
         for (size_t i = 0; i < BQ_INFLIGHT; i++) {
                 struct bq_request *r = &bq->up[q->asked].request[i];
@@ -444,7 +444,7 @@ static void pump_question(struct bq *bq, struct bq_question *q) {
         if (q->waiting || asked_already(bq, q))
                 return;
         u = whom_to_ask(bq, q, &busy);
-        if (u < CHAIN_UPSTREAMS_MAX) {
+        if (u < BLOCKQUICK_UPSTREAMS_MAX) {
                 q->asked = (uint8_t) u;
                 q->asked_ms = bq->now_ms;
                 q->waiting = bq_send(bq, u, kind_for((enum bq_stage) q->stage), BQ_FOR_NOTHING,

@@ -198,7 +198,7 @@ int bq_state_decode(struct bq *bq, struct view state) {
                 return -EBADMSG;
         if (version > STATE_VERSION)
                 return -EPROTONOSUPPORT;
-        if (version != STATE_VERSION || state.n > CHAIN_STATE_MAX || v.n < HASH32_SIZE)
+        if (version != STATE_VERSION || state.n > BLOCKQUICK_STATE_MAX || v.n < HASH32_SIZE)
                 return -EBADMSG;
 
         body = VIEW(state.p, state.n - HASH32_SIZE);

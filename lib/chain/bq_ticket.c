@@ -163,7 +163,7 @@ void bq_ticket_pump(struct bq *bq) {
                 if (!wants_ticket(bq, u) || !epoch_now(bq, up, &epoch) ||
                                 !bq_request_find(up, BQ_NONE, 0))
                         continue;
-                if (!bq_room(bq, 2, CHAIN_STATE_MAX + EDGE_REQUEST_MAX + 16))
+                if (!bq_room(bq, 2, BLOCKQUICK_STATE_MAX + EDGE_REQUEST_MAX + 16))
                         return;
 
                 l = row(bq, u, epoch);

@@ -224,15 +224,15 @@ static bool may_be_used_anyway(const struct bq *bq, const struct bq_upstream *up
 }
 
 static void use_one_anyway(struct bq *bq) {
-        unsigned best = CHAIN_UPSTREAMS_MAX;
+        unsigned best = BLOCKQUICK_UPSTREAMS_MAX;
 
         for (unsigned u = 0; u < bq->cfg.n_upstreams; u++)
                 if (bq->up[u].state == UPSTREAM_RESTING &&
-                                (best == CHAIN_UPSTREAMS_MAX ||
+                                (best == BLOCKQUICK_UPSTREAMS_MAX ||
                                                 bq->up[u].rest_until_ms <
                                                                 bq->up[best].rest_until_ms))
                         best = u;
-        if (best < CHAIN_UPSTREAMS_MAX && may_be_used_anyway(bq, &bq->up[best]) &&
+        if (best < BLOCKQUICK_UPSTREAMS_MAX && may_be_used_anyway(bq, &bq->up[best]) &&
                         closed(bq, &bq->up[best]))
                 connect_now(bq, best);
 }

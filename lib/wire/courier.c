@@ -34,6 +34,16 @@ static int check_connect(struct view body) {
         return host.n > 0 && text_is_plain(host, '!') ? 0 : -EBADMSG;
 }
 
+static int check_open(struct view body) {
+        uint64_t flags;
+
+        if (body.n > 1 + COURIER_URL_MAX)
+                return -E2BIG;
+        if (!view_take_be(&body, 1, &flags) || (flags & ~(uint64_t) COURIER_OPEN_VERIFY) != 0)
+                return -EBADMSG;
+        return body.n > 0 && text_is_plain(body, '!') ? 0 : -EBADMSG;
+}
+
 static int check_reason(struct view body) {
         if (body.n > COURIER_REASON_MAX)
                 return -E2BIG;
@@ -56,8 +66,10 @@ static int check_body(uint64_t kind, unsigned upstream, struct view body) {
                 return body.n > 0 ? 0 : -EBADMSG;
         case COURIER_DROP:
                 return exactly(body, 0);
+        case COURIER_OPEN:
+                return check_open(body);
         case COURIER_UP:
-                return exactly(body, KEY_SIZE);
+                return body.n == 0 ? 0 : exactly(body, KEY_SIZE);
         case COURIER_DOWN:
                 return check_reason(body);
         }
@@ -100,6 +112,20 @@ int courier_parse_connect(
         return 0;
 }
 
+int courier_parse_open(struct view body, bool *ret_verify, char ret_url[COURIER_URL_MAX + 1]) {
+        uint64_t flags;
+        int r = check_open(body);
+
+        if (r < 0)
+                return r;
+        if (!view_take_be(&body, 1, &flags))
+                return -EBADMSG;
+        memcpy(ret_url, body.p, body.n);
+        ret_url[body.n] = '\0';
+        *ret_verify = flags & COURIER_OPEN_VERIFY;
+        return 0;
+}
+
 int courier_put(struct buf *b, enum courier_kind kind, unsigned upstream, struct view body) {
         int r = check_body(kind, upstream, body);
 
@@ -126,4 +152,16 @@ int courier_put_connect(struct buf *b, unsigned upstream, uint16_t port, const c
         if (buf_done(&at, &v) < 0)
                 return -E2BIG;
         return courier_put(b, COURIER_CONNECT, upstream, v);
+}
+
+int courier_put_open(struct buf *b, unsigned upstream, bool verify, const char *url) {
+        uint8_t body[1 + COURIER_URL_MAX];
+        struct buf at = BUF(body);
+        struct view v;
+
+        buf_put_u8(&at, verify ? COURIER_OPEN_VERIFY : 0);
+        buf_put_view(&at, VIEW_TEXT(url));
+        if (buf_done(&at, &v) < 0)
+                return -E2BIG;
+        return courier_put(b, COURIER_OPEN, upstream, v);
 }

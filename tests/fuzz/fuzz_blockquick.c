@@ -15,7 +15,7 @@
 static struct sim world;
 static struct hash32 seen[NUMBERS];
 static bool have[NUMBERS];
-static uint8_t first_state[CHAIN_STATE_MAX];
+static uint8_t first_state[BLOCKQUICK_STATE_MAX];
 static size_t first_state_n;
 
 static const char *const faults[] = {

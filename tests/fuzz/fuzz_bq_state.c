@@ -13,7 +13,7 @@
 static struct bq one, two;
 
 static void round_trip(struct view state) {
-        uint8_t bytes[CHAIN_STATE_MAX];
+        uint8_t bytes[BLOCKQUICK_STATE_MAX];
         struct buf b = BUF(bytes);
         struct view again;
 
@@ -28,7 +28,7 @@ static void round_trip(struct view state) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        static uint8_t state[CHAIN_STATE_MAX + 64];
+        static uint8_t state[BLOCKQUICK_STATE_MAX + 64];
         struct view v = { data, size };
         uint64_t repair;
         int r;

@@ -8,7 +8,7 @@
 
 #define SIM_BLOCKS   4096
 #define SIM_CHAINS   24
-#define SIM_NODES    CHAIN_UPSTREAMS_MAX
+#define SIM_NODES    BLOCKQUICK_UPSTREAMS_MAX
 #define SIM_MINERS   12  /* the chain's own; further ones are strangers */
 #define SIM_KEYS     32
 #define SIM_QUEUE    512
@@ -75,7 +75,7 @@ struct sim {
         struct sim_line log[SIM_LOG];
         size_t n_answers;
         struct chain_answer answer[64];
-        uint8_t state[CHAIN_STATE_MAX];
+        uint8_t state[BLOCKQUICK_STATE_MAX];
         size_t state_n;
         size_t saves;
         bool saved; /* in the list of actions that is being carried out */

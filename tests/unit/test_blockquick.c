@@ -32,7 +32,7 @@ static const struct config_case {
 #define FIELD(f) offsetof(struct blockquick_config, f), sizeof(((struct blockquick_config *) 0)->f)
         { "as it is", FIELD(n_upstreams), 2, 0 },
         { "no upstream", FIELD(n_upstreams), 0, -EINVAL },
-        { "too many upstreams", FIELD(n_upstreams), CHAIN_UPSTREAMS_MAX + 1, -EINVAL },
+        { "too many upstreams", FIELD(n_upstreams), BLOCKQUICK_UPSTREAMS_MAX + 1, -EINVAL },
         { "checkpoint below a window", FIELD(checkpoint.number), 99, -EINVAL },
         { "no gap", FIELD(max_gap), 0, -EINVAL },
         { "no share", FIELD(head_share), 0, -EINVAL },
@@ -117,11 +117,11 @@ static struct view full_state(struct buf *b, struct bq *bq) {
 
 START_TEST(blockquick_state_fits_and_every_byte_counts) {
         static struct bq full, back;
-        static uint8_t bytes[CHAIN_STATE_MAX];
+        static uint8_t bytes[BLOCKQUICK_STATE_MAX];
         struct buf b = BUF(bytes);
         struct view v = full_state(&b, &full), copy;
 
-        ck_assert_uint_le(v.n, CHAIN_STATE_MAX);
+        ck_assert_uint_le(v.n, BLOCKQUICK_STATE_MAX);
         copy = heap_copy(v);
         ck_assert_int_eq(bq_state_decode(&back, copy), 0);
         ck_assert_mem_eq(&back.rep, &full.rep, sizeof(full.rep));
@@ -142,7 +142,7 @@ START_TEST(blockquick_state_fits_and_every_byte_counts) {
 
 START_TEST(blockquick_state_of_a_later_version_is_told_apart) {
         static struct bq full, back;
-        static uint8_t bytes[CHAIN_STATE_MAX];
+        static uint8_t bytes[BLOCKQUICK_STATE_MAX];
         struct buf b = BUF(bytes);
         struct view v = full_state(&b, &full);
 
@@ -153,7 +153,7 @@ START_TEST(blockquick_state_of_a_later_version_is_told_apart) {
 /* The checksum is right, what it says cannot be. */
 START_TEST(blockquick_state_must_be_consistent) {
         static struct bq full, back;
-        static uint8_t bytes[CHAIN_STATE_MAX];
+        static uint8_t bytes[BLOCKQUICK_STATE_MAX];
         struct buf b = BUF(bytes);
         struct view v;
 
