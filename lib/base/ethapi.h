@@ -4,7 +4,24 @@
  * other: integers big endian, views borrowed.
  *
  *   request  id:u32 kind:u8 body
+ *     GENESIS, FORK_SCHEDULE, FINALITY, OPTIMISTIC, CHECKPOINT, CHAIN_ID  nothing
+ *     BOOTSTRAP, HEADER   root:32
+ *     UPDATES             start:u64 count:u8, count at least 1
+ *     PROOF               by_number:u8 root:32 number:u64 address:20 n:u8 slot:32[n]
+ *
  *   answer   id:u32 kind:u8 result:u8 body
+ *     not OK              (BUSY: retry_s:u32) text, to the end
+ *     GENESIS             time:u64 validators_root:32 version:4
+ *     FORK_SCHEDULE       n:u8 (version:4 epoch:u64)[n]
+ *     BOOTSTRAP, UPDATES, FINALITY, OPTIMISTIC
+ *                         n:u8 (by_digest:u8 length:u8 fork[length] length:u16 ssz[length])[n],
+ *                         n at least 1
+ *     CHECKPOINT          slot:u64 root:32
+ *     CHAIN_ID            id:u64
+ *     HEADER              RLP, to the end
+ *     PROOF               nonce:u64 balance:32 code_hash:32 storage_root:32 nodes
+ *                         n:u8 (key:32 value:32 nodes)[n]
+ *       nodes             n:u8 (length:u16 node[length])[n]
  *
  * Everything in an answer is a stranger's word until lib/core has proven it. */
 #pragma once
@@ -22,6 +39,7 @@
 #define ETHAPI_FORKS_MAX   32
 #define ETHAPI_TAG_MAX     32
 #define ETHAPI_TEXT_MAX    120
+#define ETHAPI_RETRY_S_MAX 86400
 
 enum ethapi_kind {
         ETHAPI_GENESIS = 1,   /* beacon: genesis time, validators root, fork version */
@@ -61,7 +79,8 @@ struct ethapi_request {
 /* A light-client object: SSZ, and what told its fork: a 4-byte digest, or a name. */
 struct ethapi_object {
         bool by_digest;
-        struct view fork, ssz;
+        struct view fork; /* a name: a-z, 0-9, '_', '-' */
+        struct view ssz;
 };
 
 struct ethapi_nodes {
@@ -74,7 +93,7 @@ struct ethapi_answer {
         enum ethapi_kind kind;
         enum ethapi_result result;
         struct view text; /* not OK: why, for people; at most ETHAPI_TEXT_MAX printable bytes */
-        uint64_t retry_s; /* BUSY: Retry-After as told, or 0 */
+        uint64_t retry_s; /* BUSY: Retry-After as told, at most ETHAPI_RETRY_S_MAX, or 0 */
         union {
                 struct {
                         uint64_t time;
