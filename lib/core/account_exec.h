@@ -25,3 +25,12 @@ _must_check_ enum mpt_verdict account_exec_verify(const struct hash32 *state_roo
  * zero, at most 32 bytes) is MPT_MALFORMED. */
 _must_check_ enum mpt_verdict storage_exec_verify(const struct hash32 *storage_root,
                 const struct hash32 *slot, const struct mpt_proof *proof, struct hash32 *ret);
+
+/* A server's own words on the account (nonce, balance, storage root, code hash; exists is not read)
+ * are what its proof shows. One whose words contradict its proof is lying, or broken, and only the
+ * proof is ever used. Of an account that does not exist both hashes may be said as zero: clients
+ * differ there. */
+_must_check_ bool account_exec_matches(
+                const struct account_exec *proven, const struct account_exec *said);
+
+extern const struct hash32 account_exec_no_code; /* keccak256 of nothing */
