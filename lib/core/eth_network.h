@@ -13,7 +13,8 @@
 #define ETH_EPOCH_NEVER   UINT64_MAX /* a fork without a date */
 #define ETH_SLOT_MAX      (UINT64_C(1) << 48)
 
-/* In their order in time; the light-client shapes of each are rows in lightclient.c. */
+/* In their order in time; the light-client shapes of each are rows in header_beacon.c and
+ * lc_object.c. */
 enum eth_fork {
         ETH_PHASE0 = 0, /* no light clients yet */
         ETH_ALTAIR,
