@@ -16,15 +16,21 @@ static void must(int r) {
                 __builtin_trap();
 }
 
-void sha256(struct view data, struct hash32 *ret) {
+void sha256_parts(const struct view *parts, size_t n, struct hash32 *ret) {
         wc_Sha256 h;
 
-        must(data.n > UINT_MAX);
         must(wc_InitSha256_ex(&h, NULL, INVALID_DEVID));
-        if (data.n > 0)
-                must(wc_Sha256Update(&h, data.p, (word32) data.n));
+        for (size_t i = 0; i < n; i++) {
+                must(parts[i].n > UINT_MAX);
+                if (parts[i].n > 0)
+                        must(wc_Sha256Update(&h, parts[i].p, (word32) parts[i].n));
+        }
         must(wc_Sha256Final(&h, ret->b));
         wc_Sha256Free(&h);
+}
+
+void sha256(struct view data, struct hash32 *ret) {
+        sha256_parts(&data, 1, ret);
 }
 
 void sha256_pair(const struct hash32 *a, const struct hash32 *b, struct hash32 *ret) {

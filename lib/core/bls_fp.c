@@ -1,0 +1,168 @@
+/* The field of BLS12-381's curve: integers modulo the prime p of 381 bits, in Montgomery form
+ * (ethereum-light-client 4.2). Every function yields the one value below p, so that equal elements
+ * are equal words. */
+
+#include "core/bls_fp.h"
+
+#define POWER_BITS 384
+#define WINDOW     4
+
+bool fp_is_zero(const struct fp *a) {
+        bls_limb any = 0;
+
+        for (size_t i = 0; i < BLS_LIMBS; i++)
+                any |= a->w[i];
+        return any == 0;
+}
+
+bool fp_eq(const struct fp *a, const struct fp *b) {
+        bls_limb any = 0;
+
+        for (size_t i = 0; i < BLS_LIMBS; i++)
+                any |= a->w[i] ^ b->w[i];
+        return any == 0;
+}
+
+void fp_add(const struct fp *a, const struct fp *b, struct fp *ret) {
+        bls_limb sum[BLS_LIMBS];
+
+        (void) words_add(a->w, b->w, sum, BLS_LIMBS); /* p has three bits less than the words */
+        words_reduce(sum, ret->w);
+}
+
+void fp_sub(const struct fp *a, const struct fp *b, struct fp *ret) {
+        bls_limb borrow = words_sub(a->w, b->w, ret->w, BLS_LIMBS);
+
+        words_restore(borrow, ret->w);
+}
+
+void fp_neg(const struct fp *a, struct fp *ret) {
+        static const struct fp zero;
+
+        fp_sub(&zero, a, ret);
+}
+
+void fp_mul(const struct fp *a, const struct fp *b, struct fp *ret) {
+        struct fp_wide t;
+
+        wide_mul(a, b, &t);
+        wide_reduce(&t, ret);
+}
+
+void fp_sqr(const struct fp *a, struct fp *ret) {
+        fp_mul(a, a, ret);
+}
+
+/* ---- powers ---- */
+
+static unsigned window_at(const uint64_t *power, size_t bit) {
+        return (unsigned) (power[bit / 64] >> bit % 64) & ((1U << WINDOW) - 1);
+}
+
+/* a to a power of 384 bits, low word first; four bits at a time. */
+static void fp_pow(const struct fp *a, const uint64_t power[POWER_BITS / 64], struct fp *ret) {
+        struct fp table[1 << WINDOW], t = fp_one;
+        bool started = false;
+
+        table[0] = fp_one;
+        for (size_t i = 1; i < ELEMENTSOF(table); i++)
+                fp_mul(&table[i - 1], a, &table[i]);
+
+        for (size_t bit = POWER_BITS; bit > 0; bit -= WINDOW) {
+                unsigned w = window_at(power, bit - WINDOW);
+
+                for (size_t i = 0; started && i < WINDOW; i++)
+                        fp_sqr(&t, &t);
+                if (w > 0)
+                        fp_mul(&t, &table[w], &t);
+                started = started || w > 0;
+        }
+        *ret = t;
+}
+
+void fp_inv(const struct fp *a, struct fp *ret) {
+        static const uint64_t p_minus_2[] = { 0xb9feffffffffaaa9, 0x1eabfffeb153ffff,
+                0x6730d2a0f6b0f624, 0x64774b84f38512bf, 0x4b1ba7b6434bacd7, 0x1a0111ea397fe69a };
+
+        fp_pow(a, p_minus_2, ret);
+}
+
+void fp_root_power(const struct fp *a, struct fp *ret) {
+        static const uint64_t power[] = { 0xee7fbfffffffeaaa, 0x07aaffffac54ffff,
+                0xd9cc34a83dac3d89, 0xd91dd2e13ce144af, 0x92c6e9ed90d2eb35, 0x0680447a8e5ff9a6 };
+
+        fp_pow(a, power, ret);
+}
+
+bool fp_sqrt(const struct fp *a, struct fp *ret) {
+        struct fp root, square;
+
+        fp_root_power(a, &root);
+        fp_mul(&root, a, &root);
+        fp_sqr(&root, &square);
+        if (!fp_eq(&square, a))
+                return false;
+        *ret = root;
+        return true;
+}
+
+/* ---- integers ---- */
+
+static void words_from_bytes(const uint8_t *in, size_t n, bls_limb *ret) {
+        memset(ret, 0, BLS_LIMBS * sizeof(*ret));
+        for (size_t i = 0; i < n; i++)
+                ret[i / sizeof(*ret)] |= (bls_limb) in[n - 1 - i] << 8 * (i % sizeof(*ret));
+}
+
+/* Out of Montgomery form. */
+static void fp_to_words(const struct fp *a, struct fp *ret) {
+        struct fp_wide t = { 0 };
+
+        memcpy(t.w, a->w, sizeof(a->w));
+        wide_reduce(&t, ret);
+}
+
+bool fp_from_bytes(const uint8_t in[BLS_FP_SIZE], struct fp *ret) {
+        struct fp t, less;
+
+        words_from_bytes(in, BLS_FP_SIZE, t.w);
+        if (words_sub(t.w, fp_modulus.w, less.w, BLS_LIMBS) == 0)
+                return false;
+        fp_mul(&t, &fp_r2, ret);
+        return true;
+}
+
+/* high * 2^384 + low. Either is below 2^384, and r2 and r3 are below p: the products may be
+ * reduced. */
+void fp_from_wide_bytes(const uint8_t in[64], struct fp *ret) {
+        struct fp high, low;
+
+        words_from_bytes(in, 64 - BLS_FP_SIZE, high.w);
+        words_from_bytes(in + 64 - BLS_FP_SIZE, BLS_FP_SIZE, low.w);
+        fp_mul(&high, &fp_r3, &high);
+        fp_mul(&low, &fp_r2, &low);
+        fp_add(&high, &low, ret);
+}
+
+void fp_to_bytes(const struct fp *a, uint8_t ret[BLS_FP_SIZE]) {
+        struct fp t;
+
+        fp_to_words(a, &t);
+        for (size_t i = 0; i < BLS_FP_SIZE; i++)
+                ret[BLS_FP_SIZE - 1 - i] =
+                                (uint8_t) (t.w[i / sizeof(t.w[0])] >> 8 * (i % sizeof(t.w[0])));
+}
+
+bool fp_is_odd(const struct fp *a) {
+        struct fp t;
+
+        fp_to_words(a, &t);
+        return t.w[0] & 1;
+}
+
+bool fp_is_larger(const struct fp *a) {
+        struct fp t, less;
+
+        fp_to_words(a, &t);
+        return words_sub(fp_half_p.w, t.w, less.w, BLS_LIMBS) == 1;
+}
