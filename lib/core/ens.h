@@ -8,11 +8,13 @@
 
 #define ENS_STRING_MAX 96 /* bytes of a text record that we read: a hash in hex is 66 */
 #define ENS_WORDS_MAX  (ENS_STRING_MAX / 32)
+#define ENS_NAME_MAX   255
+#define ENS_KEY_MAX    64 /* bytes of a text record's key */
 
 extern const struct address ens_registry;
 
-/* namehash (ERC-137) of a name of labels a-z 0-9 - _ (the part of ENSIP-15 that needs no table).
- * -EINVAL for anything else. */
+/* namehash (ERC-137) of a name of labels a-z 0-9 - _ (the part of ENSIP-15 that needs no table: '_'
+ * leads a label only, and "--" is not its third and fourth letter). -EINVAL for anything else. */
 _must_check_ int ens_node(struct view name, struct hash32 *ret);
 
 /* Registry, slot 0: owner, and resolver with ttl. */
@@ -34,10 +36,12 @@ struct ens_resolver {
 /* NULL: not known. The proven code hash must be the row's own, or the row does not count. */
 const struct ens_resolver *ens_resolver_find(const struct address *address);
 
-/* 2023: the slot of recordVersions[node], a uint64. */
+/* 2023: the slot of recordVersions[node], a uint64, and what stands there. -EBADMSG: no uint64. */
 void ens_version_slot(const struct hash32 *node, struct hash32 *ret);
-/* The slot where text record key begins. version is ignored by ENS_LAYOUT_2020. */
-void ens_text_slot(enum ens_layout layout, const struct hash32 *node, uint64_t version,
+_must_check_ int ens_version_of(const struct hash32 *value, uint64_t *ret);
+/* The slot where text record key begins. version is ignored by ENS_LAYOUT_2020. -EINVAL:
+ * ENS_LAYOUT_NONE; -E2BIG: a key over ENS_KEY_MAX. */
+_must_check_ int ens_text_slot(enum ens_layout layout, const struct hash32 *node, uint64_t version,
                 struct view key, struct hash32 *ret);
 
 /* A Solidity string's first slot: what is in it, or how many words follow. */
@@ -51,5 +55,5 @@ struct ens_string {
 _must_check_ int ens_string_begin(const struct hash32 *value, struct ens_string *ret);
 /* The slot of word i of the string that begins at slot. */
 void ens_string_word_slot(const struct hash32 *slot, size_t i, struct hash32 *ret);
-/* Puts word i in. -EBADMSG where bytes behind the end are not zero. */
+/* Puts word i in. -EBADMSG where bytes behind the end are not zero; -EINVAL: there is no word i. */
 _must_check_ int ens_string_word(struct ens_string *s, size_t i, const struct hash32 *value);
