@@ -121,7 +121,7 @@ struct lc_moved {
 _must_check_ enum lc_verdict lc_store_process(struct lc_store *s, const struct lc_update *u,
                 uint64_t current_slot, struct lc_moved *ret);
 
-/* 2.9; does nothing without s->best. */
+/* 2.9; does nothing without s->best, nor where no clock is believed. */
 void lc_store_force(struct lc_store *s, uint64_t current_slot, struct lc_moved *ret);
 
 /* 2.8: true if a is better than b. */
@@ -132,6 +132,8 @@ bool lc_update_is_better(const struct eth_network *net, const struct lc_update *
  * finalized one after loading. Encoded bytes: at most LC_STATE_MAX. */
 #define LC_STATE_MAX (2 * LC_COMMITTEE_MAX + 2048)
 void lc_store_encode(const struct lc_store *s, struct buf *b);
-/* -EBADMSG; -EINVAL for a store of another network (genesis root, committee size). Headers are
- * judged again, the committees are taken as we wrote them: the file carries a checksum. */
+/* -EBADMSG; -EINVAL for a store of another network (genesis root, committee size);
+ * -EPROTONOSUPPORT of another version, or of a fork that the network's data does not know. Headers
+ * are judged again, the committees are taken as we wrote them: the file carries a checksum. net,
+ * best and head_two_thirds are the caller's, as for lc_store_init(). */
 _must_check_ int lc_store_decode(struct lc_store *s, struct view bytes);

@@ -92,7 +92,9 @@ static void undated_between(struct eth_network *n) {
         n->fork[ETH_ELECTRA].epoch = ETH_EPOCH_NEVER;
 }
 static void many_blobs(struct eth_network *n) {
-        n->n_blobs = ETH_BLOBS_MAX + 1;
+        for (size_t i = 0; i < ETH_BLOBS_MAX; i++)
+                n->blob[i].epoch = i;
+        n->n_blobs = ETH_BLOBS_MAX + 1; /* what stands behind them would be an epoch that rises */
 }
 static void blobs_stand(struct eth_network *n) {
         n->blob[1].epoch = n->blob[0].epoch;

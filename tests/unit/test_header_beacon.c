@@ -288,6 +288,7 @@ static const struct check_case {
         { "Gloas, empty", ETH_GLOAS, ETH_GLOAS, true, 0, LC_HEADER_BAD_FORM },
         { "phase0", ETH_ALTAIR, ETH_PHASE0, false, 0, LC_HEADER_BAD_FORM },
         { "phase0 in Capella form", ETH_CAPELLA, ETH_PHASE0, true, 0, LC_HEADER_BAD_FORM },
+        { "phase0 in Capella form, filled", ETH_CAPELLA, ETH_PHASE0, false, 0, LC_HEADER_BAD_FORM },
         { "after the last fork that is known", ETH_GLOAS, ETH_FORKS, false, 0,
                         LC_HEADER_UNKNOWN_FORK },
 };
@@ -335,7 +336,7 @@ START_TEST(a_carried_branch_is_padded_with_zeros) {
 END_TEST
 
 START_TEST(zero_is_no_header) {
-        uint8_t bytes[828] = { [112] = 244, [244 + 436] = 584 & 0xff, [244 + 437] = 584 >> 8 };
+        uint8_t bytes[829] = { [112] = 244, [244 + 436] = 584 & 0xff, [244 + 437] = 584 >> 8 };
         struct eth_network net = network();
         struct lc_header h;
 
@@ -347,6 +348,9 @@ START_TEST(zero_is_no_header) {
                         ck_assert_msg(!lc_header_is_zero(&h), "byte %zu", i);
                 bytes[i] ^= 1;
         }
+        /* extra data of one zero byte is data */
+        ck_assert_int_eq(lc_header_parse(VIEW(bytes, 829), ETH_FULU, &h), 0);
+        ck_assert(!lc_header_is_zero(&h));
         ck_assert_int_eq(lc_header_parse(VIEW(bytes, 112), ETH_ALTAIR, &h), 0);
         ck_assert(lc_header_is_zero(&h));
         memset(bytes, 0, sizeof(bytes));

@@ -24,11 +24,13 @@ static const struct form *const forms[] = {
         &form_state,
         &form_etf,
         &form_addresses,
+        &form_lc_stretch,
+        &form_lc_scenario,
 };
 
 static const struct form *form_of(json_t *root) {
         for (size_t i = 0; i < ELEMENTSOF(forms); i++)
-                if (vec_items(root) && forms[i]->detect(root))
+                if ((forms[i]->is_free || vec_items(root)) && forms[i]->detect(root))
                         return forms[i];
         return NULL;
 }

@@ -29,6 +29,7 @@ struct form {
         const char *name;
         bool (*detect)(json_t *root);
         void (*run)(struct vec *v, json_t *root);
+        bool is_free; /* files of this form have no list of items */
 };
 
 /* A file, read: one that was named on the command line, or a companion that a form looks things up
@@ -55,7 +56,8 @@ struct vec {
 
 extern const struct form form_addresses, form_etf, form_headers, form_header_fields,
                 form_blockquick, form_attacks, form_merkle_trees, form_merkle_proofs, form_state,
-                form_storage, form_genesis, form_tickets, form_wire, form_negative;
+                form_storage, form_genesis, form_tickets, form_wire, form_negative, form_lc_stretch,
+                form_lc_scenario;
 
 /* ---- reporting ---- */
 
