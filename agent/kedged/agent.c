@@ -113,7 +113,7 @@ static void on_upstream(
                         continue;
                 if (kind == COURIER_DOWN)
                         log_info("chain %s: upstream %s: %.*s", run->config.name,
-                                        run->config.upstreams.u[upstream - run->base].url,
+                                        run->config.upstreams.u[upstream - run->base].shown,
                                         (int) body.n, (const char *) body.p);
                 run_event(run,
                         kind == COURIER_UP   ? CHAIN_EV_UP :

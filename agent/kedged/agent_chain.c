@@ -11,8 +11,9 @@
 #include "agent/kedged/util.h"
 #include "chain/blockquick.h"
 
-int agent_chain_new(const struct config_chain *config, const uint8_t device_key[SECP_PRIVKEY_SIZE],
-        struct view state, struct chain **ret) {
+static int new_blockquick(const struct config_chain *config,
+                const uint8_t device_key[SECP_PRIVKEY_SIZE], struct view state,
+                struct chain **ret) {
         struct blockquick_config bq = {
                 .checkpoint = config->checkpoint,
                 .n_upstreams = config->upstreams.n,
@@ -35,6 +36,14 @@ int agent_chain_new(const struct config_chain *config, const uint8_t device_key[
                 return -EIO;
         r = blockquick_new(&bq, ret);
         explicit_bzero(bq.device_key, sizeof(bq.device_key));
+        return r;
+}
+
+int agent_chain_new(const struct config_chain *config, const uint8_t device_key[SECP_PRIVKEY_SIZE],
+        struct view state, struct chain **ret) {
+        int r = config_is_ethereum(config) ? -ENOTSUP
+                                           : new_blockquick(config, device_key, state, ret);
+
         if (r == -EBADMSG)
                 log_error("chain %s: its saved state is whole, but not one that this chain wrote: "
                           "restore it from a backup, or, if "
@@ -108,7 +117,7 @@ static int open_state(struct agent *a, const struct config_chain *config, struct
 int agent_run_open(struct agent *a, size_t index) {
         const struct config_chain *config = &a->config->chain[index];
         const struct run_hooks hooks = { .answer = on_answer, .moved = on_moved, .userdata = a };
-        size_t width = config_width(a->config->n_chains), n;
+        size_t n;
         _cleanup_(freep) uint8_t *state = NULL;
         struct store store;
         struct chain *chain;
@@ -119,11 +128,11 @@ int agent_run_open(struct agent *a, size_t index) {
         if (r >= 0)
                 r = agent_chain_new(config, a->device_key, VIEW(state, n), &chain);
         if (r >= 0)
-                r = run_new(config, index, (unsigned) (index * width), chain, a->event, &hooks,
+                r = run_new(config, index, (unsigned) index * CONFIG_WIDTH, chain, a->event, &hooks,
                                 &run);
         if (r < 0)
                 return r;
-        run->width = (unsigned) width;
+        run->width = CONFIG_WIDTH;
         run->state_fd = a->state_fd;
         run->courier = &a->courier;
         run->store = store;

@@ -188,7 +188,7 @@ static bool tell_upstream(
                 return say(ret, QUERY_UNKNOWN, "no upstream of this number");
         from = &run->status.upstream[q->item];
         ret->result = QUERY_OK;
-        put_text(to->url, sizeof(to->url), run->config.upstreams.u[q->item].url);
+        put_text(to->url, sizeof(to->url), run->config.upstreams.u[q->item].shown);
         to->state = (uint8_t) from->state;
         to->peak = from->peak;
         to->rest_ms = from->rest_until_ms > now ? from->rest_until_ms - now : 0;

@@ -10,19 +10,20 @@
 #include "base/cleanup.h"
 #include "base/types.h"
 #include "chain/chain.h"
+#include "core/eth_network.h"
 #include "wire/name.h"
 
-#define CONFIG_CHAINS_MAX 4
-#define CONFIG_ZONES_MAX  64
-#define CONFIG_PATH_MAX   90 /* a folder: a socket's path below it must fit sockaddr_un */
-#define CONFIG_CHAIN_NAME 32 /* with the NUL */
-#define CONFIG_URL_MAX    256
-#define CONFIG_WHY_MAX    512
-#define CONFIG_FILE_MAX   65536
-#define CONFIG_FILES_MAX  64
-#define CONFIG_LINE_MAX   190 /* inih cuts at 199 without a word: we refuse before */
-#define CONFIG_WORD_MAX   49  /* the same for names of sections and keys */
-#define CONFIG_NO_UID     ((uid_t) -1)
+#define CONFIG_CHAINS_MAX        4
+#define CONFIG_ZONES_MAX         64
+#define CONFIG_PATH_MAX          90 /* a folder: a socket's path below it must fit sockaddr_un */
+#define CONFIG_CHAIN_NAME        32 /* with the NUL */
+#define CONFIG_URL_MAX           256
+#define CONFIG_WHY_MAX           512
+#define CONFIG_FILE_MAX          65536
+#define CONFIG_FILES_MAX         64
+#define CONFIG_ETHEREUM_EVERY_MS 60000               /* default of Poll= and HeadEvery= there */
+#define CONFIG_WIDTH             CHAIN_UPSTREAMS_MAX /* of the link to kedge-fetch, for each chain */
+#define CONFIG_NO_UID            ((uid_t) -1)
 
 enum config_role_id {
         ROLE_NAMES,
@@ -42,11 +43,17 @@ struct config_role {
         unsigned set; /* keys seen: bit 0 anywhere, the rest are the parser's */
 };
 
+enum config_upstream_kind { UPSTREAM_DIODE = 1, UPSTREAM_BEACON, UPSTREAM_EXECUTION };
+
 struct config_upstream {
-        char url[CONFIG_URL_MAX];
+        enum config_upstream_kind kind;
+        char url[CONFIG_URL_MAX];   /* as written; HTTP: may hold a credential, never shown */
+        char shown[CONFIG_URL_MAX]; /* the same for people, without user, password, long words */
         char host[NAME_MAX_LEN + 1];
         uint16_t port;
-        struct address node;
+        struct address node; /* DIODE */
+        size_t http;         /* BEACON, EXECUTION: where in url the HTTP URL begins */
+        bool secret;         /* it holds a user or password */
 };
 
 struct config_upstreams {
@@ -56,12 +63,20 @@ struct config_upstreams {
 
 struct config_chain {
         char name[CONFIG_CHAIN_NAME];
-        char backend[16];
+        char backend[16]; /* "blockquick", "ethereum" */
+        uint64_t keys;    /* which keys were set in some file, by their place in config.c's table */
         uint64_t chain_id, max_gap, poll_ms, request_ms, rest_ms, head_every_ms, head_share,
                         ticket_version;
-        struct block_ref checkpoint; /* the zero hash: none */
+        struct block_ref checkpoint; /* the zero hash: none; Ethereum: number 0, the hash is a root
+                                      */
         struct config_upstreams upstreams;
         struct address fleet;
+        /* Ethereum */
+        char network[CONFIG_CHAIN_NAME]; /* the file's name; empty: the chain's */
+        struct eth_network eth;
+        struct hash32 accept_old; /* zero: none */
+        uint64_t checkpoint_age_ms;
+        bool forced_updates, upstream_verify;
 };
 
 struct config_zone {
@@ -75,7 +90,8 @@ struct config_zone {
 
 struct config {
         char state_dir[CONFIG_PATH_MAX + 1], runtime_dir[CONFIG_PATH_MAX + 1];
-        uid_t fetch_uid; /* CONFIG_NO_UID: none but root and our own */
+        char networks_dir[CONFIG_PATH_MAX + 1]; /* comes before the packaged one */
+        uid_t fetch_uid;                        /* CONFIG_NO_UID: none but root and our own */
         size_t n_chains, n_zones;
         struct config_chain chain[CONFIG_CHAINS_MAX];
         struct config_zone zone[CONFIG_ZONES_MAX];
@@ -99,10 +115,12 @@ _must_check_ int config_may_replace(const struct config *now, const struct confi
 /* True for a suffix under .internal or home.arpa: nobody else will ever own it. */
 bool config_suffix_is_private(const char *suffix);
 
-/* How many upstreams a chain may have, of n chains: they share the link to kedge-fetch. */
-static inline size_t config_width(size_t n_chains) {
-        return n_chains <= 2 ? 8 : 4;
+static inline bool config_is_ethereum(const struct config_chain *c) {
+        return c->backend[0] == 'e';
 }
+
+/* May the machine of now go on under next, but for the upstreams and what only kedged reads? */
+bool config_same_machine(const struct config_chain *now, const struct config_chain *next);
 
 /* How long after its last proof a record of this role may be served. */
 uint64_t config_role_age_ms(const struct config_role *role);

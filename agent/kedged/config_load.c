@@ -1,151 +1,20 @@
-/* The files of a configuration, what must hold of the whole, and what may change while running. */
+/* What must hold of a whole configuration, and what may change while running. */
 
 #include "agent/kedged/config_read.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "agent/kedged/util.h"
+#include "chain/blockquick.h"
+#include "chain/ethereum.h"
 #include <config.h> /* the build's, not our own config.h */
 
 struct config *config_free(struct config *c) {
         free(c);
         return NULL;
-}
-
-/* Whoever may write the file decides whom this machine trusts. */
-static int check_file(int fd, const char *path, char *ret_why) {
-        struct stat st;
-
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (!S_ISREG(st.st_mode)) {
-                (void) snprintf(ret_why, CONFIG_WHY_MAX, "%s: not a regular file", path);
-                return -EINVAL;
-        }
-        if (st.st_mode & S_IWOTH) {
-                (void) snprintf(ret_why, CONFIG_WHY_MAX,
-                        "%s: everybody may write it; take that away: chmod o-w", path);
-                return -EINVAL;
-        }
-        if (st.st_size > CONFIG_FILE_MAX) {
-                (void) snprintf(ret_why, CONFIG_WHY_MAX, "%s: larger than 64 kB", path);
-                return -EINVAL;
-        }
-        return 0;
-}
-
-static int read_file(struct config_reader *in, const char *path) {
-        _cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        _cleanup_(freep) uint8_t *text = NULL;
-        size_t n = 0;
-        int r;
-
-        if (fd < 0) {
-                r = -errno;
-                (void) snprintf(in->why, CONFIG_WHY_MAX, "%s: cannot be opened: %s%s", path,
-                                strerror(-r),
-                                r == -ENOENT ? "; write it (see kedged.conf(5)), or name another "
-                                               "with --config="
-                                             : "");
-                return r;
-        }
-        r = check_file(fd, path, in->why);
-        if (r < 0)
-                return r;
-        text = malloc(CONFIG_FILE_MAX + 1);
-        if (!text) {
-                (void) snprintf(in->why, CONFIG_WHY_MAX, "%s: out of memory", path);
-                return -ENOMEM;
-        }
-        while (n <= CONFIG_FILE_MAX) {
-                ssize_t k = read(fd, text + n, CONFIG_FILE_MAX + 1 - n);
-
-                if (k < 0 && errno == EINTR)
-                        continue;
-                if (k < 0) {
-                        r = -errno;
-                        (void) snprintf(in->why, CONFIG_WHY_MAX, "%s: cannot be read: %s", path,
-                                        strerror(-r));
-                        return r;
-                }
-                if (k == 0)
-                        return config_read_text(in, path, VIEW(text, n));
-                n += (size_t) k;
-        }
-        (void) snprintf(in->why, CONFIG_WHY_MAX, "%s: larger than 64 kB", path);
-        return -EINVAL;
-}
-
-static int by_name(const void *a, const void *b) {
-        return strcmp(*(char *const *) a, *(char *const *) b);
-}
-
-struct names {
-        size_t n;
-        char *name[CONFIG_FILES_MAX];
-};
-
-static void names_done(struct names *names) {
-        for (size_t i = 0; i < names->n; i++)
-                free(names->name[i]);
-}
-
-static int list_drop_ins(const char *folder, struct names *names, char *ret_why) {
-        _cleanup_(dir_closep) DIR *dir = opendir(folder);
-        struct dirent *e;
-        struct stat st;
-
-        if (!dir)
-                return errno == ENOENT ? 0 : -errno;
-        if (fstat(dirfd(dir), &st) < 0)
-                return -errno;
-        if ((st.st_mode & S_IWOTH) != 0) { /* whoever may put a file there may do what the file may */
-                (void) snprintf(ret_why, CONFIG_WHY_MAX,
-                                "%.300s: everybody may write to it; take that away: chmod o-w",
-                                folder);
-                return -EINVAL;
-        }
-        while ((e = readdir(dir))) {
-                size_t n = strlen(e->d_name);
-
-                if (e->d_name[0] == '.' || n < 6 || strcmp(e->d_name + n - 5, ".conf") != 0)
-                        continue;
-                if (names->n == CONFIG_FILES_MAX) {
-                        (void) snprintf(ret_why, CONFIG_WHY_MAX, "%.300s: more than 64 files",
-                                        folder);
-                        return -EINVAL;
-                }
-                names->name[names->n] = strdup(e->d_name);
-                if (!names->name[names->n])
-                        return -ENOMEM;
-                names->n++;
-        }
-        qsort(names->name, names->n, sizeof(names->name[0]), by_name);
-        return 0;
-}
-
-static int read_drop_ins(struct config_reader *in, const char *path) {
-        _cleanup_(names_done) struct names names = { 0 };
-        char folder[4096], file[4096 + 256];
-        int r;
-
-        if (snprintf(folder, sizeof(folder), "%s.d", path) >= (int) sizeof(folder))
-                return -ENAMETOOLONG;
-        r = list_drop_ins(folder, &names, in->why);
-        if (r < 0 && in->why[0] == 0)
-                (void) snprintf(in->why, CONFIG_WHY_MAX, "%.300s: cannot be read: %s", folder,
-                                strerror(-r));
-        for (size_t i = 0; r >= 0 && i < names.n; i++) {
-                (void) snprintf(file, sizeof(file), "%s/%s", folder, names.name[i]);
-                r = read_file(in, file);
-        }
-        return r;
 }
 
 static int wrong(char *ret_why, const char *path, const char *section, const char *name,
@@ -154,7 +23,17 @@ static int wrong(char *ret_why, const char *path, const char *section, const cha
         return -EINVAL;
 }
 
+static const struct config_upstream *first_of(
+                const struct config_chain *chain, enum config_upstream_kind kind) {
+        for (size_t i = 0; i < chain->upstreams.n; i++)
+                if (chain->upstreams.u[i].kind == kind)
+                        return &chain->upstreams.u[i];
+        return NULL;
+}
+
 static int finish_zone(struct config *c, struct config_zone *z, const char *path, char *ret_why) {
+        size_t i = 0;
+
         if (!z->has_contract)
                 return wrong(ret_why, path, "Zone ", z->suffix, "has no Contract=");
         if (z->chain[0] == 0 && c->n_chains == 1)
@@ -162,12 +41,17 @@ static int finish_zone(struct config *c, struct config_zone *z, const char *path
         if (z->chain[0] == 0)
                 return wrong(ret_why, path, "Zone ", z->suffix,
                                 "has no Chain=, and there is more than one");
-        for (size_t i = 0; i < c->n_chains; i++)
-                if (strcmp(c->chain[i].name, z->chain) == 0) {
-                        z->chain_index = i;
-                        return 0;
-                }
-        return wrong(ret_why, path, "Zone ", z->suffix, "names a Chain= that has no section");
+        while (i < c->n_chains && strcmp(c->chain[i].name, z->chain) != 0)
+                i++;
+        if (i == c->n_chains)
+                return wrong(ret_why, path, "Zone ", z->suffix,
+                                "names a Chain= that has no section");
+        if (config_is_ethereum(&c->chain[i]) && !first_of(&c->chain[i], UPSTREAM_EXECUTION))
+                return wrong(ret_why, path, "Chain ", c->chain[i].name,
+                                "has no Upstream=execution+https://HOST: nobody could prove the "
+                                "records of its zones");
+        z->chain_index = i;
+        return 0;
 }
 
 static int finish_role(const struct config_role *role, enum config_role_id id, const char *path,
@@ -185,44 +69,124 @@ static int finish_role(const struct config_role *role, enum config_role_id id, c
         return 0;
 }
 
-int config_finish(struct config *c, const char *path, char ret_why[CONFIG_WHY_MAX]) {
-        int r;
+/* What is wrong with a chain of Diode's, or NULL. */
+static const char *blockquick_wrong(const struct config_chain *chain) {
+        if (chain->upstreams.n == 0)
+                return "has no Upstream=: there is nobody to ask";
+        if (first_of(chain, UPSTREAM_BEACON) || first_of(chain, UPSTREAM_EXECUTION))
+                return "has an Upstream= of Ethereum's, but no network file has its name: write "
+                       "Network=, or Backend=ethereum";
+        if (chain->upstreams.n > BLOCKQUICK_UPSTREAMS_MAX)
+                return "has too many upstreams: at most 8 with Backend=blockquick";
+        if (chain->chain_id == 0)
+                return "has no ChainId=";
+        if (chain->max_gap == 0)
+                return "MaxGap=0 allows no step";
+        if (!hash32_is_zero(&chain->checkpoint.hash) && chain->checkpoint.number == 0)
+                return "has a Checkpoint= without its block's number: write NUMBER:0xHASH";
+        return NULL;
+}
 
-        if (c->n_chains == 0)
-                return wrong(ret_why, path, "Chain", "", "is missing: there is nothing to follow");
-        for (size_t i = 0; i < c->n_chains; i++) {
-                if (c->chain[i].upstreams.n == 0)
-                        return wrong(ret_why, path, "Chain ", c->chain[i].name,
-                                "has no Upstream=: there is nobody to ask");
-                if (c->chain[i].upstreams.n > config_width(c->n_chains))
-                        return wrong(ret_why, path, "Chain ", c->chain[i].name,
-                                "has too many upstreams: with more than two chains at most 4 each");
-                if (c->chain[i].chain_id == 0)
-                        return wrong(ret_why, path, "Chain ", c->chain[i].name, "has no ChainId=");
-                if (c->chain[i].max_gap == 0)
-                        return wrong(ret_why, path, "Chain ", c->chain[i].name,
-                                        "MaxGap=0 allows no step");
+static const char *ethereum_wrong(const struct config_chain *chain) {
+        if (first_of(chain, UPSTREAM_DIODE))
+                return "has an Upstream=diode://, which is no server of Ethereum's: write "
+                       "beacon+https:// and execution+https://";
+        if (!first_of(chain, UPSTREAM_BEACON))
+                return "has no Upstream=beacon+https://HOST: there is nobody to follow the chain "
+                       "by";
+        if (chain->checkpoint.number != 0)
+                return "has a Checkpoint= with a number: Ethereum's is the root of a finalized "
+                       "block, 0x and 64 digits";
+        if (chain->chain_id != chain->eth.chain_id)
+                return "has a ChainId= that is not its network's: leave it out";
+        for (size_t i = 0; i < chain->upstreams.n; i++)
+                if (chain->upstreams.u[i].secret && !chain->upstream_verify)
+                        return "has an Upstream= with a password: write UpstreamVerify=yes, so "
+                               "that only its own server gets it";
+        return NULL;
+}
+
+/* What Ethereum's defaults are where the section does not say. */
+static void ethereum_defaults(struct config_chain *chain) {
+        if (chain->checkpoint_age_ms == 0)
+                chain->checkpoint_age_ms = ETHEREUM_CHECKPOINT_AGE_S * 1000;
+        if (!config_was_set(chain, "RequestTimeout"))
+                chain->request_ms = ETHEREUM_REQUEST_MS;
+        if (!config_was_set(chain, "RestTime"))
+                chain->rest_ms = ETHEREUM_REST_MS;
+        if (!config_was_set(chain, "Poll"))
+                chain->poll_ms = CONFIG_ETHEREUM_EVERY_MS;
+        if (!config_was_set(chain, "HeadEvery"))
+                chain->head_every_ms = CONFIG_ETHEREUM_EVERY_MS;
+        if (chain->chain_id == 0)
+                chain->chain_id = chain->eth.chain_id;
+}
+
+static int finish_chain(struct config *c, size_t index, const char *path, char *ret_why) {
+        struct config_chain *chain = &c->chain[index];
+        bool ethereum = config_is_ethereum(chain);
+        const char *foreign = config_foreign_key(chain), *why;
+        char text[128];
+
+        if (foreign) {
+                (void) snprintf(text, sizeof(text), "has %s=, which Backend=%s does not know",
+                                foreign, chain->backend);
+                return wrong(ret_why, path, "Chain ", chain->name, text);
         }
-        for (size_t i = 0; i < c->n_zones; i++) {
-                r = finish_zone(c, &c->zone[i], path, ret_why);
-                if (r < 0)
-                        return r;
-        }
-        for (size_t i = 0; i < ROLES; i++) {
-                r = finish_role(&c->role[i], (enum config_role_id) i, path, ret_why);
-                if (r < 0)
-                        return r;
-        }
+        if (ethereum)
+                ethereum_defaults(chain);
+        why = ethereum ? ethereum_wrong(chain) : blockquick_wrong(chain);
+        if (why)
+                return wrong(ret_why, path, "Chain ", chain->name, why);
+        /* Revocations are filed by number, contract, slot: those of another chain are none. */
+        for (size_t i = 0; i < index; i++)
+                if (c->chain[i].chain_id == chain->chain_id &&
+                                (ethereum || config_is_ethereum(&c->chain[i])))
+                        return wrong(ret_why, path, "Chain ", chain->name,
+                                        "has the ChainId of another chain here");
+        return 0;
+}
+
+static void finish_agent(struct config *c) {
         if (c->state_dir[0] == 0)
                 (void) snprintf(c->state_dir, sizeof(c->state_dir), "%s", KEDGE_STATE_DIR);
         if (c->runtime_dir[0] == 0)
                 (void) snprintf(c->runtime_dir, sizeof(c->runtime_dir), "%s", KEDGE_RUNTIME_DIR);
-        return 0;
+}
+
+int config_finish(struct config *c, const char *path, char ret_why[CONFIG_WHY_MAX]) {
+        int r = 0;
+
+        if (c->n_chains == 0)
+                return wrong(ret_why, path, "Chain", "", "is missing: there is nothing to follow");
+        for (size_t i = 0; r >= 0 && i < c->n_chains; i++)
+                r = finish_chain(c, i, path, ret_why);
+        for (size_t i = 0; r >= 0 && i < c->n_zones; i++)
+                r = finish_zone(c, &c->zone[i], path, ret_why);
+        for (size_t i = 0; r >= 0 && i < ROLES; i++)
+                r = finish_role(&c->role[i], (enum config_role_id) i, path, ret_why);
+        if (r >= 0)
+                finish_agent(c);
+        return r;
+}
+
+static int read_one(void *userdata, const char *path) {
+        struct config_reader *in = userdata;
+        _cleanup_(freep) uint8_t *text = NULL;
+        size_t n;
+        int r = config_file_read(path, &text, &n, in->text.why);
+
+        if (r == -ENOENT)
+                (void) snprintf(in->text.why, CONFIG_WHY_MAX,
+                                "%.300s: cannot be opened: there is none; write it (see "
+                                "kedged.conf(5)), or name another with --config=",
+                                path);
+        return r < 0 ? r : config_read_text(in, path, VIEW(text, n));
 }
 
 int config_load(const char *path, struct config **ret, char ret_why[CONFIG_WHY_MAX]) {
         _cleanup_(config_freep) struct config *c = malloc(sizeof(*c));
-        struct config_reader in = { .config = c, .why = ret_why };
+        struct config_reader in = { .config = c, .text.why = ret_why };
         int r;
 
         ret_why[0] = 0;
@@ -231,9 +195,11 @@ int config_load(const char *path, struct config **ret, char ret_why[CONFIG_WHY_M
                 return -ENOMEM;
         }
         config_defaults(c);
-        r = read_file(&in, path);
+        r = read_one(&in, path);
         if (r >= 0)
-                r = read_drop_ins(&in, path);
+                r = config_file_drop_ins(path, read_one, &in, ret_why);
+        if (r >= 0)
+                r = config_networks(c, path, ret_why);
         if (r >= 0)
                 r = config_finish(c, path, ret_why);
         if (r < 0) {
@@ -245,14 +211,61 @@ int config_load(const char *path, struct config **ret, char ret_why[CONFIG_WHY_M
         return 0;
 }
 
-static bool chain_is_same(const struct config_chain *a, const struct config_chain *b) {
-        return strcmp(a->name, b->name) == 0 && strcmp(a->backend, b->backend) == 0 &&
-               a->chain_id == b->chain_id && a->max_gap == b->max_gap && a->poll_ms == b->poll_ms &&
-               a->request_ms == b->request_ms && a->rest_ms == b->rest_ms &&
-               a->head_share == b->head_share && a->ticket_version == b->ticket_version &&
-               a->checkpoint.number == b->checkpoint.number &&
+static bool same_timing(const struct config_chain *a, const struct config_chain *b) {
+        return a->poll_ms == b->poll_ms && a->request_ms == b->request_ms &&
+               a->rest_ms == b->rest_ms;
+}
+
+static bool same_trust(const struct config_chain *a, const struct config_chain *b) {
+        return a->checkpoint.number == b->checkpoint.number &&
                hash32_eq(&a->checkpoint.hash, &b->checkpoint.hash) &&
-               address_eq(&a->fleet, &b->fleet);
+               hash32_eq(&a->accept_old, &b->accept_old) &&
+               a->checkpoint_age_ms == b->checkpoint_age_ms &&
+               a->forced_updates == b->forced_updates;
+}
+
+static bool same_network(const struct eth_network *a, const struct eth_network *b) {
+        return a->chain_id == b->chain_id && a->genesis_time == b->genesis_time &&
+               hash32_eq(&a->genesis_validators_root, &b->genesis_validators_root) &&
+               a->seconds_per_slot == b->seconds_per_slot &&
+               a->slots_per_epoch == b->slots_per_epoch &&
+               a->epochs_per_period == b->epochs_per_period &&
+               a->committee_size == b->committee_size;
+}
+
+static bool same_forks(const struct eth_network *a, const struct eth_network *b) {
+        for (size_t i = 0; i < ETH_FORKS; i++)
+                if (memcmp(a->fork[i].version, b->fork[i].version, sizeof(a->fork[i].version)) !=
+                                                0 ||
+                                a->fork[i].epoch != b->fork[i].epoch)
+                        return false;
+        for (size_t i = 0; i < a->n_blobs && i < b->n_blobs; i++)
+                if (a->blob[i].epoch != b->blob[i].epoch || a->blob[i].max != b->blob[i].max)
+                        return false;
+        return a->n_blobs == b->n_blobs && a->unknown_epoch == b->unknown_epoch;
+}
+
+bool config_same_machine(const struct config_chain *a, const struct config_chain *b) {
+        if (a->upstreams.n != b->upstreams.n || a->upstream_verify != b->upstream_verify)
+                return false;
+        for (size_t i = 0; i < a->upstreams.n; i++)
+                if (strcmp(a->upstreams.u[i].url, b->upstreams.u[i].url) != 0)
+                        return false;
+        return same_timing(a, b) && same_trust(a, b) && same_forks(&a->eth, &b->eth);
+}
+
+/* Diode's machine is told all of its section at the start. Ethereum's is made anew over the same
+ * state: what an operator must be able to say while it runs (a checkpoint, an old one accepted, a
+ * fork's date) needs no restart. */
+static bool may_follow(const struct config_chain *a, const struct config_chain *b) {
+        if (strcmp(a->name, b->name) != 0 || strcmp(a->backend, b->backend) != 0 ||
+                        a->chain_id != b->chain_id)
+                return false;
+        if (config_is_ethereum(a))
+                return same_network(&a->eth, &b->eth);
+        return a->max_gap == b->max_gap && a->head_share == b->head_share &&
+               a->ticket_version == b->ticket_version && address_eq(&a->fleet, &b->fleet) &&
+               same_timing(a, b) && same_trust(a, b);
 }
 
 int config_may_replace(
@@ -268,8 +281,11 @@ int config_may_replace(
         else if (now->n_chains != next->n_chains)
                 what = "the list of chains";
         for (size_t i = 0; !what && i < now->n_chains; i++)
-                if (!chain_is_same(&now->chain[i], &next->chain[i]))
-                        what = "a [Chain] section (other than its Upstream= and HeadEvery=)";
+                if (!may_follow(&now->chain[i], &next->chain[i]))
+                        what = config_is_ethereum(&now->chain[i])
+                                               ? "the network of a [Chain] section"
+                                               : "a [Chain] section (other than its Upstream= and "
+                                                 "HeadEvery=)";
         if (!what)
                 return 0;
         (void) snprintf(ret_why, CONFIG_WHY_MAX,

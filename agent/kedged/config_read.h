@@ -1,8 +1,9 @@
-/* The inside of reading a configuration: shared by config.c (lines and keys), config_section.c
- * (sections) and config_load.c (files, and what must hold of the whole). */
+/* The inside of reading a configuration: shared by config.c (keys), config_section.c (sections),
+ * config_file.c (files) and config_load.c (what must hold of the whole). */
 #pragma once
 
 #include "agent/kedged/config.h"
+#include "agent/kedged/ini_text.h"
 #include "base/view.h"
 
 enum config_section {
@@ -20,26 +21,39 @@ struct config_seen {
 };
 
 struct config_reader {
+        struct ini_text text; /* first: its hooks get it, and mean us */
         struct config *config;
-        const char *path;
-        unsigned line;
-        struct view rest;
         enum config_section section;
         size_t index;   /* of the chain, zone or role */
         uint32_t *seen; /* of the open section */
         struct config_seen file;
-        bool failed;
-        char *why; /* CONFIG_WHY_MAX */
 };
 
-int config_complain(struct config_reader *in, const char *what, const char *why);
+_Static_assert(CONFIG_WHY_MAX == INI_WHY_MAX, "the reader's complaints are ours");
+
 extern const char *const config_role_names[ROLES];
 
-void config_section_open(struct config_reader *in, const char *line);
+void config_section_open(struct ini_text *text, const char *name);
 void config_defaults(struct config *c);
+
+/* Was Key= set for this chain, in any file? */
+bool config_was_set(const struct config_chain *chain, const char *key);
+/* A key that was set and is not one of this chain's backend, or NULL. */
+const char *config_foreign_key(const struct config_chain *chain);
 
 /* Reads one file's text on top of what stands in in->config. */
 _must_check_ int config_read_text(struct config_reader *in, const char *path, struct view text);
 
-/* What must hold of the whole; resolves the zones' chains. */
+/* Files: one as a heap block, or why not (-ENOENT where there is none); all of path.d/NAME.conf, in
+ * the order of names, each given to read. A folder or file that everybody may write is refused. */
+_must_check_ int config_file_read(
+                const char *path, uint8_t **ret, size_t *ret_n, char ret_why[CONFIG_WHY_MAX]);
+typedef int config_file_fn(void *userdata, const char *path);
+_must_check_ int config_file_drop_ins(const char *path, config_file_fn *read, void *userdata,
+                char ret_why[CONFIG_WHY_MAX]);
+
+/* Decides each chain's backend, and reads the networks' files of those that are Ethereum's. */
+_must_check_ int config_networks(struct config *c, const char *path, char ret_why[CONFIG_WHY_MAX]);
+
+/* What must hold of the whole; resolves the zones' chains. Networks are known. */
 _must_check_ int config_finish(struct config *c, const char *path, char ret_why[CONFIG_WHY_MAX]);

@@ -26,7 +26,6 @@ void config_defaults(struct config *c) {
 
 static void chain_defaults(struct config_chain *chain, const char *name) {
         *chain = (struct config_chain){
-                .backend = "blockquick",
                 .max_gap = 40320,
                 .head_share = 25,
                 .poll_ms = 5000,
@@ -44,13 +43,13 @@ static void open_chain(struct config_reader *in, const char *name) {
         size_t i = 0;
 
         if (why) {
-                config_complain(in, name, why);
+                ini_complain(&in->text, name, why);
                 return;
         }
         while (i < c->n_chains && strcmp(c->chain[i].name, checked) != 0)
                 i++;
         if (i == CONFIG_CHAINS_MAX) {
-                config_complain(in, name, "is one chain too many: at most 4");
+                ini_complain(&in->text, name, "is one chain too many: at most 4");
                 return;
         }
         if (i == c->n_chains)
@@ -66,13 +65,13 @@ static void open_zone(struct config_reader *in, const char *name) {
         size_t i = 0;
 
         if (name_normalize(VIEW_TEXT(name), suffix) < 0) {
-                config_complain(in, name, "is not a name: labels of a to z, 0 to 9 and '-'");
+                ini_complain(&in->text, name, "is not a name: labels of a to z, 0 to 9 and '-'");
                 return;
         }
         while (i < c->n_zones && strcmp(c->zone[i].suffix, suffix) != 0)
                 i++;
         if (i == CONFIG_ZONES_MAX) {
-                config_complain(in, name, "is one zone too many: at most 64");
+                ini_complain(&in->text, name, "is one zone too many: at most 64");
                 return;
         }
         if (i == c->n_zones) {
@@ -99,11 +98,11 @@ static void open_plain(struct config_reader *in, const char *name) {
                         return;
                 }
         if (strncmp(name, "X-", 2) != 0) {
-                char shown[CONFIG_WORD_MAX + 3];
+                char shown[INI_WORD_MAX + 3];
 
                 /* A zone or a limit that is misspelt must not be lost in silence. */
                 (void) snprintf(shown, sizeof(shown), "[%s]", name);
-                config_complain(in, shown,
+                ini_complain(&in->text, shown,
                                 "is not a section: write [Agent], [Chain NAME], [Zone SUFFIX], "
                                 "[names], [tls], [pam], [net], [time] "
                                 "or [command]; what begins with X- is left alone");
@@ -114,27 +113,8 @@ static void open_plain(struct config_reader *in, const char *name) {
         in->file.unknown = 0;
 }
 
-void config_section_open(struct config_reader *in, const char *line) {
-        const char *end = strchr(line, ']');
-        char name[CONFIG_WORD_MAX + 1];
-        size_t n;
-
-        if (!end) {
-                config_complain(in, "the line", "opens a section without closing it by ']'");
-                return;
-        }
-        n = (size_t) (end - line) - 1;
-        if (n > CONFIG_WORD_MAX) {
-                config_complain(in, "the section's name", "is longer than 49 bytes");
-                return;
-        }
-        end += 1 + strspn(end + 1, " \t\r\n");
-        if (*end != 0 && *end != ';' && *end != '#') {
-                config_complain(in, "the line", "goes on behind the section's ']'");
-                return;
-        }
-        memcpy(name, line + 1, n);
-        name[n] = 0;
+void config_section_open(struct ini_text *text, const char *name) {
+        struct config_reader *in = (struct config_reader *) text;
 
         if (strncmp(name, "Chain ", 6) == 0)
                 open_chain(in, name + 6);
@@ -142,9 +122,9 @@ void config_section_open(struct config_reader *in, const char *line) {
                 open_zone(in, name + 5);
         else
                 open_plain(in, name);
-        if (in->failed)
+        if (text->failed)
                 return;
         if (*in->seen & UINT32_C(1) << 31)
-                config_complain(in, name, "is a section that stands twice in this file");
+                ini_complain(text, name, "is a section that stands twice in this file");
         *in->seen |= UINT32_C(1) << 31;
 }

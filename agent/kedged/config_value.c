@@ -11,7 +11,6 @@
 #include "agent/kedged/config.h"
 #include "agent/kedged/util.h"
 #include "base/hex.h"
-#include "chain/blockquick.h"
 
 #define CONFIG_PASSWD   "/etc/passwd"
 #define DURATION_MAX_MS (UINT64_C(10) * 365 * 86400 * 1000)
@@ -172,14 +171,41 @@ const char *config_parse_address(const char *text, void *dest) {
         return NULL;
 }
 
-const char *config_parse_block(const char *text, void *dest) {
-        struct block_ref ref;
+const char *config_parse_hash(const char *text, void *dest) {
+        struct hash32 h;
 
+        if (strncmp(text, "0x", 2) != 0 || hex_decode(VIEW_TEXT(text), h.b, sizeof(h.b)) < 0)
+                return "is not 0x and 64 hexadecimal digits";
+        memcpy(dest, &h, sizeof(h));
+        return NULL;
+}
+
+const char *config_parse_root(const char *text, void *dest) {
+        struct hash32 h;
+        const char *why = config_parse_hash(text, &h);
+
+        if (why)
+                return why;
+        if (hash32_is_zero(&h))
+                return "is a hash of zeros, which no block has";
+        memcpy(dest, &h, sizeof(h));
+        return NULL;
+}
+
+const char *config_parse_block(const char *text, void *dest) {
+        struct block_ref ref = { 0 };
+        const char *why;
+
+        if (strncmp(text, "0x", 2) == 0) {
+                why = config_parse_root(text, &ref.hash);
+                if (!why)
+                        memcpy(dest, &ref, sizeof(ref));
+                return why;
+        }
         if (!digits(&text, &ref.number) || *text != ':')
-                return "is not NUMBER:0xHASH";
+                return "is neither NUMBER:0xHASH nor 0xROOT";
         text++;
-        if (strncmp(text, "0x", 2) != 0 ||
-                hex_decode(VIEW_TEXT(text), ref.hash.b, sizeof(ref.hash.b)) < 0)
+        if (config_parse_hash(text, &ref.hash))
                 return "has no hash of 0x and 64 hexadecimal digits behind the number";
         if (hash32_is_zero(&ref.hash))
                 return "has a hash of zeros, which no block has";
@@ -188,68 +214,6 @@ const char *config_parse_block(const char *text, void *dest) {
         if (ref.number > BLOCK_MAX)
                 return "is higher than any chain";
         memcpy(dest, &ref, sizeof(ref));
-        return NULL;
-}
-
-/* host:port or [v6]:port */
-static const char *parse_endpoint(const char *text, struct config_upstream *u) {
-        const char *end, *colon = strrchr(text, ':');
-        uint64_t port;
-        size_t n;
-
-        if (!colon)
-                return "has no port";
-        end = colon;
-        if (*text == '[') {
-                text++;
-                if (colon == text || colon[-1] != ']')
-                        return "has no ']' behind its address";
-                end = colon - 1;
-        }
-        n = (size_t) (end - text);
-        if (n == 0 || n > NAME_MAX_LEN)
-                return "has no host, or one that is too long";
-        for (size_t i = 0; i < n; i++)
-                if (!isalnum((unsigned char) text[i]) && !strchr("-._:", text[i]))
-                        return "has a host with a character that no host has";
-        if (colon == end && memchr(text, ':', n))
-                return "has an IPv6 address without brackets";
-        colon++;
-        if (!digits(&colon, &port) || *colon != 0 || port < 1 || port > 65535)
-                return "has no port from 1 to 65535";
-        memcpy(u->host, text, n);
-        u->host[n] = 0;
-        u->port = (uint16_t) port;
-        return NULL;
-}
-
-const char *config_parse_upstream(const char *text, void *dest) {
-        struct config_upstreams *all = dest;
-        struct config_upstream u = { 0 };
-        const char *p = text, *why;
-
-        if (*text == 0) { /* a drop-in starts the list anew */
-                all->n = 0;
-                return NULL;
-        }
-        if (strncmp(p, "diode://", 8) != 0)
-                return "does not start with diode://";
-        p += 8;
-        if (strncmp(p, "0x", 2) != 0 || strlen(p) < 43 || p[42] != '@' ||
-                hex_decode(VIEW(p, 42), u.node.b, sizeof(u.node.b)) < 0)
-                return "is not diode://0x<40 digits of the node's address>@host:port";
-        why = parse_endpoint(p + 43, &u);
-        if (why)
-                return why;
-        if (strlen(text) >= sizeof(u.url))
-                return "is too long";
-        if (all->n >= BLOCKQUICK_UPSTREAMS_MAX)
-                return "is one too many: a chain has at most 8 upstreams";
-        for (size_t i = 0; i < all->n; i++)
-                if (strcmp(all->u[i].url, text) == 0)
-                        return "stands twice";
-        memcpy(u.url, text, strlen(text) + 1);
-        all->u[all->n++] = u;
         return NULL;
 }
 
@@ -267,8 +231,8 @@ const char *config_parse_chain(const char *text, void *dest) {
 }
 
 const char *config_parse_backend(const char *text, void *dest) {
-        if (strcmp(text, "blockquick") != 0)
-                return "is not a backend of ours: blockquick";
+        if (strcmp(text, "blockquick") != 0 && strcmp(text, "ethereum") != 0)
+                return "is not a backend of ours: blockquick or ethereum";
         memcpy(dest, text, strlen(text) + 1);
         return NULL;
 }
@@ -282,4 +246,11 @@ const char *config_parse_stale(const char *text, void *dest) {
                         return NULL;
                 }
         return "is not deny, serve or keep";
+}
+
+const char *config_parse_bool(const char *text, void *dest) {
+        if (strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
+                return "is neither yes nor no";
+        *(bool *) dest = text[0] == 'y';
+        return NULL;
 }

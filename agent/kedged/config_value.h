@@ -4,18 +4,21 @@
 
 typedef const char *config_parse_fn(const char *text, void *dest);
 
-config_parse_fn config_parse_path;      /* char[CONFIG_PATH_MAX + 1] */
-config_parse_fn config_parse_uid;       /* uid_t */
-config_parse_fn config_parse_user;      /* uid_t, of a name in /etc/passwd */
-config_parse_fn config_parse_number;    /* uint64_t */
-config_parse_fn config_parse_share;     /* uint64_t, 1 to 50 */
-config_parse_fn config_parse_version;   /* uint64_t, 1 or 2 */
-config_parse_fn config_parse_duration;  /* uint64_t, ms; not zero */
-config_parse_fn config_parse_wait;      /* the same, at most a day */
-config_parse_fn config_parse_pause;     /* uint64_t, ms; zero is fine */
-config_parse_fn config_parse_address;   /* struct address */
-config_parse_fn config_parse_block;     /* struct block_ref: number:hash */
-config_parse_fn config_parse_upstream;  /* struct config_upstreams: one more; empty: none again */
-config_parse_fn config_parse_chain;     /* char[CONFIG_CHAIN_NAME] */
-config_parse_fn config_parse_backend;   /* char[16] */
-config_parse_fn config_parse_stale;     /* enum config_stale */
+config_parse_fn config_parse_path;     /* char[CONFIG_PATH_MAX + 1] */
+config_parse_fn config_parse_uid;      /* uid_t */
+config_parse_fn config_parse_user;     /* uid_t, of a name in /etc/passwd */
+config_parse_fn config_parse_number;   /* uint64_t */
+config_parse_fn config_parse_share;    /* uint64_t, 1 to 50 */
+config_parse_fn config_parse_version;  /* uint64_t, 1 or 2 */
+config_parse_fn config_parse_duration; /* uint64_t, ms; not zero */
+config_parse_fn config_parse_wait;     /* the same, at most a day */
+config_parse_fn config_parse_pause;    /* uint64_t, ms; zero is fine */
+config_parse_fn config_parse_address;  /* struct address */
+config_parse_fn config_parse_hash;     /* struct hash32 */
+config_parse_fn config_parse_root;     /* the same, not zero */
+config_parse_fn config_parse_block;    /* struct block_ref: number:hash; or a root, number 0 */
+config_parse_fn config_parse_upstream; /* struct config_upstreams: one more; empty: none again */
+config_parse_fn config_parse_chain;    /* char[CONFIG_CHAIN_NAME] */
+config_parse_fn config_parse_backend;  /* char[16] */
+config_parse_fn config_parse_stale;    /* enum config_stale */
+config_parse_fn config_parse_bool;     /* bool: yes or no */

@@ -93,9 +93,12 @@ static void put_connect(struct courier *c, unsigned upstream) {
         struct courier_peer *p = &c->peer[upstream];
         struct buf b = { .p = c->packet, .cap = COURIER_FRAME_MAX };
         struct view packet;
+        int r;
 
         p->state = COURIER_ASKED;
-        if (courier_put_connect(&b, upstream, p->port, p->host) < 0 || buf_done(&b, &packet) < 0) {
+        r = p->http ? courier_put_open(&b, upstream, p->verify, p->where)
+                    : courier_put_connect(&b, upstream, p->port, p->where);
+        if (r < 0 || buf_done(&b, &packet) < 0) {
                 p->state = COURIER_IDLE;
                 p->lost = true;
                 (void) sd_event_source_set_enabled(c->defer, SD_EVENT_ONESHOT);
@@ -104,11 +107,9 @@ static void put_connect(struct courier *c, unsigned upstream) {
         put(c, packet);
 }
 
-void courier_connect(struct courier *c, unsigned upstream, const char *host, uint16_t port) {
+static void want(struct courier *c, unsigned upstream) {
         struct courier_peer *p = &c->peer[upstream];
 
-        (void) snprintf(p->host, sizeof(p->host), "%s", host);
-        p->port = port;
         p->lost = false;
         if (p->state == COURIER_DROPPING) {
                 p->state = COURIER_AGAIN;
@@ -117,6 +118,24 @@ void courier_connect(struct courier *c, unsigned upstream, const char *host, uin
                 p->state = COURIER_WANTED;
         else if (p->state != COURIER_AGAIN && p->state != COURIER_ASKED)
                 put_connect(c, upstream);
+}
+
+void courier_connect(struct courier *c, unsigned upstream, const char *host, uint16_t port) {
+        struct courier_peer *p = &c->peer[upstream];
+
+        (void) snprintf(p->where, sizeof(p->where), "%s", host);
+        p->port = port;
+        p->http = p->verify = false;
+        want(c, upstream);
+}
+
+void courier_connect_http(struct courier *c, unsigned upstream, const char *url, bool verify) {
+        struct courier_peer *p = &c->peer[upstream];
+
+        (void) snprintf(p->where, sizeof(p->where), "%s", url);
+        p->http = true;
+        p->verify = verify;
+        want(c, upstream);
 }
 
 void courier_send(struct courier *c, unsigned upstream, struct view message) {

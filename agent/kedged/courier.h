@@ -33,8 +33,9 @@ struct courier_peer {
         enum courier_state state;
         bool lost;  /* owes its user a COURIER_DOWN */
         bool quiet; /* its DOWN is not reported */
-        uint16_t port;
-        char host[COURIER_HOST_MAX + 1];
+        bool http, verify;
+        uint16_t port;                   /* not HTTP's */
+        char where[COURIER_URL_MAX + 1]; /* a host; HTTP: a base URL */
 };
 
 struct courier {
@@ -60,8 +61,11 @@ static inline bool courier_is_linked(const struct courier *c) {
         return c->fd >= 0;
 }
 
-/* What a chain wants. Each COURIER_DOWN ends what one courier_connect() began. */
+/* What a chain wants. Each COURIER_DOWN ends what one courier_connect() or courier_connect_http()
+ * began. */
 void courier_connect(struct courier *c, unsigned upstream, const char *host, uint16_t port);
+/* verify: the server must show a certificate for its name. */
+void courier_connect_http(struct courier *c, unsigned upstream, const char *url, bool verify);
 void courier_send(struct courier *c, unsigned upstream, struct view message);
 void courier_drop(struct courier *c, unsigned upstream);
 

@@ -23,7 +23,27 @@ static const char usage_text[] =
         "  --version        print the version\n"
         "  --help           print this\n";
 
+/* What a chain of Ethereum's lacks that it may do without for a while. */
+static void check_chain(const struct config_chain *chain) {
+        unsigned kinds = 0;
+
+        if (!config_is_ethereum(chain))
+                return;
+        for (size_t i = 0; i < chain->upstreams.n; i++)
+                kinds |= 1u << chain->upstreams.u[i].kind;
+        if (!(kinds & 1u << UPSTREAM_EXECUTION))
+                log_warning("[Chain %s]: no Upstream=execution+https://HOST: the chain is followed, "
+                            "and gives the time, but nothing of a contract can be proven",
+                                chain->name);
+        if (hash32_is_zero(&chain->checkpoint.hash))
+                log_warning("[Chain %s]: no Checkpoint=: the first start needs one; see: kedgectl "
+                            "checkpoint fetch %s",
+                                chain->name, chain->name);
+}
+
 static int check_config(const struct config *config) {
+        for (size_t i = 0; i < config->n_chains; i++)
+                check_chain(&config->chain[i]);
         for (size_t i = 0; i < config->n_zones; i++)
                 if (!config_suffix_is_private(config->zone[i].suffix))
                         log_warning("[Zone %s]: not below .internal or home.arpa: use it only if "

@@ -20,21 +20,12 @@ static void machines_done(struct machines *m) {
                 m->chain[i] = chain_free(m->chain[i]);
 }
 
-static bool same_upstreams(const struct config_chain *a, const struct config_chain *b) {
-        if (a->upstreams.n != b->upstreams.n)
-                return false;
-        for (size_t i = 0; i < a->upstreams.n; i++)
-                if (strcmp(a->upstreams.u[i].url, b->upstreams.u[i].url) != 0)
-                        return false;
-        return true;
-}
-
 static int make_machines(struct agent *a, const struct config *next, struct machines *m) {
         for (size_t i = 0; i < a->n_runs; i++) {
                 struct run *run = a->runs[i];
                 int r;
 
-                if (same_upstreams(&run->config, &next->chain[i]))
+                if (config_same_machine(&run->config, &next->chain[i]))
                         continue;
                 r = agent_chain_new(&next->chain[i], a->device_key, VIEW(run->state, run->state_n),
                                 &m->chain[i]);

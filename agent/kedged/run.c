@@ -23,7 +23,7 @@
 static void step(struct run *run, const struct chain_in *in);
 
 static const char *upstream_url(const struct run *run, unsigned upstream) {
-        return upstream < run->config.upstreams.n ? run->config.upstreams.u[upstream].url
+        return upstream < run->config.upstreams.n ? run->config.upstreams.u[upstream].shown
                                                   : "(no upstream)";
 }
 
@@ -85,8 +85,18 @@ static void do_evidence(const struct run *run, const struct chain_action *a) {
 static void do_connect(struct run *run, unsigned upstream) {
         const struct config_upstream *u = &run->config.upstreams.u[upstream];
 
-        if (run->courier)
+        if (!run->courier)
+                return;
+        switch (u->kind) {
+        case UPSTREAM_DIODE:
                 courier_connect(run->courier, run->base + upstream, u->host, u->port);
+                break;
+        case UPSTREAM_BEACON:
+        case UPSTREAM_EXECUTION:
+                courier_connect_http(run->courier, run->base + upstream, u->url + u->http,
+                                run->config.upstream_verify);
+                break;
+        }
 }
 
 /* True where the next action must not be done. */

@@ -14,22 +14,57 @@
 void log_line(int priority _unused_, const char *format _unused_, ...) {
 }
 
+/* What a network's file would say: the chains that name one, or Ethereum, have it. */
+static void give_network(struct config_chain *chain) {
+        bool ethereum = strcmp(chain->backend, "ethereum") == 0 || chain->network[0];
+
+        if (chain->backend[0] == '\0')
+                strcpy(chain->backend, ethereum ? "ethereum" : "blockquick");
+        if (config_is_ethereum(chain))
+                chain->eth = (struct eth_network){ .name = "fuzz", .chain_id = 1337 };
+}
+
 static int read_once(
                 const uint8_t *data, size_t size, struct config *ret, char why[CONFIG_WHY_MAX]) {
-        struct config_reader in = { .config = ret, .why = why };
+        struct config_reader in = { .config = ret, .text.why = why };
         int r;
 
         why[0] = '\0';
         config_defaults(ret);
         r = config_read_text(&in, "fuzz.conf", VIEW(data, size));
-        return r < 0 ? r : config_finish(ret, "fuzz.conf", why);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < ret->n_chains; i++)
+                give_network(&ret->chain[i]);
+        return config_finish(ret, "fuzz.conf", why);
 }
 
-static void check_chain(const struct config_chain *chain, size_t width) {
+static void check_upstream(const struct config_chain *chain, const struct config_upstream *u) {
+        const char *host;
+
+        MUST((u->kind == UPSTREAM_DIODE) == !config_is_ethereum(chain));
+        MUST(u->host[0] != '\0' && u->port != 0);
+        MUST(memchr(u->url, '\0', sizeof(u->url)) && memchr(u->shown, '\0', sizeof(u->shown)));
+        if (u->kind == UPSTREAM_DIODE)
+                return;
+        MUST(strncmp(u->url + u->http, "http", 4) == 0);
+        host = strchr(u->shown, ':') + 3;
+        MUST(!memchr(host, '@', strcspn(host, "/")));
+        MUST(!u->secret || (chain->upstream_verify && strncmp(u->url + u->http, "https", 5) == 0));
+}
+
+static void check_chain(const struct config_chain *chain) {
+        bool ethereum = config_is_ethereum(chain);
+
         MUST(chain->name[0] != '\0' && strlen(chain->name) < sizeof(chain->name));
-        MUST(strcmp(chain->backend, "blockquick") == 0);
-        MUST(chain->chain_id != 0 && chain->max_gap != 0);
-        MUST(chain->upstreams.n >= 1 && chain->upstreams.n <= width);
+        MUST(strcmp(chain->backend, ethereum ? "ethereum" : "blockquick") == 0);
+        MUST(chain->chain_id != 0 && (ethereum || chain->max_gap != 0));
+        MUST(!ethereum || (chain->checkpoint.number == 0 && chain->checkpoint_age_ms > 0));
+        MUST(ethereum || hash32_is_zero(&chain->checkpoint.hash) ||
+                        chain->checkpoint.number >= 100);
+        MUST(chain->upstreams.n >= 1 && chain->upstreams.n <= (ethereum ? CONFIG_WIDTH : 8));
+        for (size_t i = 0; i < chain->upstreams.n; i++)
+                check_upstream(chain, &chain->upstreams.u[i]);
         MUST(chain->poll_ms > 0 && chain->request_ms > 0 && chain->rest_ms > 0);
         MUST(chain->head_share >= 1 && chain->head_share <= 50);
         MUST(chain->ticket_version == 1 || chain->ticket_version == 2);
@@ -40,7 +75,7 @@ static void check(const struct config *c) {
                         c->n_zones <= CONFIG_ZONES_MAX);
         MUST(c->state_dir[0] == '/' && c->runtime_dir[0] == '/');
         for (size_t i = 0; i < c->n_chains; i++)
-                check_chain(&c->chain[i], config_width(c->n_chains));
+                check_chain(&c->chain[i]);
         for (size_t i = 0; i < c->n_zones; i++) {
                 const struct config_zone *z = &c->zone[i];
 
@@ -73,6 +108,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check(&a);
         MUST(read_once(data, size, &b, again) == 0);
         MUST(config_may_replace(&a, &b, again) == 0);
+        for (size_t i = 0; i < a.n_chains; i++)
+                MUST(config_same_machine(&a.chain[i], &b.chain[i]));
         MUST(a.n_zones == b.n_zones && memcmp(a.zone, b.zone, a.n_zones * sizeof(a.zone[0])) == 0);
         return 0;
 }

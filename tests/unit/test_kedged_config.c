@@ -85,14 +85,17 @@ static const struct bad {
         { CHAIN "HeadShare=0\n", ":4: HeadShare is not a number from 1 to 50" },
         { CHAIN "HeadShare=51\n", ":4: HeadShare is not a number from 1 to 50" },
         { CHAIN "TicketVersion=3\n", ":4: TicketVersion is neither 1 nor 2" },
-        { CHAIN "Backend=ethereum\n", ":4: Backend is not a backend" },
+        { CHAIN "Backend=bitcoin\n", ":4: Backend is not a backend" },
         { CHAIN "MaxGap=0\n", "MaxGap=0" },
         { CHAIN "Fleet=0x60\n", ":4: Fleet is not an address" },
         { CHAIN "Fleet=6000000000000000000000000000000000000000\n", ":4: Fleet is not an address" },
-        { CHAIN "Checkpoint=100\n", ":4: Checkpoint is not NUMBER:0xHASH" },
+        { CHAIN "Checkpoint=100\n", ":4: Checkpoint is neither NUMBER:0xHASH" },
+        { CHAIN "Checkpoint=" HASH "\n", "has a Checkpoint= without its block's number" },
         { CHAIN "Checkpoint=100:0x01\n", ":4: Checkpoint has no hash" },
         { CHAIN "Checkpoint=99:" HASH "\n", ":4: Checkpoint is too low" },
-        { CHAIN "Checkpoint=100:0x0000000000000000000000000000000000000000000000000000000000000000\n", "hash of zeros" },
+        { CHAIN "Checkpoint=100:"
+                "0x0000000000000000000000000000000000000000000000000000000000000000\n",
+                        "hash of zeros" },
         { CHAIN "Upstream=http://a:1\n", ":4: Upstream does not start with diode://" },
         { CHAIN "Upstream=diode://node.example:1\n", ":4: Upstream is not diode://0x" },
         { CHAIN "Upstream=" NODE "a\n", ":4: Upstream has no port" },
@@ -313,7 +316,233 @@ START_TEST(config_knows_private_suffixes) {
         ck_assert(config_suffix_is_private("a.home.arpa"));
         ck_assert(!config_suffix_is_private("plant.fleet"));
         ck_assert(!config_suffix_is_private("notinternal"));
-} END_TEST
+}
+END_TEST
+
+#define ROOT   "0x4b363db94e286120d76eb905340fdd4e54bfe9f06bf33ff6cf5ad27f511bfe95"
+#define TWO    "[Chain devnet]\nCheckpoint=" ROOT "\n"
+#define BEACON "Upstream=beacon+https://b.example\n"
+#define PROOFS "Upstream=execution+https://e.example:8545/rpc/\n"
+
+static const char devnet[] =
+                "[Network]\nChainId=1337\nGenesisTime=1606824023\nGenesisValidatorsRoot=" ROOT "\n"
+                "SecondsPerSlot=6\nSlotsPerEpoch=8\nEpochsPerPeriod=8\nCommitteeSize=32\n"
+                "GenesisVersion=0x00000001\nFork=altair 0x01000001 0\n"
+                "Upstream=beacon+http://127.0.0.1:5052\nUpstream=execution+http://127.0.0.1:8545\n";
+
+/* The text behind an [Agent] section that names a folder with devnet.conf. */
+static int load_eth(const char *text, struct config **ret, char why[CONFIG_WHY_MAX]) {
+        char path[128], all[4096];
+
+        (void) snprintf(path, sizeof(path), "%s/nets", dir);
+        (void) mkdir(path, 0755);
+        (void) snprintf(path, sizeof(path), "%s/nets/devnet.conf", dir);
+        put(path, devnet, strlen(devnet));
+        (void) snprintf(all, sizeof(all), "[Agent]\nNetworksDirectory=%s/nets\n%s", dir, text);
+        return load(all, ret, why);
+}
+
+static void teardown_eth(void) {
+        char path[128];
+
+        (void) snprintf(path, sizeof(path), "%s/nets/devnet.conf", dir);
+        (void) unlink(path);
+        (void) snprintf(path, sizeof(path), "%s/nets", dir);
+        (void) rmdir(path);
+        teardown();
+}
+
+START_TEST(config_two_lines_are_enough_for_ethereum) {
+        char why[CONFIG_WHY_MAX];
+        struct config *c = NULL;
+
+        ck_assert_msg(load_eth(TWO, &c, why) == 0, "%s", why);
+        ck_assert_str_eq(c->chain[0].backend, "ethereum");
+        ck_assert_uint_eq(c->chain[0].chain_id, 1337);
+        ck_assert_str_eq(c->chain[0].eth.name, "devnet");
+        ck_assert_uint_eq(c->chain[0].checkpoint.number, 0);
+        ck_assert_uint_eq(c->chain[0].checkpoint.hash.b[0], 0x4b);
+        ck_assert_uint_eq(c->chain[0].checkpoint_age_ms, UINT64_C(14) * 86400000);
+        ck_assert_uint_eq(c->chain[0].poll_ms, 60000);
+        ck_assert_uint_eq(c->chain[0].head_every_ms, 60000);
+        ck_assert_uint_eq(c->chain[0].request_ms, 15000);
+        ck_assert(!c->chain[0].forced_updates && !c->chain[0].upstream_verify);
+        ck_assert_uint_eq(c->chain[0].upstreams.n, 2);
+        ck_assert_int_eq(c->chain[0].upstreams.u[0].kind, UPSTREAM_BEACON);
+        ck_assert_str_eq(c->chain[0].upstreams.u[1].url + c->chain[0].upstreams.u[1].http,
+                        "http://127.0.0.1:8545");
+        c = config_free(c);
+}
+END_TEST
+
+START_TEST(config_reads_every_key_of_ethereum) {
+        char why[CONFIG_WHY_MAX];
+        struct config *c = NULL;
+
+        ck_assert_msg(load_eth("[Chain plant]\nNetwork=devnet\nChainId=1337\nCheckpoint=" ROOT "\n"
+                               "AcceptOld=" ROOT "\nCheckpointAge=3d\nForcedUpdates=yes\n"
+                               "UpstreamVerify=yes\nHeadEvery=5min\nPoll=12s\nRequestTimeout=9s\n"
+                               "RestTime=1s\n" PROOFS
+                               "Upstream=beacon+https://me:p%40ss@b.example:444/v2/"
+                               "0123456789abcdef0123456789abcdef/eth\n",
+                                      &c, why) == 0,
+                        "%s", why);
+        ck_assert_str_eq(c->chain[0].name, "plant");
+        ck_assert_str_eq(c->chain[0].eth.name, "devnet");
+        ck_assert_uint_eq(c->chain[0].accept_old.b[0], 0x4b);
+        ck_assert_uint_eq(c->chain[0].checkpoint_age_ms, UINT64_C(3) * 86400000);
+        ck_assert(c->chain[0].forced_updates && c->chain[0].upstream_verify);
+        ck_assert_uint_eq(c->chain[0].head_every_ms, 300000);
+        ck_assert_uint_eq(c->chain[0].poll_ms, 12000);
+        ck_assert_uint_eq(c->chain[0].request_ms, 9000);
+        ck_assert_uint_eq(c->chain[0].rest_ms, 1000);
+        ck_assert_uint_eq(c->chain[0].upstreams.n, 2);
+        ck_assert_str_eq(c->chain[0].upstreams.u[0].shown, "execution+https://e.example:8545/rpc");
+        ck_assert_str_eq(c->chain[0].upstreams.u[0].host, "e.example");
+        ck_assert_uint_eq(c->chain[0].upstreams.u[0].port, 8545);
+        ck_assert_str_eq(c->chain[0].upstreams.u[1].url + c->chain[0].upstreams.u[1].http,
+                        "https://me:p%40ss@b.example:444/v2/0123456789abcdef0123456789abcdef/eth");
+        c = config_free(c);
+}
+END_TEST
+
+START_TEST(config_never_shows_what_may_be_a_credential) {
+        static const struct {
+                const char *url, *shown;
+        } rows[] = {
+                { "beacon+https://me:secret@b.example", "beacon+https://b.example" },
+                { "beacon+https://a@b.example:1/x", "beacon+https://b.example:1/x" },
+                { "beacon+https://[::1]:1/0123456789abcdef",
+                                "beacon+https://[::1]:1/0123456789abcdef" },
+                { "beacon+https://[::1]/0123456789abcdefg", "beacon+https://[::1]/..." },
+                { "beacon+http://b/v2/0123456789abcdefg/eth/", "beacon+http://b/v2/.../eth" },
+        };
+        char why[CONFIG_WHY_MAX], text[256];
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                struct config *c = NULL;
+
+                (void) snprintf(text, sizeof(text), TWO "UpstreamVerify=yes\nUpstream=%s\n",
+                                rows[i].url);
+                ck_assert_msg(load_eth(text, &c, why) == 0, "%s", why);
+                ck_assert_str_eq(c->chain[0].upstreams.u[0].shown, rows[i].shown);
+                c = config_free(c);
+        }
+}
+END_TEST
+
+static const struct bad bad_eth_cases[] = {
+        { "[Chain devnet]\nCheckpoint=100:" ROOT "\n", "has a Checkpoint= with a number" },
+        { "[Chain other]\nBackend=ethereum\n", "has no network: there is no other.conf in /tmp/" },
+        { "[Chain x]\nNetwork=other\n", "[Chain x] has no network: there is no other.conf in" },
+        { "[Chain devnet]\nBackend=blockquick\nChainId=1\n" BEACON,
+                        "no network file has its name" },
+        { TWO "ChainId=1\n", "has a ChainId= that is not its network's" },
+        { TWO "MaxGap=7\n", "has MaxGap=, which Backend=ethereum does not know" },
+        { TWO "Fleet=0x6000000000000000000000000000000000000000\n", "has Fleet=, which" },
+        { CHAIN "ForcedUpdates=no\n",
+                        "has ForcedUpdates=, which Backend=blockquick does not know" },
+        { CHAIN "AcceptOld=" ROOT "\n", "has AcceptOld=, which" },
+        { TWO "AcceptOld=1\n", ":5: AcceptOld is not 0x and 64" },
+        { TWO "ForcedUpdates=maybe\n", ":5: ForcedUpdates is neither yes nor no" },
+        { TWO "CheckpointAge=0s\n", ":5: CheckpointAge must not be zero" },
+        { TWO PROOFS, "has no Upstream=beacon+https://" },
+        { TWO BEACON "Upstream=" NODE "a:1\n", "has an Upstream=diode://, which is no server" },
+        { TWO "Upstream=beacon+https://u:p@b\n", "write UpstreamVerify=yes" },
+        { TWO "UpstreamVerify=yes\nUpstream=beacon+http://u:p@b\n", ":6: Upstream would send its" },
+        { TWO "Upstream=beacon+https://@b\n", ":5: Upstream has a user or password" },
+        { TWO "Upstream=beacon+https://a b@c\n", ":5: Upstream has a user or password" },
+        { TWO "Upstream=beacon+https://b/?k=1\n", ":5: Upstream has a path with a character" },
+        { TWO "Upstream=beacon+https://b?k=1\n", ":5: Upstream has a host with a character" },
+        { TWO "Upstream=beacon+https://b:0\n", ":5: Upstream has no port from 1" },
+        { TWO "Upstream=beacon+https://b:\n", ":5: Upstream has no port from 1" },
+        { TWO "Upstream=beacon+https://[::1\n", ":5: Upstream has no ']'" },
+        { TWO "Upstream=beacon+https://[::1]x\n", ":5: Upstream has no ':' between" },
+        { TWO "Upstream=beacon+https://\n", ":5: Upstream does not start" },
+        { TWO "Upstream=beacon+ftp://b\n", ":5: Upstream does not start" },
+        { TWO BEACON "Upstream=beacon+https://b.example/\n", ":6: Upstream stands twice" },
+        { TWO BEACON "[Zone a.internal]\n" CONTRACT, "has no Upstream=execution+https://" },
+        { TWO "[Chain two]\nNetwork=devnet\n", "has the ChainId of another chain" },
+        { TWO "[Chain d]\nChainId=1337\nUpstream=" NODE "a:1\n",
+                        "has the ChainId of another chain" },
+};
+
+START_TEST(config_refuses_of_ethereum) {
+        const struct bad *c = &bad_eth_cases[_i];
+        struct config *config = NULL;
+        char why[CONFIG_WHY_MAX] = "";
+
+        ck_assert_int_eq(load_eth(c->text, &config, why), -EINVAL);
+        ck_assert_msg(strstr(why, c->says), "row %d: \"%s\" lacks \"%s\"", _i, why, c->says);
+}
+END_TEST
+
+/* n servers behind start, "b0" and so on. */
+static void many(char *text, size_t cap, const char *start, const char *scheme, unsigned n) {
+        size_t used = (size_t) snprintf(text, cap, "%s", start);
+
+        for (unsigned i = 0; i < n; i++)
+                used += (size_t) snprintf(text + used, cap - used, "Upstream=%sb%u:1\n", scheme, i);
+}
+
+START_TEST(config_counts_upstreams_by_backend) {
+        char text[3000], why[CONFIG_WHY_MAX];
+        struct config *c = NULL;
+
+        many(text, sizeof(text), TWO, "beacon+https://", 16);
+        ck_assert_msg(load_eth(text, &c, why) == 0, "%s", why);
+        c = config_free(c);
+        many(text, sizeof(text), TWO, "beacon+https://", 17);
+        ck_assert_int_eq(load_eth(text, &c, why), -EINVAL);
+        ck_assert_ptr_nonnull(strstr(why, ":21: Upstream is one too many"));
+        many(text, sizeof(text), "[Chain d]\nChainId=15\n", NODE, 8);
+        ck_assert_msg(load_eth(text, &c, why) == 0, "%s", why);
+        c = config_free(c);
+        many(text, sizeof(text), "[Chain d]\nChainId=15\n", NODE, 9);
+        ck_assert_int_eq(load_eth(text, &c, why), -EINVAL);
+        ck_assert_ptr_nonnull(strstr(why, "at most 8 with Backend=blockquick"));
+}
+END_TEST
+
+START_TEST(config_reload_of_ethereum_makes_the_machine_anew) {
+        static const struct {
+                const char *next;
+                int want;
+                bool same;
+        } rows[] = {
+                { TWO "HeadEvery=1h\n", 0, true },
+                { TWO "AcceptOld=" ROOT "\n", 0, false },
+                { "[Chain devnet]\n", 0, false },
+                { TWO "CheckpointAge=30d\n", 0, false },
+                { TWO "ForcedUpdates=yes\n", 0, false },
+                { TWO "UpstreamVerify=yes\n", 0, false },
+                { TWO "Poll=1s\n", 0, false },
+                { TWO BEACON, 0, false },
+                { TWO "[Chain two]\nChainId=1\nUpstream=" NODE "b:1\n", -EINVAL, true },
+                { "[Chain devnet]\nBackend=blockquick\nChainId=1337\nUpstream=" NODE "b:1\n",
+                                -EINVAL, false },
+        };
+        char why[CONFIG_WHY_MAX];
+        struct config *now = NULL, *next = NULL;
+
+        ck_assert_msg(load_eth(TWO, &now, why) == 0, "%s", why);
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                ck_assert_msg(load_eth(rows[i].next, &next, why) == 0, "row %zu: %s", i, why);
+                ck_assert_msg(config_may_replace(now, next, why) == rows[i].want, "row %zu", i);
+                ck_assert_msg(config_same_machine(&now->chain[0], &next->chain[0]) == rows[i].same,
+                                "row %zu", i);
+                next = config_free(next);
+        }
+        ck_assert_int_eq(load_eth(TWO, &next, why), 0);
+        next->chain[0].eth.fork[ETH_GLOAS].epoch = 9; /* the file was brought up to date */
+        ck_assert_int_eq(config_may_replace(now, next, why), 0);
+        ck_assert(!config_same_machine(&now->chain[0], &next->chain[0]));
+        next->chain[0].eth.genesis_time++; /* or became another network's */
+        ck_assert_int_eq(config_may_replace(now, next, why), -EINVAL);
+        next = config_free(next);
+        now = config_free(now);
+}
+END_TEST
 
 int main(void) {
         Suite *s = suite_create("kedged config");
@@ -330,6 +559,16 @@ int main(void) {
         tcase_add_test(t, config_drop_ins_come_in_order_and_override);
         tcase_add_test(t, config_reload_changes_what_it_may);
         tcase_add_test(t, config_knows_private_suffixes);
+        suite_add_tcase(s, t);
+
+        t = tcase_create("ethereum");
+        tcase_add_checked_fixture(t, setup, teardown_eth);
+        tcase_add_test(t, config_two_lines_are_enough_for_ethereum);
+        tcase_add_test(t, config_reads_every_key_of_ethereum);
+        tcase_add_test(t, config_never_shows_what_may_be_a_credential);
+        tcase_add_loop_test(t, config_refuses_of_ethereum, 0, ELEMENTSOF(bad_eth_cases));
+        tcase_add_test(t, config_counts_upstreams_by_backend);
+        tcase_add_test(t, config_reload_of_ethereum_makes_the_machine_anew);
         suite_add_tcase(s, t);
         return unit_run(s);
 }

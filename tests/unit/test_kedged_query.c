@@ -399,6 +399,39 @@ START_TEST(courier_waits_for_fetch_then_connects) {
         close(second), close(fd);
 } END_TEST
 
+/* The next frame is an OPEN of this URL. */
+static bool next_opens(int fd, const char *url, bool verify) {
+        uint8_t b[512];
+        ssize_t n = recv(fd, b, sizeof(b), MSG_DONTWAIT);
+        char got[COURIER_URL_MAX + 1];
+        struct courier_frame f;
+        bool v;
+
+        return n > 0 && courier_parse(VIEW(b, (size_t) n), &f) == 0 && f.kind == COURIER_OPEN &&
+               f.upstream == 5 && courier_parse_open(f.body, &v, got) == 0 && v == verify &&
+               strcmp(got, url) == 0;
+}
+
+START_TEST(courier_opens_http_servers) {
+        int fd;
+
+        courier_connect_http(&courier, 5, "https://b.example/rpc", true);
+        fd = fetch();
+        ck_assert_int_eq(next_frame(fd), COURIER_IDENTITY);
+        ck_assert(next_opens(fd, "https://b.example/rpc", true));
+        say(fd, COURIER_UP, 5, 0);
+        ck_assert_uint_eq(ups, 1);
+        courier_drop(&courier, 5);
+        courier_connect_http(&courier, 5, "http://c.example", false);
+        ck_assert_int_eq(next_frame(fd), COURIER_DROP);
+        say(fd, COURIER_DOWN, 5, 0);
+        ck_assert(next_opens(fd, "http://c.example", false));
+        say(fd, COURIER_DOWN, 5, 0);
+        courier_connect(&courier, 5, "a", 1); /* a node is none of them */
+        ck_assert_int_eq(next_frame(fd), COURIER_CONNECT);
+        close(fd);
+} END_TEST
+
 START_TEST(courier_dead_fetch_takes_every_upstream_down_once) {
         int fd = fetch();
 
@@ -563,6 +596,7 @@ int main(void) {
         tcase_add_checked_fixture(c, courier_setup, courier_teardown);
         tcase_add_test(c, query_lets_many_in_at_once);
         tcase_add_test(c, courier_waits_for_fetch_then_connects);
+        tcase_add_test(c, courier_opens_http_servers);
         tcase_add_test(c, courier_dead_fetch_takes_every_upstream_down_once);
         tcase_add_test(c, courier_reconnect_waits_for_the_old_end);
         tcase_add_test(c, courier_garbage_ends_the_link);
