@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/hex.h"
+#include "tests/devnode/line.h"
 #include "tests/devnode/node.h"
 
 #define CHECKPOINT_BELOW 120u
@@ -278,7 +279,7 @@ static int poll_timeout(struct devnode *dn) {
 
 static void turn(struct devnode *dn) {
         struct pollfd fds[POLL_MAX];
-        size_t n_control = control_poll_fill(dn, fds, 17), nodes = dn->options.nodes, n_edge;
+        size_t n_control = line_server_fill(dn->control, fds, LINE_POLL_MAX), nodes = dn->options.nodes, n_edge;
 
         for (size_t i = 0; i < nodes; i++)
                 fds[n_control + i] =
@@ -292,7 +293,7 @@ static void turn(struct devnode *dn) {
                 dn->next_mine_ms = MAX(dn->next_mine_ms, now_ms() - 1000) +
                                    (int64_t) dn->options.interval_ms;
         }
-        control_poll_done(dn, fds, n_control);
+        line_server_done(dn->control, fds, n_control);
         edge_poll_done(dn, fds + n_control + nodes, n_edge);
         for (size_t i = 0; i < nodes; i++)
                 if (fds[n_control + i].revents)
@@ -340,7 +341,7 @@ int main(int argc, char **argv) {
                 turn(&dn);
         edge_close_all(&dn);
         nodes_stop(&dn);
-        control_stop(&dn);
+        dn.control = line_server_stop(dn.control);
         chain_done(&dn.chain);
         return 0;
 }

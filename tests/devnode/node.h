@@ -79,7 +79,7 @@ struct options {
 };
 
 struct conn;
-struct control;
+struct line_server;
 
 struct devnode {
         struct options options;
@@ -87,7 +87,7 @@ struct devnode {
         struct node nodes[NODES_MAX];
         struct conn *conns;
         unsigned n_conns;
-        struct control *control;
+        struct line_server *control;
         uint64_t checkpoint;
         int64_t next_mine_ms;
         uint32_t push_id;
@@ -151,9 +151,6 @@ void conn_push(struct conn *conn, const struct out *message, bool wants_ticket);
 
 /* control.c */
 int control_start(struct devnode *dn);
-size_t control_poll_fill(struct devnode *dn, struct pollfd *fds, size_t cap);
-void control_poll_done(struct devnode *dn, const struct pollfd *fds, size_t n);
-void control_stop(struct devnode *dn);
 void devnode_mine(struct devnode *dn, uint64_t n);
 
 /* selfcheck.c */
