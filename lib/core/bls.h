@@ -25,6 +25,9 @@ enum bls_verdict {
 
 const char *bls_verdict_text(enum bls_verdict v);
 
+/* Who computes: "builtin, 64-bit words", "builtin, 32-bit words" or "blst". */
+const char *bls_implementation(void);
+
 /* Decodes and checks everything: flags, canonical range, curve, subgroup, not the identity.
  * BLS_VERIFIED here means: a public key. */
 _must_check_ enum bls_verdict bls_key_check(const uint8_t key[BLS_PUBKEY_SIZE]);

@@ -5,6 +5,10 @@
 
 #define DOMAIN "BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_"
 
+const char *bls_implementation(void) {
+        return BLS_LIMB_BITS == 64 ? "builtin, 64-bit words" : "builtin, 32-bit words";
+}
+
 bool bls_key_decode(const uint8_t key[BLS_PUBKEY_SIZE], bool in_group, struct bls_key *ret) {
         struct g1 point;
 

@@ -103,10 +103,17 @@ START_TEST(a_committee_without_signers_or_with_too_many_is_refused) {
 }
 END_TEST
 
+START_TEST(the_test_runs_what_it_is_named_after) {
+        ck_assert_str_eq(bls_implementation(),
+                        BLS_LIMB_BITS == 32 ? "builtin, 32-bit words" : "builtin, 64-bit words");
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("bls");
         TCase *t = tcase_create("bls");
 
+        tcase_add_test(t, the_test_runs_what_it_is_named_after);
         tcase_add_test(t, an_official_signature_is_verified);
         tcase_add_test(t, a_committee_is_its_present_members);
         tcase_add_test(t, a_committee_without_signers_or_with_too_many_is_refused);

@@ -26,6 +26,10 @@ static const struct form *const forms[] = {
         &form_addresses,
         &form_lc_stretch,
         &form_lc_scenario,
+        &form_bls_constants,
+        &form_bls_eth,
+        &form_bls_eip2537,
+        &form_bls_hash,
 };
 
 static const struct form *form_of(json_t *root) {

@@ -58,6 +58,7 @@ extern const struct form form_addresses, form_etf, form_headers, form_header_fie
                 form_blockquick, form_attacks, form_merkle_trees, form_merkle_proofs, form_state,
                 form_storage, form_genesis, form_tickets, form_wire, form_negative, form_lc_stretch,
                 form_lc_scenario;
+extern const struct form form_bls_eth, form_bls_eip2537, form_bls_hash, form_bls_constants;
 
 /* ---- reporting ---- */
 
@@ -90,6 +91,13 @@ bool vec_address(json_t *o, const char *key, struct address *ret);
 bool vec_u64(json_t *o, const char *key, uint64_t *ret);
 bool vec_u256(const char *decimal, struct hash32 *ret);
 bool vec_roots(json_t *array, struct merkle_roots *ret);
+
+/* ---- points of BLS12-381: "c0,c1" or [c0, c1] ---- */
+
+struct fp2;
+struct g2;
+bool vec_fp2(json_t *value, struct fp2 *ret);
+bool vec_g2(json_t *x, json_t *y, struct g2 *ret); /* false where it is not on the curve */
 
 /* ---- messages ---- */
 
