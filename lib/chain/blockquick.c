@@ -56,7 +56,7 @@ void bq_note(struct bq *bq, unsigned u, const char *fmt, ...) {
                 return;
         a = bq_act(bq, CHAIN_DO_NOTE, u);
         va_start(args, fmt);
-        (void) bq_say_va(a->text, sizeof(a->text), fmt, args);
+        (void) chain_say_va(a->text, sizeof(a->text), fmt, args);
         va_end(args);
 }
 
@@ -194,20 +194,20 @@ static enum chain_state state_of(const struct bq *bq) {
 static void state_text(const struct bq *bq, enum chain_state state, char *ret, size_t cap) {
         ret[0] = 0;
         if (bq->conflict)
-                (void) bq_say(ret, cap, "two finalized headers: block %n is %h here, %h elsewhere; "
+                (void) chain_say(ret, cap, "two finalized headers: block %n is %h here, %h elsewhere; "
                         "remove the state folder's chain file and set Checkpoint=",
                         bq->conflict_ours.number, &bq->conflict_ours.hash, &bq->conflict_theirs);
         else if (bq->checkpoint == BQ_CHECK_WRONG)
-                (void) bq_say(ret, cap, "Checkpoint= says block %n is %h, our chain has %h; "
+                (void) chain_say(ret, cap, "Checkpoint= says block %n is %h, our chain has %h; "
                         "correct it or remove the state folder's chain file",
                         bq->cfg.checkpoint.number, &bq->cfg.checkpoint.hash, &bq->contradicted);
         else if (bq->note[0])
-                (void) bq_say(ret, cap, "%s", bq->note);
+                (void) chain_say(ret, cap, "%s", bq->note);
         else if (state == CHAIN_STARTING)
-                (void) bq_say(ret, cap, bq->has_rep ? "no head accepted since the start" :
+                (void) chain_say(ret, cap, bq->has_rep ? "no head accepted since the start" :
                         "the checkpoint's own headers are not checked yet");
         else if (state == CHAIN_BEHIND)
-                (void) bq_say(ret, cap,
+                (void) chain_say(ret, cap,
                                 bq->mode == BQ_FOLLOW ? "no upstream shows a newer head"
                                                       : "catching up");
 }

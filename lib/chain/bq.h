@@ -9,6 +9,7 @@
 #include <stdarg.h>
 
 #include "chain/blockquick.h"
+#include "chain/text.h"
 #include "core/account_diode.h"
 #include "core/edge.h"
 #include "core/header_diode.h"
@@ -249,10 +250,6 @@ uint64_t bq_jitter(struct bq *bq, uint64_t ms);
 static inline uint64_t bq_final(const struct bq *bq) {
         return bq->rep.number;
 }
-
-/* bq_text.c: %s text, %n uint64_t, %h the first bytes of a struct hash32 */
-size_t bq_say(char *ret, size_t cap, const char *fmt, ...);
-size_t bq_say_va(char *ret, size_t cap, const char *fmt, va_list args);
 
 /* bq_upstream.c: connections, rest, blame */
 void bq_upstreams_tick(struct bq *bq);

@@ -59,7 +59,7 @@ static void free_question(struct bq *bq, struct bq_question *q) {
 }
 
 static void say_why(struct bq_question *q, const char *text) {
-        (void) bq_say(q->why, sizeof(q->why), "%s", text);
+        (void) chain_say(q->why, sizeof(q->why), "%s", text);
 }
 
 /* A place for n slots side by side among the open questions; -1 if there is none now. */
@@ -85,7 +85,7 @@ static void refuse(struct bq *bq, const struct chain_ask *ask, const char *why) 
         struct chain_answer *a = put_answer(bq, &q, CHAIN_UNPROVEN);
 
         if (a)
-                (void) bq_say(a->why, sizeof(a->why), "%s", why);
+                (void) chain_say(a->why, sizeof(a->why), "%s", why);
 }
 
 static struct chain_block pinned(const struct bq *bq, enum chain_at at) {
@@ -145,7 +145,7 @@ static void refused(struct bq *bq, unsigned u, struct bq_question *q, struct vie
 
         q->waiting = false;
         q->tried |= (uint8_t) (1U << u);
-        (void) bq_say(q->why, sizeof(q->why), "%s: %s", what, merkle_verdict_text(verdict));
+        (void) chain_say(q->why, sizeof(q->why), "%s: %s", what, merkle_verdict_text(verdict));
         if (verdict == MERKLE_WRONG_ROOT && !bq_vouches(bq, u, &q->block.ref)) {
                 bq_stray(bq, u, number);
                 return;

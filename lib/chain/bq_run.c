@@ -124,7 +124,7 @@ static void boot_pump(struct bq *bq) {
         if (run->stage == BQ_RUN_FETCH)
                 bq_run_ask(bq);
         else if (reached)
-                (void) bq_say(bq->note, sizeof(bq->note),
+                (void) chain_say(bq->note, sizeof(bq->note),
                                 "no upstream has reached the checkpoint, block %n", c->number);
 }
 

@@ -177,7 +177,7 @@ static void on_error(struct bq *bq, unsigned u, const struct bq_request *r, stru
                 return;
         case BQ_TICKET:
                 /* what was asked for is still answered until the node closes: go on meanwhile */
-                (void) bq_say(bq->up[u].last_error, BQ_ERROR_MAX, "the ticket was refused: %s",
+                (void) chain_say(bq->up[u].last_error, BQ_ERROR_MAX, "the ticket was refused: %s",
                                 text);
                 return;
         case BQ_PEAK:

@@ -65,7 +65,7 @@ static uint64_t next_rest(struct bq *bq, struct bq_upstream *up) {
 }
 
 static void keep_error(struct bq_upstream *up, const char *fmt, va_list args) {
-        (void) bq_say_va(up->last_error, sizeof(up->last_error), fmt, args);
+        (void) chain_say_va(up->last_error, sizeof(up->last_error), fmt, args);
 }
 
 static void blame(struct bq *bq, unsigned u, struct view culprit) {
@@ -120,7 +120,7 @@ void bq_lie(struct bq *bq, unsigned u, struct view culprit, const char *fmt, ...
 void bq_stray(struct bq *bq, unsigned u, uint64_t number) {
         struct bq_upstream *up = &bq->up[u];
 
-        (void) bq_say(up->last_error, sizeof(up->last_error),
+        (void) chain_say(up->last_error, sizeof(up->last_error),
                         "block %n: answered from another branch", number);
         up->failures++;
 }
@@ -161,7 +161,7 @@ void bq_on_down(struct bq *bq, unsigned u) {
         }
         if (!connected(up))
                 return;
-        (void) bq_say(up->last_error, sizeof(up->last_error), up->state == UPSTREAM_CONNECTING ?
+        (void) chain_say(up->last_error, sizeof(up->last_error), up->state == UPSTREAM_CONNECTING ?
                 "could not connect" : "the connection was closed");
         up->failures++;
         rest(bq, u, next_rest(bq, up), false, up->last_error);

@@ -40,7 +40,7 @@ static void put_evidence(struct bq *bq, struct buf *b, const struct reduced_head
         const struct bq_entry *e = bq_run_uses_pool(bq) ? NULL : bq_pool_find(bq, &h->hash);
         const struct bq_signed_part *s = e && e->extra > 0 ? &bq->signed_part[e->extra - 1] : NULL;
         char text[64];
-        size_t n = bq_say(text, sizeof(text), "block number=%n timestamp=%n", h->number,
+        size_t n = chain_say(text, sizeof(text), "block number=%n timestamp=%n", h->number,
                         h->timestamp);
 
         if (b->cap - b->n < EVIDENCE_LINE + 256)
@@ -83,7 +83,7 @@ void bq_evidence(struct bq *bq, unsigned u, const struct reduced_header *run, si
         (void) bq_claim(bq, v.n);
         a = bq_act(bq, CHAIN_DO_EVIDENCE, u);
         a->bytes = v;
-        (void) bq_say(a->text, sizeof(a->text), "%s", text);
+        (void) chain_say(a->text, sizeof(a->text), "%s", text);
 }
 
 /* From here on an operator must decide; we keep our own chain. */

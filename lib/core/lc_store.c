@@ -55,7 +55,7 @@ static const struct lc_shape *shape_at(const struct lc_store *s, const struct lc
 
 /* ---- 2.4 ---- */
 
-enum lc_verdict lc_store_init(struct lc_store *s, const struct hash32 *trusted_root,
+enum lc_verdict lc_bootstrap_check(const struct lc_store *s, const struct hash32 *trusted_root,
                 const struct lc_bootstrap *b) {
         enum lc_verdict v = header_verdict(s, &b->header);
         struct hash32 root;
@@ -71,7 +71,15 @@ enum lc_verdict lc_store_init(struct lc_store *s, const struct hash32 *trusted_r
                             shape_at(s, &b->header)->current_committee, b->branch.node,
                             b->branch.n) != BRANCH_PROVEN)
                 return LC_BAD_COMMITTEE;
+        return LC_VALID;
+}
 
+enum lc_verdict lc_store_init(struct lc_store *s, const struct hash32 *trusted_root,
+                const struct lc_bootstrap *b) {
+        enum lc_verdict v = lc_bootstrap_check(s, trusted_root, b);
+
+        if (v != LC_VALID)
+                return v;
         s->is_set = true;
         s->has_next = false;
         s->finalized = s->optimistic = b->header;

@@ -103,6 +103,10 @@ enum lc_verdict {
 
 const char *lc_verdict_text(enum lc_verdict v);
 
+/* 2.4, without a change: of the store, its network alone is looked at. */
+_must_check_ enum lc_verdict lc_bootstrap_check(const struct lc_store *s,
+                const struct hash32 *trusted_root, const struct lc_bootstrap *b);
+
 /* 2.4. Sets the store's fields (net, best and head_two_thirds are the caller's) on LC_VALID only.
  */
 _must_check_ enum lc_verdict lc_store_init(struct lc_store *s, const struct hash32 *trusted_root,

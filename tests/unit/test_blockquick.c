@@ -169,11 +169,11 @@ START_TEST(texts_are_cut_never_overrun) {
         struct hash32 h = { { 0xab } };
         char text[12];
 
-        ck_assert_uint_eq(bq_say(text, sizeof(text), "%n %s", UINT64_MAX, "x"), sizeof(text) - 1);
+        ck_assert_uint_eq(chain_say(text, sizeof(text), "%n %s", UINT64_MAX, "x"), sizeof(text) - 1);
         ck_assert_str_eq(text, "18446744073");
-        ck_assert_uint_eq(bq_say(text, sizeof(text), "%n", (uint64_t) 0), 1);
+        ck_assert_uint_eq(chain_say(text, sizeof(text), "%n", (uint64_t) 0), 1);
         ck_assert_str_eq(text, "0");
-        (void) bq_say(text, sizeof(text), "%h", &h);
+        (void) chain_say(text, sizeof(text), "%h", &h);
         ck_assert_str_eq(text, "0xab0000000");
 } END_TEST
 

@@ -1,0 +1,99 @@
+/* How far trust may be carried (ethereum-light-client 2.12): a committee of long ago may have sold
+ * its keys, so what was not followed while it happened is believed for checkpoint_age_s at most.
+ *
+ * Measured are chain times, which need no clock: (1) from the finalized header that stood when we
+ * last followed; that point is saved, so that many short walks are not allowed where a long one is
+ * not. (2) From where this run began, with the time that has passed since: nobody can make days
+ * pass in seconds. And (3) against the floor and a synchronised clock, where there is one. */
+
+#include "chain/eth.h"
+
+uint64_t eth_least_now(const struct eth *eth) {
+        uint64_t floor = eth->cfg.floor_s;
+
+        if (floor > 0)
+                floor += (eth->now_ms - eth->start_ms) / 1000;
+        return MAX(floor, eth->wall_s);
+}
+
+static void set_base(struct eth *eth) {
+        eth->base_slot = eth->store.finalized.beacon.slot;
+        eth->base_ms = eth->now_ms;
+}
+
+static void stop(struct eth *eth, uint64_t age_s) {
+        if (!eth->too_old)
+                eth->head_due = true;
+        eth->too_old = true;
+        eth->too_old_s = age_s;
+}
+
+static void check_clocks(struct eth *eth) {
+        uint64_t at = eth_time(eth, eth->store.finalized.beacon.slot), now = eth_least_now(eth);
+
+        if (!eth->accepted && now > at && now - at > eth->cfg.checkpoint_age_s)
+                stop(eth, now - at);
+}
+
+/* fresh: from a checkpoint; else from our own state, whose trust point was saved. */
+void eth_age_begin(struct eth *eth, bool fresh) {
+        const struct hash32 *accept = &eth->cfg.accept_old;
+        struct hash32 root;
+
+        beacon_header_root(&eth->store.finalized.beacon, &root);
+        if (fresh) {
+                eth->trust_slot = eth->store.finalized.beacon.slot;
+                eth->trust_root = root;
+        }
+        eth->too_old = false;
+        eth->accepted = !hash32_is_zero(accept) &&
+                        (hash32_eq(accept, &eth->trust_root) || hash32_eq(accept, &root));
+        set_base(eth);
+        check_clocks(eth);
+}
+
+static uint64_t crossed(const struct eth *eth, uint64_t from, uint64_t to) {
+        return to > from ? (to - from) * eth->net.seconds_per_slot : 0;
+}
+
+bool eth_age_allows(const struct eth *eth, uint64_t slot) {
+        uint64_t limit = eth->cfg.checkpoint_age_s;
+        uint64_t up_s = (eth->now_ms - MIN(eth->base_ms, eth->now_ms)) / 1000;
+
+        if (eth->accepted)
+                return true;
+        return crossed(eth, eth->trust_slot, slot) <= limit &&
+               crossed(eth, eth->base_slot, slot) <= limit + up_s;
+}
+
+void eth_age_stop(struct eth *eth, uint64_t slot) {
+        stop(eth, MAX(crossed(eth, eth->trust_slot, slot), crossed(eth, eth->base_slot, slot)));
+}
+
+/* We follow: from here on trust is carried anew. An operator's waiver is used up. */
+void eth_age_followed(struct eth *eth) {
+        uint64_t slot = eth->store.finalized.beacon.slot;
+        uint64_t jump = crossed(eth, eth->trust_slot, slot);
+
+        if (eth->accepted)
+                set_base(eth);
+        eth->accepted = false;
+        if (slot == eth->trust_slot)
+                return;
+        if (jump > ETH_JUMP_S && eth->wall_s == 0) {
+                eth->jumps++;
+                eth->jumped_s = jump;
+                eth_note(eth, 0,
+                                "followed %n hours of the chain at once, without a clock to "
+                                "compare with",
+                                jump / 3600);
+        }
+        eth->trust_slot = slot;
+        beacon_header_root(&eth->store.finalized.beacon, &eth->trust_root);
+        eth->save_due = true;
+}
+
+void eth_age_tick(struct eth *eth) {
+        if (eth->store.is_set && !eth->too_old)
+                check_clocks(eth);
+}

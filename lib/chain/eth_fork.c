@@ -1,0 +1,123 @@
+/* Forks that our data does not have. Servers announce them weeks before (their fork schedule): the
+ * first sight of one is an alarm for the operator. One server's word stops nothing: only where
+ * nobody shows anything any more that we can read does the chain stop and say that it needs an
+ * update. An alarm whose day passes without one is taken back. */
+
+#include "chain/eth.h"
+
+#define UNKNOWN_MS (UINT64_C(10) * 60 * 1000) /* nothing but unknown objects for so long */
+
+static uint64_t epoch_time(const struct eth *eth, uint64_t epoch) {
+        return eth_time(eth, MIN(epoch, ETH_SLOT_MAX / eth->net.slots_per_epoch) *
+                                             eth->net.slots_per_epoch);
+}
+
+static uint64_t head_epoch(const struct eth *eth) {
+        return eth_epoch(&eth->net, eth->store.optimistic.beacon.slot);
+}
+
+static enum eth_fork fork_of_version(const struct eth *eth, const uint8_t version[4]) {
+        for (unsigned f = ETH_PHASE0; f < ETH_FORKS; f++)
+                if (memcmp(eth->net.fork[f].version, version, 4) == 0)
+                        return (enum eth_fork) f;
+        return ETH_FORKS;
+}
+
+void eth_fork_alarm_text(const struct eth *eth, char *ret, size_t cap) {
+        const struct eth_alarm *a = &eth->alarm;
+
+        ret[0] = 0;
+        if (a->on && a->known < ETH_FORKS)
+                (void) chain_say(ret, cap,
+                                "fork %s is announced for epoch %n (%t), our data has "
+                                "another: update kedge before",
+                                eth_fork_name(a->known), a->epoch, epoch_time(eth, a->epoch));
+        else if (a->on)
+                (void) chain_say(ret, cap,
+                                "an unknown fork, version %v, is announced for epoch %n "
+                                "(%t): update kedge before",
+                                a->version, a->epoch, epoch_time(eth, a->epoch));
+        else if (eth->net.unknown_epoch != ETH_EPOCH_NEVER)
+                (void) chain_say(ret, cap,
+                                "the network's data names a fork at epoch %n (%t) that "
+                                "this program does not know: update kedge before",
+                                eth->net.unknown_epoch, epoch_time(eth, eth->net.unknown_epoch));
+}
+
+static void announce(struct eth *eth, unsigned u, const uint8_t version[4], uint64_t epoch,
+                enum eth_fork known) {
+        struct eth_alarm *a = &eth->alarm;
+        char text[CHAIN_TEXT_MAX];
+
+        if (a->on && a->epoch == epoch && memcmp(a->version, version, 4) == 0)
+                return;
+        if (a->on && a->epoch <= epoch)
+                return; /* the earlier one is the one that counts */
+        a->on = true;
+        a->epoch = epoch;
+        a->known = known;
+        a->upstream = u;
+        memcpy(a->version, version, 4);
+        eth_fork_alarm_text(eth, text, sizeof(text));
+        eth_note(eth, u, "%s", text);
+}
+
+void eth_on_schedule(struct eth *eth, unsigned u, const struct ethapi_answer *a) {
+        for (size_t i = 0; i < a->schedule.n; i++) {
+                const uint8_t *version = a->schedule.fork[i].version;
+                uint64_t epoch = a->schedule.fork[i].epoch;
+                enum eth_fork known = fork_of_version(eth, version);
+
+                if (epoch == ETH_EPOCH_NEVER ||
+                                (known < ETH_FORKS && eth->net.fork[known].epoch == epoch))
+                        continue;
+                if (eth->followed && epoch <= head_epoch(eth)) {
+                        eth_fault(eth, u, eth_culprit(eth, u),
+                                        "names a fork at epoch %n that did not happen", epoch);
+                        return;
+                }
+                announce(eth, u, version, epoch, known);
+        }
+}
+
+/* No lie: it may know more than we do. Others are asked, as long as there are any. */
+void eth_fork_seen(struct eth *eth, unsigned u, const char *name) {
+        if (eth->unknown_ms == 0) {
+                (void) chain_say(eth->unknown_fork, sizeof(eth->unknown_fork), "%s", name);
+                eth_note(eth, u, "shows objects of fork %s, which is not known here", name);
+                eth->unknown_ms = MAX(eth->now_ms, (uint64_t) 1);
+        }
+        eth_fail(eth, u, "shows objects of fork %s, which is not known here", name);
+}
+
+void eth_fork_moved(struct eth *eth) {
+        eth->unknown_ms = 0;
+        if (!eth->alarm.on || head_epoch(eth) < eth->alarm.epoch)
+                return;
+        eth->alarm.on = false;
+        eth_note(eth, eth->alarm.upstream,
+                        "the fork that was announced for epoch %n did not happen",
+                        eth->alarm.epoch);
+}
+
+static bool reached(const struct eth *eth, uint64_t epoch) {
+        uint64_t now = eth_least_now(eth);
+
+        if (now > eth->net.genesis_time &&
+                        eth_epoch(&eth->net, (now - eth->net.genesis_time) /
+                                                             eth->net.seconds_per_slot) >= epoch)
+                return true;
+        return eth->store.is_set && head_epoch(eth) + 1 >= epoch;
+}
+
+bool eth_fork_stuck(const struct eth *eth) {
+        uint64_t since = eth->now_ms - MIN(eth->unknown_ms, eth->now_ms);
+
+        if (eth->net.unknown_epoch != ETH_EPOCH_NEVER && reached(eth, eth->net.unknown_epoch) &&
+                        (eth->unknown_ms > 0 || !eth->followed))
+                return true;
+        if (eth->unknown_ms == 0)
+                return false;
+        return since >= UNKNOWN_MS ||
+               (eth->alarm.on && reached(eth, eth->alarm.epoch) && since >= eth->cfg.request_ms);
+}
