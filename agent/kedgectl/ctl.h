@@ -22,8 +22,10 @@ enum ctl_exit {
 struct ctl {
         bool json, colour;
         int timeout_ms;
-        uint64_t slot;
-        char chain[32];
+        uint64_t slot, chain_id;  /* chain_id 0: not given */
+        struct address contract;  /* of record's transactions, in place of the agent's */
+        bool has_contract;
+        char chain[32], zone[NAME_MAX_LEN + 1];
         char path[108]; /* of the agent's socket */
 };
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/kedgectl/ctl.h"
+#include "base/hex.h"
 #include "config.h"
 
 static const struct verb {
@@ -30,10 +31,15 @@ static void help(void) {
         puts("kedgectl [OPTIONS] [VERB]\n\nAsk kedged, the agent, what it has proven.\n\nVerbs:");
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 printf("  %-9s %-18s %s\n", verbs[i].name, verbs[i].args, verbs[i].help);
+        puts("  record set NAME FIELD=VALUE... | clear NAME FIELD... | add NAME [FIELD=VALUE...]\n"
+             "       | remove NAME | revoke NAME | promote NAME FIELD\n"
+             "                               a transaction that does so, for a wallet to sign");
         puts("\nOptions:\n"
              "  --json             answer as one JSON object\n"
              "  --no-color         plain text on a terminal too\n"
              "  --chain NAME       of which chain (lookup, time); default: the agent's first\n"
+             "  --zone NAME, --contract 0x..., --chain-id N\n"
+             "                     where the record is (record), in place of the agent's answer\n"
              "  --slot N           storage slot of the mapping (record); default: 0\n"
              "  --timeout SECONDS  how long to wait for the agent; default: 10\n"
              "  --help, --version\n"
@@ -70,18 +76,48 @@ static int set_path(struct ctl *ctl) {
         return n < 0 || (size_t) n >= sizeof(ctl->path) ? -ENAMETOOLONG : 0;
 }
 
-enum { OPT_JSON = 1000, OPT_NO_COLOR, OPT_CHAIN, OPT_SLOT, OPT_TIMEOUT, OPT_HELP, OPT_VERSION };
+enum {
+        OPT_JSON = 1000,
+        OPT_NO_COLOR,
+        OPT_CHAIN,
+        OPT_CHAIN_ID,
+        OPT_CONTRACT,
+        OPT_ZONE,
+        OPT_SLOT,
+        OPT_TIMEOUT,
+        OPT_HELP,
+        OPT_VERSION
+};
 
 static const struct option options[] = {
         { "json", no_argument, NULL, OPT_JSON },
         { "no-color", no_argument, NULL, OPT_NO_COLOR },
         { "chain", required_argument, NULL, OPT_CHAIN },
+        { "chain-id", required_argument, NULL, OPT_CHAIN_ID },
+        { "contract", required_argument, NULL, OPT_CONTRACT },
+        { "zone", required_argument, NULL, OPT_ZONE },
         { "slot", required_argument, NULL, OPT_SLOT },
         { "timeout", required_argument, NULL, OPT_TIMEOUT },
         { "help", no_argument, NULL, OPT_HELP },
         { "version", no_argument, NULL, OPT_VERSION },
         { 0 },
 };
+
+/* What record's transactions go to. -EINVAL: not told yet. */
+static int take_target(struct ctl *ctl, int option) {
+        switch (option) {
+        case OPT_CHAIN_ID:
+                return ctl_number(optarg, INT64_MAX, &ctl->chain_id) < 0 || ctl->chain_id == 0
+                                       ? -EINVAL
+                                       : 0;
+        case OPT_CONTRACT:
+                ctl->has_contract =
+                                hex_decode(VIEW_TEXT(optarg), ctl->contract.b, ADDRESS_SIZE) == 0;
+                return ctl->has_contract ? 0 : -EINVAL;
+        default:
+                return name_normalize(VIEW_TEXT(optarg), ctl->zone);
+        }
+}
 
 /* 0: go on; 1: done; -EINVAL: told. */
 static int take_option(struct ctl *ctl, int option, const char *word) {
@@ -98,6 +134,12 @@ static int take_option(struct ctl *ctl, int option, const char *word) {
                 if (strlen(optarg) == 0 || strlen(optarg) >= sizeof(ctl->chain))
                         break;
                 strcpy(ctl->chain, optarg);
+                return 0;
+        case OPT_CHAIN_ID:
+        case OPT_CONTRACT:
+        case OPT_ZONE:
+                if (take_target(ctl, option) < 0)
+                        break;
                 return 0;
         case OPT_SLOT:
                 if (ctl_number(optarg, UINT64_MAX, &ctl->slot) < 0)

@@ -2,19 +2,12 @@
  * Needs no agent. A value of 0x and 64 digits is read as stored; anything else is text of the
  * field's kind. */
 
+#include "agent/kedgectl/record.h"
+
 #include <errno.h>
 #include <stdio.h>
 
-#include "agent/kedgectl/ctl.h"
 #include "base/hex.h"
-#include "core/record.h"
-#include "core/slot.h"
-
-struct line {
-        char key_text[SLOT_TEXT_MAX + 1];
-        struct hash32 key, slot, value;
-        char means[RECORD_TEXT_MAX];
-};
 
 static bool is_raw(const char *value) {
         return strlen(value) == 66 && strncmp(value, "0x", 2) == 0;
@@ -49,7 +42,7 @@ static const char *kind_text(enum record_field f) {
 }
 
 static enum ctl_exit encode(const struct ctl *ctl, const char *value, int field_r,
-                enum record_field f, struct line *l) {
+                enum record_field f, struct record_line *l) {
 
         struct record_value v;
 
@@ -77,10 +70,12 @@ static enum ctl_exit encode(const struct ctl *ctl, const char *value, int field_
         return CTL_OK;
 }
 
-static enum ctl_exit read_line(const struct ctl *ctl, const char *arg, struct line *ret) {
+enum ctl_exit record_line_read(
+                const struct ctl *ctl, uint64_t slot, const char *arg, struct record_line *ret) {
+
         enum record_field f = RECORD_FIELDS;
         const char *eq = strchr(arg, '=');
-        struct line l = { 0 };
+        struct record_line l = { 0 };
         enum ctl_exit code;
         int r;
 
@@ -101,12 +96,12 @@ static enum ctl_exit read_line(const struct ctl *ctl, const char *arg, struct li
         code = encode(ctl, eq + 1, r, f, &l);
         if (code != CTL_OK)
                 return code;
-        slot_of_mapping(&l.key, ctl->slot, &l.slot);
+        slot_of_mapping(&l.key, slot, &l.slot);
         *ret = l;
         return CTL_OK;
 }
 
-static void print_line(const struct ctl *ctl, const struct line *l) {
+void record_line_print(const struct ctl *ctl, const struct record_line *l) {
         char hex[CTL_TEXT_MAX];
 
         printf("%s%s%s\n", ctl_paint(ctl, CTL_BOLD), l->key_text, ctl_paint(ctl, CTL_PLAIN));
@@ -117,29 +112,32 @@ static void print_line(const struct ctl *ctl, const struct line *l) {
                 ctl_row("means", "%s", l->means);
 }
 
+json_t *record_line_json(const struct record_line *l) {
+        return json_pack("{s:s, s:o, s:o, s:o, s:s}", "key_text", l->key_text, "key",
+                        ctl_json_hex(l->key.b, HASH32_SIZE), "slot",
+                        ctl_json_hex(l->slot.b, HASH32_SIZE), "value",
+                        ctl_json_hex(l->value.b, HASH32_SIZE), "means", l->means);
+}
+
 enum ctl_exit verb_record(const struct ctl *ctl, int argc, char **argv) {
-        json_t *list = ctl->json ? json_array() : NULL;
+        enum ctl_exit code;
+        json_t *list;
 
+        if (argc > 0 && record_tx_verb(ctl, argv[0], argc - 1, argv + 1, &code))
+                return code;
+        list = ctl->json ? json_array() : NULL;
         for (int i = 0; i < argc; i++) {
-                enum ctl_exit code;
-                struct line l;
+                struct record_line l;
 
-                code = read_line(ctl, argv[i], &l);
+                code = record_line_read(ctl, ctl->slot, argv[i], &l);
                 if (code != CTL_OK) {
                         json_decref(list);
                         return code;
                 }
                 if (ctl->json)
-                        (void) json_array_append_new(list,
-                                        json_pack("{s:s, s:o, s:o, s:o, s:s}", "key_text",
-                                                        l.key_text, "key",
-                                                        ctl_json_hex(l.key.b, HASH32_SIZE), "slot",
-                                                        ctl_json_hex(l.slot.b, HASH32_SIZE),
-                                                        "value",
-                                                        ctl_json_hex(l.value.b, HASH32_SIZE),
-                                                        "means", l.means));
+                        (void) json_array_append_new(list, record_line_json(&l));
                 else
-                        print_line(ctl, &l);
+                        record_line_print(ctl, &l);
         }
         return ctl->json ? ctl_print_json(CTL_OK, json_pack("{s:o}", "records", list)) : CTL_OK;
 }

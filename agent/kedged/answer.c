@@ -213,6 +213,7 @@ static bool tell_zone(
         put_text(to->chain, sizeof(to->chain), from->chain);
         to->contract = from->contract;
         to->slot = from->slot;
+        to->chain_id = a->config->chain[from->chain_index].chain_id;
         to->watched = watch_count_zone(&a->watch, q->index);
         return true;
 }

@@ -91,6 +91,7 @@ struct query_zone {
         uint32_t zero;
         uint64_t slot;
         uint64_t watched;
+        uint64_t chain_id; /* 0: not told */
 };
 
 struct query_reply {

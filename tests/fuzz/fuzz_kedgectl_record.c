@@ -1,7 +1,9 @@
-/* agent/kedgectl, the verb record: each line of the input is one KEYTEXT=VALUE.
+/* agent/kedgectl, the verb record: each line of the input is one word of the command line, so a
+ * KEYTEXT=VALUE or, behind "set" and the like, a name and its fields.
  *
- * A line is refused as a whole with a reason, or answered with key, slot and value; the value that
- * is printed, given back in place of the text, means the same. */
+ * They are refused as a whole with a reason, or answered with key, slot and value; the value that is
+ * printed, given back in place of the text, means the same. A transaction's data is a selector and
+ * whole words, and holds each record's key or value. */
 
 #include "fuzz.h"
 
@@ -11,7 +13,9 @@
 
 #define ARGS_MAX 8
 
-static const struct ctl ctl = { .json = true };
+static const struct ctl ctl = {
+        .json = true, .has_contract = true, .contract = { { 1 } }, .zone = "plant.fleet"
+};
 
 /* What the verb prints, parsed; NULL where that is no JSON. */
 static json_t *answer(int argc, char **argv, enum ctl_exit *ret_code) {
@@ -52,11 +56,24 @@ static void check_record(json_t *record) {
         json_decref(again);
 }
 
+static void check_transaction(const char *data, json_t *list) {
+        json_t *record;
+        size_t i;
+
+        MUST(strncmp(data, "0x", 2) == 0 && strlen(data) >= 10 && (strlen(data) - 10) % 64 == 0);
+        json_array_foreach(list, i, record) {
+                const char *key, *value;
+
+                MUST(json_unpack(record, "{s:s, s:s}", "key", &key, "value", &value) == 0);
+                MUST(strstr(data, key + 2) || strstr(data, value + 2));
+        }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         char text[1024], *argv[ARGS_MAX], *save = NULL;
         enum ctl_exit code;
         json_t *root, *list, *record;
-        const char *reason;
+        const char *reason, *data_text;
         int argc = 0;
         size_t i;
 
@@ -76,7 +93,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                         strcmp(reason, ctl_exit_name(code)) == 0);
         list = json_object_get(root, "records");
         if (code == CTL_OK) {
-                MUST(json_array_size(list) == (size_t) argc);
+                if (json_unpack(root, "{s:s}", "data", &data_text) == 0)
+                        check_transaction(data_text, list);
+                else
+                        MUST(json_array_size(list) == (size_t) argc);
                 json_array_foreach(list, i, record)
                         check_record(record);
         } else {

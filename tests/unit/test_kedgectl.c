@@ -9,7 +9,7 @@
 #include "agent.h"
 
 static struct agent agent;
-static char out[16384], err[4096];
+static char out[262144], err[4096];
 static const char *program;
 
 static void slurp(const char *name, char *ret, size_t cap) {
@@ -28,7 +28,7 @@ static void slurp(const char *name, char *ret, size_t cap) {
 
 /* Runs kedgectl with args, as a shell would read them. Returns the exit code. */
 static int run(const char *args) {
-        char command[2048];
+        char command[8192];
         int status;
 
         (void) snprintf(command, sizeof(command),
@@ -366,6 +366,187 @@ START_TEST(upstreams_and_zones_read_well) {
         end();
 } END_TEST
 
+#define CONTRACT "0xdb0d000000000000000000000000000000000001"
+#define OFFLINE  "--zone plant.fleet --contract " CONTRACT " --chain-id 1 "
+#define WORD(tail) "00000000000000000000000000000000000000000000000000000000000000" tail
+
+/* The data of each was made by hand after the ABI's description; tests/contracts runs them on an EVM. */
+START_TEST(record_makes_transactions) {
+        static const struct {
+                const char *args, *call, *data;
+                size_t records;
+        } rows[] = {
+                { "record set pump1.plant.fleet port=8883", "set(bytes32,bytes32)",
+                        "0xf71f7a25"
+                        "70756d70312e706f727400000000000000000000000000000000000000000000"
+                        "00000000000000000000000000000000000000000000000000000000000022b3",
+                        1 },
+                { "record set PLANT.fleet. port=1 wg_port=2", "setMany(bytes32[],bytes32[])",
+                        "0x0fee024a" WORD("40") WORD("a0") WORD("02")
+                        "706f727400000000000000000000000000000000000000000000000000000000"
+                        "77675f706f727400000000000000000000000000000000000000000000000000"
+                        WORD("02") WORD("01") WORD("02"),
+                        2 },
+                { "record clear plant.fleet port", "clear(bytes32)",
+                        "0x97040a45"
+                        "706f727400000000000000000000000000000000000000000000000000000000",
+                        1 },
+                { "record clear plant.fleet port wg_port", "clearMany(bytes32[])",
+                        "0x94eee5ad" WORD("20") WORD("02")
+                        "706f727400000000000000000000000000000000000000000000000000000000"
+                        "77675f706f727400000000000000000000000000000000000000000000000000",
+                        2 },
+                { "record add pump1.plant.fleet", "addHost(string,string[],bytes32[])",
+                        "0xb81c6c9a" WORD("60") WORD("a0") WORD("c0") WORD("05")
+                        "70756d7031000000000000000000000000000000000000000000000000000000"
+                        WORD("00") WORD("00"),
+                        0 },
+                { "record add pump1.plant.fleet port=1 wg_port=2", "addHost(string,string[],bytes32[])",
+                        "0xb81c6c9a" WORD("60") WORD("a0")
+                        "0000000000000000000000000000000000000000000000000000000000000180"
+                        WORD("05") "70756d7031000000000000000000000000000000000000000000000000000000"
+                        WORD("02") WORD("40") WORD("80")
+                        WORD("04") "706f727400000000000000000000000000000000000000000000000000000000"
+                        WORD("07") "77675f706f727400000000000000000000000000000000000000000000000000"
+                        WORD("02") WORD("01") WORD("02"),
+                        2 },
+                { "record remove pump1.plant.fleet", "removeHost(string)",
+                        "0xd8836820" WORD("20") WORD("05")
+                        "70756d7031000000000000000000000000000000000000000000000000000000",
+                        0 },
+                { "record revoke plant.fleet", "revokeHost(string)",
+                        "0x9f07b5aa" WORD("20") WORD("00"), 0 },
+                { "record promote plant.fleet role", "promote(string,string)",
+                        "0x6a6d82e7" WORD("40") WORD("60") WORD("00") WORD("04")
+                        "726f6c6500000000000000000000000000000000000000000000000000000000",
+                        0 },
+        };
+
+        begin();
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                char args[256];
+                json_t *o;
+
+                (void) snprintf(args, sizeof(args), "--json " OFFLINE "%s", rows[i].args);
+                ck_assert_int_eq(run(args), 0);
+                o = parse_out("ok");
+                ck_assert_str_eq(json_string_value(json_object_get(o, "call")), rows[i].call);
+                ck_assert_str_eq(json_string_value(json_object_get(o, "data")), rows[i].data);
+                ck_assert_str_eq(json_string_value(json_object_get(o, "to")), CONTRACT);
+                ck_assert_str_eq(json_string_value(json_object_get(o, "zone")), "plant.fleet");
+                ck_assert_int_eq(json_integer_value(json_object_get(o, "chain_id")), 1);
+                ck_assert_uint_eq(json_array_size(json_object_get(o, "records")), rows[i].records);
+                json_decref(o);
+        }
+        ck_assert_uint_eq(agent.asked, 0); /* needs no agent */
+        end();
+} END_TEST
+
+static enum agent_act says_zones(
+                struct agent *a, const struct query_request *q, struct query_reply *reply) {
+        static const char *const zones[] = { "fleet", "plant.fleet", "alice.eth" };
+
+        (void) agent_says_script(a, q, reply);
+        reply->result = q->verb == QUERY_ZONE && q->index < ELEMENTSOF(zones) ? QUERY_OK
+                                                                              : QUERY_UNKNOWN;
+        if (reply->result != QUERY_OK)
+                return AGENT_REPLY;
+        memset(&reply->zone, 0, sizeof(reply->zone));
+        strcpy(reply->zone.suffix, zones[q->index]);
+        strcpy(reply->zone.chain, "mainnet");
+        reply->zone.contract.b[19] = q->index < 2 ? (uint8_t) (1 + q->index) : 0;
+        reply->zone.slot = q->index;
+        reply->zone.chain_id = q->index == 1 ? 1 : 0;
+        return AGENT_REPLY;
+}
+
+START_TEST(record_asks_the_agent_for_the_contract) {
+        begin();
+        agent.fn = says_zones;
+        ck_assert_int_eq(run("record set pump1.plant.fleet port=8883"), 0);
+        ck_assert_str_eq(out,
+                "pump1.port\n"
+                "  key         0x70756d70312e706f727400000000000000000000000000000000000000000000\n"
+                "  slot        0x7e0746490f3793b74118eb52470bd6cf45e5977b0a58b5f4fbfbd7abf11a97bd\n"
+                "  value       0x00000000000000000000000000000000000000000000000000000000000022b3\n"
+                "  means       8883\n"
+                "a transaction to sign\n"
+                "  chain       mainnet\n"
+                "  chain id    1\n"
+                "  to          0x0000000000000000000000000000000000000002\n"
+                "  value       0\n"
+                "  call        set(bytes32,bytes32)\n"
+                "  data        0xf71f7a25"
+                "70756d70312e706f727400000000000000000000000000000000000000000000"
+                "00000000000000000000000000000000000000000000000000000000000022b3\n");
+        ck_assert_int_eq(run("record remove pump1.fleet"), 0);
+        ck_assert_ptr_null(strstr(out, "chain id"));
+        ck_assert_ptr_nonnull(strstr(out, "0x0000000000000000000000000000000000000001"));
+        ck_assert_int_eq(run("--chain-id 5 record remove pump1.fleet"), 0);
+        ck_assert_ptr_nonnull(strstr(out, "  chain id    5\n"));
+        ck_assert_int_eq(run("record set printer.local port=1"), 1);
+        assert_one_line_on_stderr("printer.local is in no zone");
+        ck_assert_int_eq(run("record set alice.eth port=1"), 1);
+        assert_one_line_on_stderr("not in a contract of its own");
+        end();
+} END_TEST
+
+START_TEST(record_refuses_what_the_contract_would) {
+        static const struct {
+                const char *args, *has;
+        } rows[] = {
+                { "record set", "NAME FIELD=VALUE" },
+                { "record set plant.fleet", "NAME FIELD=VALUE" },
+                { "record clear plant.fleet", "NAME FIELD..." },
+                { "record remove plant.fleet x", "remove takes NAME" },
+                { "record promote plant.fleet", "NAME FIELD" },
+                { "record promote plant.fleet role role", "NAME FIELD" },
+                { "record set a..plant.fleet port=1", "not a host name" },
+                { "record set pump1.other port=1", "not in the zone" },
+                { "record set pump1.plant.fleet port", "'pump1.port'" },
+                { "record set pump1.plant.fleet port=0", "'0'" },
+                { "record set pump1.plant.fleet b.port=1", "b.port: a field has no dot" },
+                { "record set plant.fleet b.port=1", "b.port: a field has no dot" },
+                { "record set plant.fleet _members=0x" WORD("01"), "_members: the contract alone" },
+                { "record clear plant.fleet port=1", "'port=1' is not a field" },
+                { "record add plant.fleet", "the zone itself" },
+                { "record remove plant.fleet", "the zone itself" },
+                { "record add a-name-that-is-longer-than-a-word.plant.fleet", "at most 32 bytes" },
+                { "record remove a-name-that-is-longer-than-a-word.plant.fleet", "at most 32 bytes" },
+                { "record revoke a-name-that-is-longer-than-a-word.plant.fleet", "at most 32 bytes" },
+                { "record promote a-name-that-is-longer-than-a-word.plant.fleet role", "at most 32 bytes" },
+                { "record promote plant.fleet port", "port is not a field that has" },
+                { "record promote plant.fleet role_next", "role_next is not a field that has" },
+        };
+
+        begin();
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                char args[256];
+
+                (void) snprintf(args, sizeof(args), OFFLINE "%s", rows[i].args);
+                ck_assert_int_eq(run(args), 2);
+                assert_one_line_on_stderr(rows[i].has);
+                ck_assert_str_eq(out, "");
+        }
+        ck_assert_int_eq(run("--contract " CONTRACT " record set plant.fleet port=1"), 2);
+        assert_one_line_on_stderr("--contract needs --zone");
+        ck_assert_uint_eq(agent.asked, 0);
+        end();
+} END_TEST
+
+START_TEST(record_takes_one_transactions_worth) {
+        char args[4096];
+        size_t n = (size_t) snprintf(args, sizeof(args), OFFLINE "record set plant.fleet");
+
+        begin();
+        for (size_t i = 0; i < 257; i++)
+                n += (size_t) snprintf(args + n, sizeof(args) - n, " port=1");
+        ck_assert_int_eq(run(args), 2);
+        args[n - 7] = '\0';
+        ck_assert_int_eq(run(args), 0);
+        end();
+} END_TEST
+
 START_TEST(record_says_what_to_store) {
         json_t *whole, *o;
 
@@ -449,6 +630,10 @@ static const struct usage_case {
         { "--frob", "'--frob'" },
         { "--slot", "'--slot'" },
         { "--slot x record port=1", "'x'" },
+        { "--chain-id 0 record port=1", "'0'" },
+        { "--chain-id x record port=1", "'x'" },
+        { "--contract 0x11 record port=1", "'0x11'" },
+        { "--zone _a record port=1", "'_a'" },
         { "--timeout 0", "'0'" },
         { "--timeout 601", "'601'" },
         { "--chain '' time", "''" },
@@ -527,6 +712,10 @@ int main(int argc, char **argv) {
         tcase_add_test(t, lookup_reads_well);
         tcase_add_test(t, time_reads_well);
         tcase_add_test(t, upstreams_and_zones_read_well);
+        tcase_add_test(t, record_makes_transactions);
+        tcase_add_test(t, record_asks_the_agent_for_the_contract);
+        tcase_add_test(t, record_refuses_what_the_contract_would);
+        tcase_add_test(t, record_takes_one_transactions_worth);
         tcase_add_test(t, record_says_what_to_store);
         tcase_add_loop_test(t, each_result_has_its_exit_code, 0, ELEMENTSOF(exit_cases));
         tcase_add_loop_test(t, a_usage_error_names_the_word_and_asks_nobody, 0,
