@@ -19,10 +19,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINK_RETRY_FIRST_US 100000ULL
-#define LINK_RETRY_LAST_US  5000000ULL
+#include "agent/fetch/server.h"
+
+#define LINK_RETRY_FIRST_US  100000ULL
+#define LINK_RETRY_LAST_US   5000000ULL
 #define LINK_PACKETS_AT_ONCE 64
-#define LINK_SEND_BUFFER    (512 * 1024)
+#define LINK_SEND_BUFFER     (512 * 1024)
 
 struct link {
         sd_event *event;
@@ -34,6 +36,9 @@ struct link {
         struct tls_identity *identity;
         struct upstream_host host;
         struct upstream *upstreams[COURIER_UPSTREAMS_MAX];
+        struct http_client *http; /* once there was an HTTP server */
+        struct server_host server_host;
+        struct server *servers[COURIER_UPSTREAMS_MAX];
         unsigned turn, up;
         uint8_t in[COURIER_FRAME_MAX + 1], out[COURIER_FRAME_MAX];
 };
@@ -48,7 +53,8 @@ static void link_say_status(struct link *link) {
                 return;
         }
         for (unsigned i = 0; i < COURIER_UPSTREAMS_MAX; i++)
-                up += link->upstreams[i] && upstream_is_up(link->upstreams[i]);
+                up += (link->upstreams[i] && upstream_is_up(link->upstreams[i])) ||
+                      (link->servers[i] && server_is_open(link->servers[i]));
         if (up == link->up)
                 return;
         link->up = up;
@@ -66,6 +72,9 @@ static void link_close(struct link *link) {
         link->up = 0;
         for (unsigned i = 0; i < COURIER_UPSTREAMS_MAX; i++)
                 link->upstreams[i] = upstream_free(link->upstreams[i]);
+        for (unsigned i = 0; i < COURIER_UPSTREAMS_MAX; i++)
+                link->servers[i] = server_free(link->servers[i]);
+        link->http = http_client_free(link->http);
         link->identity = tls_identity_unref(link->identity);
         explicit_bzero(link->in, sizeof(link->in));
 }
@@ -122,10 +131,12 @@ static void link_resume(struct link *link) {
         link->full = false;
         link->turn++;
         for (unsigned i = 0; i < COURIER_UPSTREAMS_MAX && !link->full; i++) {
-                struct upstream *u = link->upstreams[(link->turn + i) % COURIER_UPSTREAMS_MAX];
+                unsigned index = (link->turn + i) % COURIER_UPSTREAMS_MAX;
 
-                if (u)
-                        upstream_resume(u);
+                if (link->servers[index]) /* first: its DOWN comes before another's UP */
+                        server_resume(link->servers[index]);
+                if (link->upstreams[index])
+                        upstream_resume(link->upstreams[index]);
         }
         link_watch(link);
 }
@@ -144,7 +155,8 @@ static int on_identity(struct link *link, struct view body) {
         return 0;
 }
 
-static int on_connect(struct link *link, struct upstream *u, struct view body) {
+static int on_connect(struct link *link, unsigned index, struct view body) {
+        struct upstream **u = &link->upstreams[index];
         char host[COURIER_HOST_MAX + 1];
         uint16_t port;
         int r;
@@ -152,36 +164,72 @@ static int on_connect(struct link *link, struct upstream *u, struct view body) {
         r = courier_parse_connect(body, &port, host);
         if (r < 0)
                 return r;
-        return upstream_connect(u, link->identity, host, port);
-}
-
-static int link_on_frame(struct link *link, const struct courier_frame *frame) {
-        struct upstream **u;
-        int r;
-
-        if (frame->upstream >= COURIER_UPSTREAMS_MAX)
-                return -EBADMSG;
-        if (frame->kind == COURIER_IDENTITY)
-                return on_identity(link, frame->body);
-
-        u = &link->upstreams[frame->upstream];
+        if (link->servers[index])
+                server_drop(link->servers[index]);
         if (!*u) {
-                r = upstream_new(&link->host, frame->upstream, u);
+                r = upstream_new(&link->host, index, u);
                 if (r < 0)
                         return r;
         }
+        return upstream_connect(*u, link->identity, host, port);
+}
+
+static int on_open(struct link *link, unsigned index, struct view body) {
+        struct server **s = &link->servers[index];
+        char url[COURIER_URL_MAX + 1];
+        bool verify;
+        int r;
+
+        r = courier_parse_open(body, &verify, url);
+        if (r < 0)
+                return r;
+        if (link->upstreams[index]) {
+                upstream_drop(link->upstreams[index]);
+                if (upstream_owes(link->upstreams[index]))
+                        return -EPROTO; /* its DOWN must come first, and kedged does not read */
+        }
+        if (!*s) {
+                r = server_new(&link->server_host, index, s);
+                if (r < 0)
+                        return r;
+        }
+        r = server_open(*s, verify, url);
+        explicit_bzero(url, sizeof(url)); /* it may hold a credential */
+        return r;
+}
+
+/* A message for what stands at this number; for nothing, if it is gone. */
+static int on_send(struct link *link, unsigned index, struct view body) {
+        if (link->servers[index] && server_is_open(link->servers[index]))
+                return server_send(link->servers[index], body);
+        if (link->upstreams[index])
+                upstream_send(link->upstreams[index], body);
+        return 0;
+}
+
+static void on_drop(struct link *link, unsigned index) {
+        if (link->servers[index])
+                server_drop(link->servers[index]);
+        if (link->upstreams[index])
+                upstream_drop(link->upstreams[index]);
+}
+
+static int link_on_frame(struct link *link, const struct courier_frame *frame) {
+        if (frame->upstream >= COURIER_UPSTREAMS_MAX)
+                return -EBADMSG;
 
         switch (frame->kind) {
-        case COURIER_CONNECT:
-                return on_connect(link, *u, frame->body);
-        case COURIER_SEND:
-                upstream_send(*u, frame->body);
-                return 0;
-        case COURIER_DROP:
-                upstream_drop(*u);
-                return 0;
-        case COURIER_OPEN:
         case COURIER_IDENTITY:
+                return on_identity(link, frame->body);
+        case COURIER_CONNECT:
+                return on_connect(link, frame->upstream, frame->body);
+        case COURIER_OPEN:
+                return on_open(link, frame->upstream, frame->body);
+        case COURIER_SEND:
+                return on_send(link, frame->upstream, frame->body);
+        case COURIER_DROP:
+                on_drop(link, frame->upstream);
+                return 0;
         case COURIER_UP:
         case COURIER_DOWN:
         case COURIER_MESSAGE:
@@ -329,6 +377,7 @@ int link_new(sd_event *event, const char *path, const struct upstream_limits *li
         link->fd = -1;
         link->retry_us = LINK_RETRY_FIRST_US;
         link->host = (struct upstream_host){ event, NULL, limits, link_deliver, link };
+        link->server_host = (struct server_host){ &link->host, &link->http };
         r = resolver_new(event, &link->host.resolver);
         if (r >= 0)
                 r = sd_event_add_time_relative(

@@ -20,10 +20,12 @@ static const char HELP[] =
         "kedge-fetch carries messages between kedged and its upstreams.\n"
         "\n"
         "usage: kedge-fetch [--socket=PATH] [--connect-timeout=MS] [--message-timeout=MS]\n"
+        "                   [--request-timeout=MS]\n"
         "\n"
         "  --socket=PATH         where kedged listens (" KEDGE_RUNTIME_DIR "/fetch.sock)\n"
         "  --connect-timeout=MS  for looking up, connecting and TLS together (15000)\n"
         "  --message-timeout=MS  for one message, from its first byte to its last (30000)\n"
+        "  --request-timeout=MS  for one HTTP request and its answer (14000)\n"
         "  --version, --help\n";
 
 struct options {
@@ -48,11 +50,12 @@ static int read_milliseconds(const char *name, const char *text, uint64_t *ret_u
 }
 
 static int read_options(int argc, char **argv, struct options *o) {
-        enum { SOCKET = 1, CONNECT, MESSAGE, VERSION, USAGE };
+        enum { SOCKET = 1, CONNECT, MESSAGE, REQUEST, VERSION, USAGE };
         static const struct option table[] = {
                 { "socket", required_argument, NULL, SOCKET },
                 { "connect-timeout", required_argument, NULL, CONNECT },
                 { "message-timeout", required_argument, NULL, MESSAGE },
+                { "request-timeout", required_argument, NULL, REQUEST },
                 { "version", no_argument, NULL, VERSION },
                 { "help", no_argument, NULL, USAGE },
                 { 0 },
@@ -69,6 +72,9 @@ static int read_options(int argc, char **argv, struct options *o) {
                         break;
                 case MESSAGE:
                         r = read_milliseconds("message-timeout", optarg, &o->limits.frame_us);
+                        break;
+                case REQUEST:
+                        r = read_milliseconds("request-timeout", optarg, &o->limits.request_us);
                         break;
                 case VERSION:
                         puts("kedge-fetch " KEDGE_VERSION);
@@ -119,7 +125,7 @@ int main(int argc, char **argv) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         struct options o = {
                 .socket = KEDGE_RUNTIME_DIR "/fetch.sock",
-                .limits = { .connect_us = 15000000, .frame_us = 30000000 },
+                .limits = { .connect_us = 15000000, .frame_us = 30000000, .request_us = 14000000 },
         };
         int r;
 

@@ -479,3 +479,7 @@ void upstream_resume(struct upstream *u) {
 bool upstream_is_up(const struct upstream *u) {
         return u->state == UPSTREAM_OPEN;
 }
+
+bool upstream_owes(const struct upstream *u) {
+        return u->earlier_downs > 0 || u->owes_up || u->owes_down;
+}

@@ -13,6 +13,7 @@
 struct upstream_limits {
         uint64_t connect_us; /* from CONNECT to UP */
         uint64_t frame_us;   /* from a message's first byte to its last */
+        uint64_t request_us; /* HTTP: from a request to its answer, with all redirects */
 };
 
 /* Hands one frame to kedged. 0, or -EAGAIN if the link is full: then upstream_resume() is called
@@ -46,3 +47,5 @@ void upstream_drop(struct upstream *u);
 void upstream_resume(struct upstream *u);
 
 bool upstream_is_up(const struct upstream *u);
+/* Whether kedged has yet to be told something. */
+bool upstream_owes(const struct upstream *u);

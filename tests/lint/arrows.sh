@@ -30,7 +30,7 @@ refused() {
         lib/chain) echo "wolfssl/ secp256k1 systemd/ ini.h jansson.h ares.h curl/ stdio.h unistd.h time.h fcntl.h sys/" ;;
         lib/kedge-wolfssl) echo "secp256k1 systemd/ ini.h jansson.h ares.h curl/" ;;
         agent/kedged) echo "wolfssl/ secp256k1 ares.h curl/ netdb.h pwd.h grp.h" ;;
-        agent/fetch) echo "secp256k1 ini.h jansson.h pwd.h" ;;
+        agent/fetch) echo "secp256k1 ini.h pwd.h netdb.h" ;;
         agent/kedgectl) echo "wolfssl/ secp256k1 ini.h ares.h curl/" ;;
         esac
 }

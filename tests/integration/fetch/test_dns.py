@@ -5,53 +5,16 @@ usage: test_dns.py KEDGE_FETCH"""
 import os
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import unittest
 
+from dns import Dns
 from edge import DOWN, DROP, IDENTITY, UP, Kedged, Node, make_certificate
 
 PROGRAM = sys.argv[1]
 SKIP = 77
-
-
-class Dns(threading.Thread):
-    """Answers A for the names that it knows, no error and no data for AAAA, and NXDOMAIN for all else."""
-
-    def __init__(self, hosts):
-        super().__init__(daemon=True)
-        self.hosts, self.asked = hosts, []
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind(("127.0.0.1", 53))
-
-    def run(self):
-        try:
-            while True:
-                self.answer(*self.sock.recvfrom(4096))
-        except OSError:
-            return  # closed
-
-    def answer(self, question, peer):
-        at, labels = 12, []
-        while question[at]:
-            labels.append(question[at + 1:at + 1 + question[at]].decode())
-            at += 1 + question[at]
-        name, kind, end = ".".join(labels).lower(), question[at + 2], at + 5
-        self.asked.append(name)
-        answer, code = b"", 0 if name in self.hosts else 3
-        if kind == 1:
-            for address in self.hosts.get(name, ()):
-                answer += b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 0, 4) + socket.inet_aton(address)
-        head = struct.pack(">HHHHH", 0x8580 | code, 1, len(answer) // 16, 0, 0)
-        self.sock.sendto(question[:2] + head + question[12:end] + answer, peer)
-
-    def stop(self):
-        self.sock.settimeout(0)
-        self.sock.close()
 
 
 class Names(unittest.TestCase):
