@@ -4,11 +4,7 @@
 
 #include <errno.h>
 
-#include "base/buf.h"
-#include "core/branch.h"
-#include "core/header_beacon.h"
-#include "core/sha256.h"
-#include "core/ssz.h"
+#include "lc_forge.h"
 
 /* Fork f begins at epoch 10 f, that is slot 80 f. */
 #define SLOT_OF(fork) (80 * (uint64_t) (fork) + 3)
@@ -28,115 +24,20 @@ static struct eth_network network(void) {
         return net;
 }
 
-/* ---- a header as it stands on the wire ---- */
-
-struct made {
-        enum eth_fork form;
-        uint64_t slot;
-        size_t n_extra;
-        uint64_t blob_gas;
-        bool empty;                    /* no execution part: zeros */
-        uint64_t offset, extra_offset; /* 0: the right ones */
-        struct hash32 body_root;
-        struct hash32 branch[LC_EXECUTION_BRANCH_MAX];
-        uint8_t bytes[1024];
-        size_t n;
-};
-
-static void put_le(struct buf *b, uint64_t x, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                buf_put_u8(b, (uint8_t) (x >> (8 * i)));
+static int parse(const struct forged_header *m, struct lc_header *ret) {
+        return forge_parse_header(m, ret);
 }
 
-static void put_fill(struct buf *b, uint8_t x, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                buf_put_u8(b, x);
-}
-
-static bool is_full(enum eth_fork form) {
-        return form >= ETH_CAPELLA && form < ETH_GLOAS;
-}
-
-static void put_execution(struct buf *b, const struct made *m) {
-        static const uint8_t size[] = { 32, 20, 32, 32, 0, 32, 8, 8, 8, 8 };
-        size_t fixed = m->form >= ETH_DENEB ? 584 : 568;
-
-        for (size_t i = 0; i < sizeof(size); i++)
-                put_fill(b, m->empty ? 0 : (uint8_t) (i + 1), i == 4 ? 256 : size[i]);
-        put_le(b, m->extra_offset ? m->extra_offset : fixed, 4);
-        for (size_t i = 0; i < 4; i++)
-                put_fill(b, m->empty ? 0 : (uint8_t) (0x20 + i), 32);
-        if (m->form >= ETH_DENEB) {
-                put_le(b, 0, 8);
-                put_le(b, m->blob_gas, 8);
-        }
-        put_fill(b, 'x', m->n_extra);
-}
-
-static void write_header(struct made *m) {
-        struct buf b = BUF(m->bytes);
-
-        put_le(&b, m->slot, 8);
-        put_le(&b, 7, 8);
-        put_fill(&b, 0xaa, 32);
-        put_fill(&b, 0xbb, 32);
-        buf_put(&b, m->body_root.b, 32);
-        if (is_full(m->form)) {
-                put_le(&b, m->offset ? m->offset : 244, 4);
-                buf_put(&b, m->branch, 4 * sizeof(struct hash32));
-                put_execution(&b, m);
-        }
-        if (m->form >= ETH_GLOAS) {
-                put_fill(&b, m->empty ? 0 : 0x21, 32);
-                buf_put(&b, m->branch, sizeof(m->branch));
-        }
-        ck_assert(!b.full);
-        m->n = b.n;
-}
-
-static void fold(const struct hash32 *leaf, uint64_t gindex, const struct hash32 *branch,
-                struct hash32 *ret) {
-        *ret = *leaf;
-        for (size_t i = 0; i < branch_depth(gindex); i++)
-                if (gindex >> i & 1)
-                        sha256_pair(&branch[i], ret, ret);
-                else
-                        sha256_pair(ret, &branch[i], ret);
-}
-
-static int parse(const struct made *m, struct lc_header *ret) {
-        struct view v = heap_copy(VIEW(m->bytes, m->n));
-        int r = lc_header_parse(v, m->form, ret);
-
-        heap_drop(v);
-        return r;
-}
-
-/* A header of form at slot whose execution part stands under its body root, as that slot's fork
- * proves it. */
-static void make_for(struct made *m, enum eth_fork fork) {
+static void make_for(struct forged_header *m, enum eth_fork fork) {
         struct eth_network net = network();
-        static const uint64_t gindex[] = { [ETH_CAPELLA] = 412, 812, 812, 812, 2856 };
-        struct lc_header h;
 
-        m->slot = SLOT_OF(fork);
-        if (!m->empty)
-                for (size_t i = 0; i < LC_EXECUTION_BRANCH_MAX; i++)
-                        memset(m->branch[i].b, (int) (0x40 + i), 32);
-        if (m->form == ETH_GLOAS && fork >= ETH_CAPELLA && fork < ETH_GLOAS)
-                memset(m->branch, 0, (11 - branch_depth(gindex[fork])) * sizeof(struct hash32));
-        write_header(m);
-        ck_assert_int_eq(parse(m, &h), 0);
-
-        if (h.execution == LC_EXECUTION_FULL)
-                fold(lc_header_execution_root(&net, &h), 25, h.branch, &m->body_root);
-        if (h.execution == LC_EXECUTION_HASH && fork >= ETH_CAPELLA)
-                fold(&h.block_hash, gindex[fork], h.branch + (11 - branch_depth(gindex[fork])),
-                                &m->body_root);
-        write_header(m);
+        m->beacon.slot = SLOT_OF(fork);
+        m->beacon.proposer_index = 7;
+        memset(m->beacon.state_root.b, 0xbb, 32);
+        forge_header(&net, m);
 }
 
-static void make(struct made *m) {
+static void make(struct forged_header *m) {
         make_for(m, m->form);
 }
 
@@ -160,11 +61,14 @@ START_TEST(a_known_header_has_its_known_root) {
 END_TEST
 
 START_TEST(a_beacon_header_is_112_bytes) {
-        struct made m = { .form = ETH_ALTAIR, .slot = 5 };
+        struct forged_header m = {
+                .form = ETH_ALTAIR, .beacon.slot = 5, .beacon.proposer_index = 7
+        };
         struct beacon_header h;
         struct view v, at;
 
-        write_header(&m);
+        memset(m.beacon.state_root.b, 0xbb, 32);
+        forge_write_header(&m);
         v = at = heap_copy(VIEW(m.bytes, m.n));
         ck_assert(beacon_header_take(&at, &h));
         ck_assert_uint_eq(at.n, 0);
@@ -191,20 +95,20 @@ END_TEST
 START_TEST(every_form_is_read) {
         struct eth_network net = network();
         enum eth_fork form = (enum eth_fork) _i;
-        struct made m = { .form = form, .n_extra = is_full(form) ? 32 : 0 };
+        struct forged_header m = { .form = form, .n_extra = forge_is_full(form) ? 32 : 0 };
         struct lc_header h;
 
         make(&m);
         ck_assert_int_eq(parse(&m, &h), 0);
         ck_assert_uint_eq(m.n, lc_header_size(form) + m.n_extra);
-        ck_assert_int_eq(h.execution, is_full(form)       ? LC_EXECUTION_FULL
+        ck_assert_int_eq(h.execution, forge_is_full(form) ? LC_EXECUTION_FULL
                                       : form == ETH_GLOAS ? LC_EXECUTION_HASH
                                                           : LC_EXECUTION_NONE);
         ck_assert_int_eq(lc_header_check(&net, &h), LC_HEADER_VALID);
-        ck_assert_int_eq(lc_header_is_variable(form), is_full(form));
+        ck_assert_int_eq(lc_header_is_variable(form), forge_is_full(form));
         if (form >= ETH_CAPELLA)
                 ck_assert_int_eq(h.block_hash.b[0], 0x21);
-        if (is_full(form)) {
+        if (forge_is_full(form)) {
                 ck_assert_int_eq(h.state_root.b[0], 3);
                 ck_assert_int_eq(h.receipts_root.b[31], 4);
                 ck_assert_uint_eq(h.number, UINT64_C(0x0707070707070707));
@@ -215,7 +119,7 @@ END_TEST
 
 static const struct parse_case {
         const char *name;
-        struct made m;
+        struct forged_header m;
         int grow; /* bytes more or less than written */
         int want;
 } parse_cases[] = {
@@ -233,8 +137,9 @@ static const struct parse_case {
         { "extra data a byte later", { .form = ETH_DENEB, .n_extra = 9, .extra_offset = 585 }, 0,
                         -EBADMSG },
         { "extra data a byte earlier", { .form = ETH_DENEB, .extra_offset = 583 }, 0, -EBADMSG },
-        { "the last slot", { .form = ETH_ALTAIR, .slot = ETH_SLOT_MAX }, 0, 0 },
-        { "a slot after the last", { .form = ETH_ALTAIR, .slot = ETH_SLOT_MAX + 1 }, 0, -EBADMSG },
+        { "the last slot", { .form = ETH_ALTAIR, .beacon.slot = ETH_SLOT_MAX }, 0, 0 },
+        { "a slot after the last", { .form = ETH_ALTAIR, .beacon.slot = ETH_SLOT_MAX + 1 }, 0,
+                        -EBADMSG },
         { "phase0", { .form = ETH_PHASE0 }, 0, -EPROTONOSUPPORT },
         { "no fork", { .form = ETH_FORKS }, 0, -EPROTONOSUPPORT },
 };
@@ -243,7 +148,7 @@ START_TEST(parse_case) {
         struct parse_case c = parse_cases[_i];
         struct lc_header h = { .beacon.slot = 12345 };
 
-        write_header(&c.m);
+        forge_write_header(&c.m);
         c.m.n = (size_t) ((int) c.m.n + c.grow);
         ck_assert_msg(parse(&c.m, &h) == c.want, "%s", c.name);
         if (c.want < 0)
@@ -295,7 +200,7 @@ static const struct check_case {
 
 START_TEST(check_case) {
         const struct check_case *c = &check_cases[_i];
-        struct made m = { .form = c->form, .empty = c->empty, .blob_gas = c->blob_gas };
+        struct forged_header m = { .form = c->form, .empty = c->empty, .blob_gas = c->blob_gas };
         struct eth_network net = network();
         struct lc_header h;
 
@@ -308,7 +213,7 @@ END_TEST
 START_TEST(every_bit_of_the_proof_counts) {
         struct eth_network net = network();
         enum eth_fork form = (enum eth_fork) _i;
-        struct made m = { .form = form, .n_extra = is_full(form) ? 5 : 0 };
+        struct forged_header m = { .form = form, .n_extra = forge_is_full(form) ? 5 : 0 };
         struct lc_header h;
 
         make(&m);
@@ -324,12 +229,12 @@ END_TEST
 
 START_TEST(a_carried_branch_is_padded_with_zeros) {
         struct eth_network net = network();
-        struct made m = { .form = ETH_GLOAS };
+        struct forged_header m = { .form = ETH_GLOAS };
         struct lc_header h;
 
         make_for(&m, ETH_FULU);
         m.branch[0].b[3] = 1;
-        write_header(&m);
+        forge_write_header(&m);
         ck_assert_int_eq(parse(&m, &h), 0);
         ck_assert_int_eq(lc_header_check(&net, &h), LC_HEADER_BAD_BRANCH);
 }
