@@ -6,7 +6,7 @@
 #include "base/types.h"
 #include "base/view.h"
 
-#define ENS_STRING_MAX 96 /* bytes of a text record that we read: a hash in hex is 66 */
+#define ENS_STRING_MAX 128 /* bytes of a text record that we read: a hash in hex is 66 */
 #define ENS_WORDS_MAX  (ENS_STRING_MAX / 32)
 #define ENS_NAME_MAX   255
 #define ENS_KEY_MAX    64 /* bytes of a text record's key */

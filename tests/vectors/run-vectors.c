@@ -30,6 +30,14 @@ static const struct form *const forms[] = {
         &form_bls_eth,
         &form_bls_eip2537,
         &form_bls_hash,
+        &form_exec_block,
+        &form_exec_header,
+        &form_exec_chain,
+        &form_exec_answers,
+        &form_devnet_exec,
+        &form_rlp,
+        &form_trie,
+        &form_transactions,
 };
 
 static const struct form *form_of(json_t *root) {
@@ -42,7 +50,7 @@ static const struct form *form_of(json_t *root) {
 bool vec_load(struct vec *v, const char *path, bool companion) {
         struct vec_file *files;
         json_error_t error;
-        json_t *root = json_load_file(path, 0, &error);
+        json_t *root = json_load_file(path, JSON_ALLOW_NUL, &error);
 
         if (!root) {
                 if (!companion)
@@ -75,6 +83,11 @@ static void run_file(struct vec *v, size_t i) {
         }
         v->form = form;
         form->run(v, root);
+        for (size_t k = 0; form->is_free && k < ELEMENTSOF(forms); k++)
+                if (forms[k] != form && forms[k]->is_free && forms[k]->detect(root)) {
+                        v->form = forms[k]; /* another part of the same file */
+                        forms[k]->run(v, root);
+                }
         if (v->passed + v->failed == before) {
                 printf("FAIL %s: no case in it\n", v->path);
                 v->failed++;

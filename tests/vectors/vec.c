@@ -44,11 +44,13 @@ void vec_done(struct vec *v) {
 
 const char *vec_why(const char *format, ...) {
         static char text[512];
+        char next[sizeof(text)]; /* an argument may be what was said before */
         va_list ap;
 
         va_start(ap, format);
-        (void) vsnprintf(text, sizeof(text), format, ap);
+        (void) vsnprintf(next, sizeof(next), format, ap);
         va_end(ap);
+        memcpy(text, next, sizeof(text));
         return text;
 }
 

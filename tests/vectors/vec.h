@@ -60,6 +60,10 @@ extern const struct form form_addresses, form_etf, form_headers, form_header_fie
                 form_lc_scenario;
 extern const struct form form_bls_eth, form_bls_eip2537, form_bls_hash, form_bls_constants;
 
+/* Ethereum's; a file of that set may have a part for each of several. */
+extern const struct form form_exec_block, form_exec_header, form_exec_chain, form_exec_answers,
+                form_devnet_exec, form_rlp, form_trie, form_transactions;
+
 /* ---- reporting ---- */
 
 void vec_case(struct vec *v, const char *name, const char *why);
