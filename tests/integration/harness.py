@@ -88,19 +88,21 @@ class Folder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-class Devnode(Process):
-    def __init__(self, folder, name="devnode", **options):
+class TestNode(Process):
+    """A program that shows a chain and is steered by a control socket."""
+
+    PROGRAM = ""
+
+    def __init__(self, folder, name, **options):
         self.info_file = os.path.join(folder.path, name + ".info")
         self.control_file = os.path.join(folder.path, name + ".ctl")
-        options = {"accounts": 300, "slots": 100, **options}
-        super().__init__(folder, name, [program("tests/devnode/kedge-devnode"),
-                                        "--info=" + self.info_file, "--control=" + self.control_file,
+        super().__init__(folder, name, [program(self.PROGRAM), "--info=" + self.info_file,
+                                        "--control=" + self.control_file,
                                         *[f"--{k.replace('_', '-')}={v}" for k, v in options.items()]])
         wait("the test node to be ready", lambda: os.path.exists(self.info_file))
         with open(self.info_file) as f:
             self.info = dict(line.strip().split("=", 1) for line in f)
         self.contract = bytes.fromhex(self.info["CONTRACT"][2:])
-        self.fleet = bytes.fromhex(self.info["FLEET"][2:])
         self.nodes = [self.info[f"NODE{i}"] for i in range(int(self.info["NODES"]))]
 
     def command(self, line):
@@ -135,6 +137,28 @@ class Devnode(Process):
 
     def stats(self, node):
         return {k: v for k, v in (w.split("=", 1) for w in self.command(f"stats {node}").split())}
+
+
+class Devnode(TestNode):
+    PROGRAM = "tests/devnode/kedge-devnode"
+
+    def __init__(self, folder, name="devnode", **options):
+        super().__init__(folder, name, **{"accounts": 300, "slots": 100, **options})
+        self.fleet = bytes.fromhex(self.info["FLEET"][2:])
+
+
+class Ethnode(TestNode):
+    PROGRAM = "tests/ethnode/kedge-ethnode"
+
+    def __init__(self, folder, name="ethnode", **options):
+        """The network's file stands in a folder of its own, as kedged wants it."""
+        self.networks = os.path.join(folder.path, name + ".networks.d")
+        os.mkdir(self.networks)
+        super().__init__(folder, name, network=self.networks + "/" + name + ".conf", **options)
+
+    def root(self, slot):
+        words = self.command(f"header {slot}").split()
+        return dict(w.split("=", 1) for w in words[2:])["root"]
 
 
 STATES = ["starting", "following", "behind", "stale", "stuck"]

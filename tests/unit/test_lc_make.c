@@ -179,6 +179,59 @@ START_TEST(a_branch_is_another_chain_of_the_same_committees) {
 }
 END_TEST
 
+static struct view ssz_of(const struct eth_network *net, const struct lc_made *o) {
+        uint8_t bytes[LC_OBJECT_MAX];
+        struct buf b = BUF(bytes);
+
+        lc_made_put(net, o, &b);
+        ck_assert(!b.full);
+        return heap_copy(VIEW(b.p, b.n));
+}
+
+static void follow(struct lc_store *s, struct lc_make *m, enum lc_made_kind kind, uint64_t slot) {
+        static const enum lc_kind kinds[] = { [LC_MADE_UPDATE] = LC_UPDATE,
+                [LC_MADE_FINALITY] = LC_FINALITY_UPDATE,
+                [LC_MADE_OPTIMISTIC] = LC_OPTIMISTIC_UPDATE };
+        struct lc_make_how how = {};
+        static struct lc_made o;
+        struct lc_update u;
+        struct lc_moved moved;
+        struct view ssz;
+
+        lc_make_update(m, kind, slot, &how, &o);
+        ssz = ssz_of(s->net, &o);
+        ck_assert_int_eq(lc_update_parse(s->net, o.form, kinds[kind], ssz, &u), 0);
+        ck_assert_int_eq(lc_store_process(s, &u, slot + 1, &moved), LC_VALID);
+        heap_drop(ssz);
+}
+
+/* From a checkpoint through two periods and, in most rows, the first epoch of a fork. */
+START_TEST(a_store_follows_what_is_made) {
+        struct eth_network net = network((enum eth_fork) _i, 32);
+        static struct lc_store s;
+        static struct lc_made o;
+        struct lc_make *m = maker(&net);
+        struct lc_bootstrap b;
+        struct hash32 root;
+        struct view ssz;
+
+        s = (struct lc_store){ .net = &net, .head_two_thirds = true };
+        lc_make_bootstrap(m, 72, &o);
+        lc_make_root(m, 72, &root);
+        ssz = ssz_of(&net, &o);
+        ck_assert_int_eq(lc_bootstrap_parse(&net, o.form, ssz, &b), 0);
+        ck_assert_int_eq(lc_store_init(&s, &root, &b), LC_VALID);
+        heap_drop(ssz);
+        for (uint64_t period = 1; period <= 3; period++)
+                follow(&s, m, LC_MADE_UPDATE, lc_make_update_slot(m, period, 230));
+        follow(&s, m, LC_MADE_FINALITY, 240);
+        follow(&s, m, LC_MADE_OPTIMISTIC, 241);
+        ck_assert_uint_eq(s.finalized.beacon.slot, 224);
+        ck_assert_uint_eq(s.optimistic.beacon.slot, 241);
+        lc_make_free(m);
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("lc_make");
         TCase *t = tcase_create("lc_make");
@@ -186,6 +239,7 @@ int main(void) {
         tcase_set_timeout(t, 60);
         tcase_add_loop_test(t, every_object_holds_in_every_fork, ETH_BELLATRIX, ETH_FORKS);
         tcase_add_loop_test(t, execution_blocks_hash_as_their_fork_says, ETH_ALTAIR, ETH_FORKS);
+        tcase_add_loop_test(t, a_store_follows_what_is_made, ETH_BELLATRIX, ETH_FORKS);
         tcase_add_test(t, the_signers_are_as_many_as_asked_for);
         tcase_add_test(t, what_is_wrong_is_wrong_in_its_own_way);
         tcase_add_test(t, a_branch_is_another_chain_of_the_same_committees);
