@@ -26,12 +26,12 @@ bool fp_eq(const struct fp *a, const struct fp *b) {
 void fp_add(const struct fp *a, const struct fp *b, struct fp *ret) {
         bls_limb sum[BLS_LIMBS];
 
-        (void) words_add(a->w, b->w, sum, BLS_LIMBS); /* p has three bits less than the words */
+        (void) words_add(a->w, b->w, sum); /* p has three bits less than the words */
         words_reduce(sum, ret->w);
 }
 
 void fp_sub(const struct fp *a, const struct fp *b, struct fp *ret) {
-        bls_limb borrow = words_sub(a->w, b->w, ret->w, BLS_LIMBS);
+        bls_limb borrow = words_sub(a->w, b->w, 0, ret->w);
 
         words_restore(borrow, ret->w);
 }
@@ -42,11 +42,30 @@ void fp_neg(const struct fp *a, struct fp *ret) {
         fp_sub(&zero, a, ret);
 }
 
+/* Product and reduction row by row: after each row t < 2p, since the top word of p has bits to
+ * spare, and so no row carries into a seventh word. For a below p, and any b. */
 void fp_mul(const struct fp *a, const struct fp *b, struct fp *ret) {
-        struct fp_wide t;
+        bls_limb t[BLS_LIMBS] = { 0 };
 
-        wide_mul(a, b, &t);
-        wide_reduce(&t, ret);
+        EACH_ROW
+        for (size_t i = 0; i < BLS_LIMBS; i++) {
+                bls_wide s = (bls_wide) a->w[0] * b->w[i] + t[0], u;
+                bls_limb m = (bls_limb) s * FP_N0, carry_s, carry_u;
+
+                carry_s = (bls_limb) (s >> BLS_LIMB_BITS);
+                u = (bls_wide) m * fp_modulus.w[0] + (bls_limb) s;
+                carry_u = (bls_limb) (u >> BLS_LIMB_BITS);
+                EACH_WORD
+                for (size_t j = 1; j < BLS_LIMBS; j++) {
+                        s = (bls_wide) a->w[j] * b->w[i] + t[j] + carry_s;
+                        carry_s = (bls_limb) (s >> BLS_LIMB_BITS);
+                        u = (bls_wide) m * fp_modulus.w[j] + (bls_limb) s + carry_u;
+                        carry_u = (bls_limb) (u >> BLS_LIMB_BITS);
+                        t[j - 1] = (bls_limb) u;
+                }
+                t[BLS_LIMBS - 1] = carry_s + carry_u;
+        }
+        words_reduce(t, ret->w);
 }
 
 void fp_sqr(const struct fp *a, struct fp *ret) {
@@ -126,21 +145,20 @@ bool fp_from_bytes(const uint8_t in[BLS_FP_SIZE], struct fp *ret) {
         struct fp t, less;
 
         words_from_bytes(in, BLS_FP_SIZE, t.w);
-        if (words_sub(t.w, fp_modulus.w, less.w, BLS_LIMBS) == 0)
+        if (words_sub(t.w, fp_modulus.w, 0, less.w) == 0)
                 return false;
         fp_mul(&t, &fp_r2, ret);
         return true;
 }
 
-/* high * 2^384 + low. Either is below 2^384, and r2 and r3 are below p: the products may be
- * reduced. */
+/* high * 2^384 + low, neither of which need be below p: r2 and r3 are. */
 void fp_from_wide_bytes(const uint8_t in[64], struct fp *ret) {
         struct fp high, low;
 
         words_from_bytes(in, 64 - BLS_FP_SIZE, high.w);
         words_from_bytes(in + 64 - BLS_FP_SIZE, BLS_FP_SIZE, low.w);
-        fp_mul(&high, &fp_r3, &high);
-        fp_mul(&low, &fp_r2, &low);
+        fp_mul(&fp_r3, &high, &high);
+        fp_mul(&fp_r2, &low, &low);
         fp_add(&high, &low, ret);
 }
 
@@ -164,5 +182,5 @@ bool fp_is_larger(const struct fp *a) {
         struct fp t, less;
 
         fp_to_words(a, &t);
-        return words_sub(fp_half_p.w, t.w, less.w, BLS_LIMBS) == 1;
+        return words_sub(fp_half_p.w, t.w, 0, less.w) == 1;
 }

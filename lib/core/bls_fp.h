@@ -17,84 +17,115 @@ struct fp_wide {
         bls_limb w[2 * BLS_LIMBS];
 };
 
-/* ret = a + b, n words; returns the carry. */
-static inline bls_limb words_add(const bls_limb *a, const bls_limb *b, bls_limb *ret, size_t n) {
+/* Loops over words become straight lines; over rows of words too, but for the many short ones. */
+#define EACH_WORD _Pragma("GCC unroll 12")
+#if BLS_LIMB_BITS == 64
+#define EACH_ROW _Pragma("GCC unroll 6")
+#else
+#define EACH_ROW
+#endif
+
+/* ret = a + b + carry, and the next carry; the compiler knows the pattern. */
+static inline bls_limb word_add(bls_limb a, bls_limb b, bls_limb carry, bls_limb *ret) {
+        bls_limb sum, first = __builtin_add_overflow(a, b, &sum);
+
+        return first | __builtin_add_overflow(sum, carry, ret);
+}
+
+static inline bls_limb word_sub(bls_limb a, bls_limb b, bls_limb borrow, bls_limb *ret) {
+        bls_limb difference, first = __builtin_sub_overflow(a, b, &difference);
+
+        return first | __builtin_sub_overflow(difference, borrow, ret);
+}
+
+/* ret = a + b; returns the carry. */
+static inline bls_limb words_add(const bls_limb *a, const bls_limb *b, bls_limb *ret) {
         bls_limb carry = 0;
 
-        for (size_t i = 0; i < n; i++) {
-                bls_wide t = (bls_wide) a[i] + b[i] + carry;
-
-                ret[i] = (bls_limb) t;
-                carry = (bls_limb) (t >> BLS_LIMB_BITS);
-        }
+        EACH_WORD
+        for (size_t i = 0; i < BLS_LIMBS; i++)
+                carry = word_add(a[i], b[i], carry, &ret[i]);
         return carry;
 }
 
-/* ret = a - b; returns the borrow. */
-static inline bls_limb words_sub(const bls_limb *a, const bls_limb *b, bls_limb *ret, size_t n) {
-        bls_limb borrow = 0;
-
-        for (size_t i = 0; i < n; i++) {
-                bls_wide t = (bls_wide) a[i] - b[i] - borrow;
-
-                ret[i] = (bls_limb) t;
-                borrow = (bls_limb) (t >> BLS_LIMB_BITS) & 1;
-        }
+/* ret = a - b - borrow; returns the next borrow. */
+static inline bls_limb words_sub(
+                const bls_limb *a, const bls_limb *b, bls_limb borrow, bls_limb *ret) {
+        EACH_WORD
+        for (size_t i = 0; i < BLS_LIMBS; i++)
+                borrow = word_sub(a[i], b[i], borrow, &ret[i]);
         return borrow;
 }
 
 /* a, or a - p if that is not negative. For a < 2p. */
 static inline void words_reduce(const bls_limb *a, bls_limb *ret) {
-        bls_limb less[BLS_LIMBS], keep;
+        bls_limb less[BLS_LIMBS], negative = words_sub(a, fp_modulus.w, 0, less);
 
-        keep = -words_sub(a, fp_modulus.w, less, BLS_LIMBS);
+        EACH_WORD
         for (size_t i = 0; i < BLS_LIMBS; i++)
-                ret[i] = less[i] ^ ((less[i] ^ a[i]) & keep);
+                ret[i] = negative ? a[i] : less[i];
 }
 
-/* a + p if wanted. */
-static inline void words_restore(bls_limb wanted, bls_limb *a) {
-        bls_limb p[BLS_LIMBS];
+/* a + p if negative. */
+static inline void words_restore(bls_limb negative, bls_limb *a) {
+        bls_limb carry = 0;
 
+        EACH_WORD
         for (size_t i = 0; i < BLS_LIMBS; i++)
-                p[i] = fp_modulus.w[i] & -wanted;
-        (void) words_add(a, p, a, BLS_LIMBS);
+                carry = word_add(a[i], fp_modulus.w[i] & -negative, carry, &a[i]);
 }
 
-static inline void wide_mul(const struct fp *a, const struct fp *b, struct fp_wide *ret) {
-        struct fp_wide t = { 0 };
+static inline void wide_sub(const struct fp_wide *a, const struct fp_wide *b, struct fp_wide *ret) {
+        bls_limb borrow = words_sub(a->w, b->w, 0, ret->w);
 
+        (void) words_sub(a->w + BLS_LIMBS, b->w + BLS_LIMBS, borrow, ret->w + BLS_LIMBS);
+}
+
+/* The same modulo p * 2^384. */
+static inline void wide_sub_modular(
+                const struct fp_wide *a, const struct fp_wide *b, struct fp_wide *ret) {
+        bls_limb borrow = words_sub(a->w, b->w, 0, ret->w);
+
+        borrow = words_sub(a->w + BLS_LIMBS, b->w + BLS_LIMBS, borrow, ret->w + BLS_LIMBS);
+        words_restore(borrow, ret->w + BLS_LIMBS);
+}
+
+/* ret must not be an operand. */
+static inline void wide_mul(const bls_limb *a, const bls_limb *b, struct fp_wide *ret) {
+        memset(ret, 0, sizeof(*ret));
+        EACH_ROW
         for (size_t i = 0; i < BLS_LIMBS; i++) {
                 bls_limb carry = 0;
 
+                EACH_WORD
                 for (size_t j = 0; j < BLS_LIMBS; j++) {
-                        bls_wide s = (bls_wide) a->w[j] * b->w[i] + t.w[i + j] + carry;
+                        bls_wide s = (bls_wide) a[j] * b[i] + ret->w[i + j] + carry;
 
-                        t.w[i + j] = (bls_limb) s;
+                        ret->w[i + j] = (bls_limb) s;
                         carry = (bls_limb) (s >> BLS_LIMB_BITS);
                 }
-                t.w[i + BLS_LIMBS] = carry;
+                ret->w[i + BLS_LIMBS] = carry;
         }
-        *ret = t;
 }
 
-/* Montgomery's reduction: a / 2^384 modulo p. */
-static inline void wide_reduce(const struct fp_wide *a, struct fp *ret) {
-        struct fp_wide t = *a;
+/* Montgomery's reduction: t / 2^384 modulo p, for t < p * 2^384, which is spent. */
+static inline void wide_reduce(struct fp_wide *t, struct fp *ret) {
         bls_limb over = 0;
 
+        EACH_ROW
         for (size_t i = 0; i < BLS_LIMBS; i++) {
-                bls_limb m = t.w[i] * FP_N0, carry = 0;
+                bls_limb m = t->w[i] * FP_N0, carry = 0;
                 bls_wide s;
 
+                EACH_WORD
                 for (size_t j = 0; j < BLS_LIMBS; j++) {
-                        s = (bls_wide) m * fp_modulus.w[j] + t.w[i + j] + carry;
-                        t.w[i + j] = (bls_limb) s;
+                        s = (bls_wide) m * fp_modulus.w[j] + t->w[i + j] + carry;
+                        t->w[i + j] = (bls_limb) s;
                         carry = (bls_limb) (s >> BLS_LIMB_BITS);
                 }
-                s = (bls_wide) t.w[i + BLS_LIMBS] + carry + over;
-                t.w[i + BLS_LIMBS] = (bls_limb) s;
+                s = (bls_wide) t->w[i + BLS_LIMBS] + carry + over;
+                t->w[i + BLS_LIMBS] = (bls_limb) s;
                 over = (bls_limb) (s >> BLS_LIMB_BITS);
         }
-        words_reduce(t.w + BLS_LIMBS, ret->w); /* less than 2p: over is 0 */
+        words_reduce(t->w + BLS_LIMBS, ret->w); /* less than 2p: over is 0 */
 }

@@ -36,32 +36,28 @@ void fp2_conj(const struct fp2 *a, struct fp2 *ret) {
 void fp2_mul(const struct fp2 *a, const struct fp2 *b, struct fp2 *ret) {
         struct fp_wide low, high, mixed;
         struct fp sum_a, sum_b;
-        bls_limb borrow;
 
-        (void) words_add(a->c0.w, a->c1.w, sum_a.w, BLS_LIMBS);
-        (void) words_add(b->c0.w, b->c1.w, sum_b.w, BLS_LIMBS);
-        wide_mul(&sum_a, &sum_b, &mixed);
-        wide_mul(&a->c0, &b->c0, &low);
-        wide_mul(&a->c1, &b->c1, &high);
-
-        (void) words_sub(mixed.w, low.w, mixed.w, 2 * BLS_LIMBS);
-        (void) words_sub(mixed.w, high.w, mixed.w, 2 * BLS_LIMBS);
-        borrow = words_sub(low.w, high.w, low.w, 2 * BLS_LIMBS);
-        words_restore(borrow, low.w + BLS_LIMBS); /* p * 2^384 more */
-
+        (void) words_add(a->c0.w, a->c1.w, sum_a.w);
+        (void) words_add(b->c0.w, b->c1.w, sum_b.w);
+        wide_mul(sum_a.w, sum_b.w, &mixed);
+        wide_mul(a->c0.w, b->c0.w, &low);
+        wide_mul(a->c1.w, b->c1.w, &high);
+        wide_sub(&mixed, &low, &mixed);
+        wide_sub(&mixed, &high, &mixed);
+        wide_sub_modular(&low, &high, &low);
         wide_reduce(&low, &ret->c0);
         wide_reduce(&mixed, &ret->c1);
 }
 
-/* (a0 + a1)(a0 - a1) + 2 a0 a1 i */
+/* (a0 + a1)(a0 - a1) + 2 a0 a1 i, the sums unreduced again */
 void fp2_sqr(const struct fp2 *a, struct fp2 *ret) {
         struct fp sum, difference, twice;
 
-        (void) words_add(a->c0.w, a->c1.w, sum.w, BLS_LIMBS);
-        (void) words_add(a->c0.w, a->c0.w, twice.w, BLS_LIMBS);
+        (void) words_add(a->c0.w, a->c1.w, sum.w);
+        (void) words_add(a->c0.w, a->c0.w, twice.w);
         fp_sub(&a->c0, &a->c1, &difference);
-        fp_mul(&twice, &a->c1, &ret->c1);
-        fp_mul(&sum, &difference, &ret->c0);
+        fp_mul(&a->c1, &twice, &ret->c1);
+        fp_mul(&difference, &sum, &ret->c0);
 }
 
 void fp2_mul_fp(const struct fp2 *a, const struct fp *b, struct fp2 *ret) {
