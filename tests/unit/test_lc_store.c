@@ -17,17 +17,21 @@ enum start {
         READY, /* finalized 648, next committee known */
 };
 
-static void start(struct lc_store *s, const struct forge *f) {
+static void start_from(struct lc_store *s, const struct forge *f, uint64_t slot) {
         uint8_t bytes[LC_OBJECT_MAX];
         struct lc_bootstrap b;
         struct hash32 root;
-        size_t n = forge_bootstrap(f, BEGIN, bytes, sizeof(bytes), &root);
+        size_t n = forge_bootstrap(f, slot, bytes, sizeof(bytes), &root);
 
         memset(s, 0, sizeof(*s));
         s->net = &f->net;
         s->head_two_thirds = true;
         ck_assert_int_eq(lc_bootstrap_parse(s->net, f->fork, VIEW(bytes, n), &b), 0);
         ck_assert_int_eq(lc_store_init(s, &root, &b), LC_VALID);
+}
+
+static void start(struct lc_store *s, const struct forge *f) {
+        start_from(s, f, BEGIN);
 }
 
 static void parse(const struct lc_store *s, const struct forge *f, const struct forged *o,
@@ -437,6 +441,7 @@ END_TEST
 
 START_TEST(the_next_committee_comes_once) {
         static struct lc_store s;
+        static struct lc_best best;
         struct lc_moved moved;
 
         /* without finality in this period, two thirds do not tell it */
@@ -447,6 +452,8 @@ START_TEST(the_next_committee_comes_once) {
                                         .next = 1,
                                         .no_finality = true });
         ck_assert(moved.optimistic && !moved.committee && !s.has_next);
+        s.best = &best;
+        best.is_set = false;
         /* finalized in the period before: not yet */
         moved = must_feed(&s, &forge32,
                         (struct forged){ .attested = 661,
@@ -454,6 +461,7 @@ START_TEST(the_next_committee_comes_once) {
                                         .signed_at = 662,
                                         .next = 1 });
         ck_assert(!moved.committee && !s.has_next);
+        ck_assert(best.is_set);
         /* finalized no newer than ours, in our period */
         moved = must_feed(&s, &forge32,
                         (struct forged){ .attested = 662,
@@ -462,6 +470,27 @@ START_TEST(the_next_committee_comes_once) {
                                         .next = 1 });
         ck_assert(moved.committee && !moved.finalized && s.has_next);
         ck_assert_mem_eq(s.next.ssz, forge_committee(&forge32, 1).p, LC_COMMITTEE_SIZE(32));
+}
+END_TEST
+
+START_TEST(in_the_first_period_a_missing_finality_is_not_genesis) {
+        static struct lc_store s;
+        struct lc_moved moved;
+
+        start_from(&s, &forge32, 8);
+        moved = must_feed(&s, &forge32,
+                        (struct forged){ .attested = 20,
+                                        .signed_at = 21,
+                                        .next = 1,
+                                        .no_finality = true });
+        ck_assert(!moved.committee && !s.has_next);
+        moved = must_feed(&s, &forge32,
+                        (struct forged){ .attested = 20,
+                                        .signed_at = 21,
+                                        .next = 1,
+                                        .zero_finalized = true });
+        ck_assert(moved.committee && !moved.finalized && s.has_next);
+        ck_assert_uint_eq(s.finalized.beacon.slot, 8);
 }
 END_TEST
 
@@ -590,6 +619,7 @@ START_TEST(the_best_update_is_kept_whole) {
         copy = heap_copy(VIEW(o.bytes, o.n));
         ck_assert_int_eq(lc_update_parse(s.net, forge32.fork, LC_UPDATE, copy, &u), 0);
         ck_assert_int_eq(lc_store_process(&s, &u, LC_NO_CLOCK, &moved), LC_VALID);
+        memset((uint8_t *) copy.p, 0xee, copy.n);
         heap_drop(copy); /* its bytes are gone */
         must_feed(&s, &forge32,
                         (struct forged){ .attested = 675,
@@ -603,13 +633,23 @@ START_TEST(the_best_update_is_kept_whole) {
         ck_assert_mem_eq(s.next.ssz, forge_committee(&forge32, 1).p, LC_COMMITTEE_SIZE(32));
         ck_assert_uint_eq(s.finalized_participants, 20);
 
-        /* what has become final in order is not forced again */
+        /* what was kept is dropped when finality comes in order */
+        must_feed(&s, &forge32,
+                        (struct forged){ .attested = 695,
+                                        .signed_at = 696,
+                                        .next = 1,
+                                        .no_finality = true,
+                                        .participants = 10 });
+        ck_assert(best.is_set);
         must_feed(&s, &forge32,
                         (struct forged){ .attested = 690,
                                         .finalized = 672,
                                         .signed_at = 691,
                                         .next = 1 });
         ck_assert(!best.is_set);
+        lc_store_force(&s, 2000, &moved);
+        ck_assert(!moved.finalized);
+        ck_assert_uint_eq(s.finalized.beacon.slot, 672);
 }
 END_TEST
 
@@ -705,6 +745,7 @@ int main(void) {
         tcase_add_test(t, an_older_head_does_not_return);
         tcase_add_test(t, finality_raises_the_head);
         tcase_add_test(t, the_next_committee_comes_once);
+        tcase_add_test(t, in_the_first_period_a_missing_finality_is_not_genesis);
         tcase_add_test(t, a_finality_update_brings_no_committee);
         tcase_add_test(t, committees_follow_one_another);
         tcase_add_test(t, a_period_may_begin_without_its_next_committee);

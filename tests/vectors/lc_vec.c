@@ -239,3 +239,79 @@ const char *lc_vec_signed(struct vec *v, const struct eth_network *net, const st
                         "signature");
         return NULL;
 }
+
+/* ---- JSON ---- */
+
+/* One of the sources spells the fee in hex. */
+static void plain_fee(json_t *header) {
+        json_t *execution = json_object_get(header, "execution");
+        const char *fee = vec_text(execution, "base_fee_per_gas");
+        char text[32];
+
+        if (strncmp(fee, "0x", 2) != 0)
+                return;
+        (void) snprintf(text, sizeof(text), "%llu", strtoull(fee, NULL, 16));
+        (void) json_object_set_new(execution, "base_fee_per_gas", json_string(text));
+}
+
+const char *lc_vec_json(struct vec *v, enum json_ssz_object kind, const char *fork, json_t *data,
+                struct view *ret) {
+        struct buf b = { .p = vec_alloc(v, LC_OBJECT_MAX), .cap = LC_OBJECT_MAX };
+
+        plain_fee(json_object_get(data, "attested_header"));
+        plain_fee(json_object_get(data, "finalized_header"));
+        NEED(json_ssz_put(&b, kind, fork, data, ret) == 0, "its JSON is no object");
+        return NULL;
+}
+
+const char *lc_vec_json_update(struct vec *v, const struct eth_network *net, const char *fork,
+                json_t *data, enum lc_kind kind, struct lc_update *ret, struct view *ret_ssz) {
+        static const enum json_ssz_object object[] = {
+                [LC_UPDATE] = JSON_SSZ_UPDATE,
+                [LC_FINALITY_UPDATE] = JSON_SSZ_FINALITY,
+                [LC_OPTIMISTIC_UPDATE] = JSON_SSZ_OPTIMISTIC,
+        };
+        enum eth_fork form;
+        const char *why;
+        struct view ssz;
+
+        NEED(eth_fork_of_name(VIEW_TEXT(fork), &form) == 0, "unknown fork");
+        why = lc_vec_json(v, object[kind], fork, data, &ssz);
+        if (why)
+                return why;
+        NEED(lc_update_parse(net, form, kind, ssz, ret) == 0, "malformed update");
+        if (ret_ssz)
+                *ret_ssz = ssz;
+        return NULL;
+}
+
+/* ---- the devnet ---- */
+
+const char *lc_vec_devnet(struct vec *v, json_t *root, struct lc_store **ret) {
+        const struct eth_network *net = lc_vec_network(v, root);
+        struct lc_bootstrap b;
+        struct lc_moved moved;
+        struct lc_store *s;
+        struct hash32 trusted;
+        struct lc_update u;
+        struct view ssz;
+        const char *why;
+        json_t *o;
+        size_t i;
+
+        NEED(net, "no network");
+        s = lc_vec_store(v, net, true);
+        NEED(vec_hex(v, root, "bootstrap_ssz", &ssz), "no bootstrap");
+        NEED(vec_hash(root, "trusted_block_root", &trusted), "no trusted root");
+        NEED(lc_bootstrap_parse(net, ETH_FULU, ssz, &b) == 0, "malformed bootstrap");
+        NEED(lc_store_init(s, &trusted, &b) == LC_VALID, "bootstrap refused");
+        json_array_foreach(json_object_get(root, "updates"), i, o) {
+                why = lc_vec_json_update(v, net, vec_text(o, "version"), json_object_get(o, "data"),
+                                LC_UPDATE, &u, NULL);
+                if (why)
+                        return why;
+                NEED(lc_store_process(s, &u, LC_NO_CLOCK, &moved) == LC_VALID, "update %zu", i);
+        }
+        *ret = s;
+        return NULL;
+}

@@ -1,6 +1,7 @@
 /* What the forms of Ethereum's vector files share: networks, stores, committees by period. */
 #pragma once
 
+#include "agent/fetch/json_ssz.h"
 #include "core/lightclient.h"
 #include "vec.h"
 
@@ -31,3 +32,13 @@ const char *lc_vec_update(struct vec *v, const struct eth_network *net, json_t *
  * block_hash). */
 const char *lc_vec_signed(struct vec *v, const struct eth_network *net, const struct lc_update *u,
                 struct view committee, json_t *expect);
+
+/* The SSZ of an object that is given in JSON, as the product makes it of a server's answer. */
+const char *lc_vec_json(struct vec *v, enum json_ssz_object kind, const char *fork, json_t *data,
+                struct view *ret);
+/* The same, read: an update. ret_ssz may be NULL. */
+const char *lc_vec_json_update(struct vec *v, const struct eth_network *net, const char *fork,
+                json_t *data, enum lc_kind kind, struct lc_update *ret, struct view *ret_ssz);
+
+/* The store after the devnet's bootstrap and updates. */
+const char *lc_vec_devnet(struct vec *v, json_t *root, struct lc_store **ret);

@@ -58,6 +58,8 @@ extern const struct form form_addresses, form_etf, form_headers, form_header_fie
                 form_blockquick, form_attacks, form_merkle_trees, form_merkle_proofs, form_state,
                 form_storage, form_genesis, form_tickets, form_wire, form_negative, form_lc_stretch,
                 form_lc_scenario;
+extern const struct form form_lc_signed, form_lc_devnet, form_lc_negative, form_lc_gloas,
+                form_lc_heads, form_lc_ranking, form_ssz_roots, form_networks;
 extern const struct form form_bls_eth, form_bls_eip2537, form_bls_hash, form_bls_constants;
 
 /* Ethereum's; a file of that set may have a part for each of several. */
