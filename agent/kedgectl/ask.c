@@ -48,12 +48,20 @@ static void clean(struct query_reply *reply, uint16_t verb) {
                 ctl_clean(reply->status.chain, sizeof(reply->status.chain));
                 ctl_clean(reply->status.backend, sizeof(reply->status.backend));
                 ctl_clean(reply->status.text, sizeof(reply->status.text));
+                ctl_clean(reply->status.alarm, sizeof(reply->status.alarm));
+                ctl_clean(reply->status.detail, sizeof(reply->status.detail));
         } else if (verb == QUERY_UPSTREAM) {
                 ctl_clean(reply->upstream.url, sizeof(reply->upstream.url));
                 ctl_clean(reply->upstream.last_error, sizeof(reply->upstream.last_error));
+                ctl_clean(reply->upstream.serves, sizeof(reply->upstream.serves));
         } else if (verb == QUERY_ZONE) {
                 ctl_clean(reply->zone.suffix, sizeof(reply->zone.suffix));
                 ctl_clean(reply->zone.chain, sizeof(reply->zone.chain));
+        } else if (verb == QUERY_CHECKPOINT) {
+                ctl_clean(reply->checkpoint.chain, sizeof(reply->checkpoint.chain));
+                ctl_clean(reply->checkpoint.backend, sizeof(reply->checkpoint.backend));
+                ctl_clean(reply->checkpoint.network, sizeof(reply->checkpoint.network));
+                ctl_clean(reply->checkpoint.text, sizeof(reply->checkpoint.text));
         }
 }
 

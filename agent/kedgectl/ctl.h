@@ -19,6 +19,8 @@ enum ctl_exit {
         CTL_UNREACHABLE = 6,
 };
 
+#define CTL_URLS_MAX 32
+
 struct ctl {
         bool json, colour;
         int timeout_ms;
@@ -27,12 +29,15 @@ struct ctl {
         bool has_contract;
         char chain[32], zone[NAME_MAX_LEN + 1];
         char path[108]; /* of the agent's socket */
+        const char *config;
+        size_t n_urls;
+        const char *url[CTL_URLS_MAX];
 };
 
 typedef enum ctl_exit ctl_verb_fn(const struct ctl *ctl, int argc, char **argv);
 
 ctl_verb_fn verb_status, verb_upstreams, verb_zones, verb_query, verb_lookup, verb_time,
-                verb_record;
+                verb_record, verb_checkpoint;
 
 /* tell.c: one line on stderr, and with --json an object with "result" and "reason" on stdout.
  * Returns code. */

@@ -1,5 +1,6 @@
 /* kedgectl, the operator's tool: asks the agent over its query socket and prints the answer. A verb
- * is a row of a table. It changes nothing, in the agent or elsewhere. */
+ * is a row of a table. It changes nothing, in the agent or elsewhere; but for checkpoint import and
+ * accept, which write a file of the configuration where the caller may. */
 
 #include <errno.h>
 #include <getopt.h>
@@ -23,6 +24,8 @@ static const struct verb {
         { "time", "", "the time of day, as the chain knows it", 0, 0, verb_time },
         { "record", "KEYTEXT=VALUE...", "what to store for a record, or what 0x... means", 1, 1024,
                         verb_record },
+        { "checkpoint", "VERB CHAIN [ROOT]",
+                        "what trust stands on: show, fetch, import, accept", 0, 3, verb_checkpoint },
         { "upstreams", "", "who the agent asks, and how they behave", 0, 0, verb_upstreams },
         { "zones", "", "which names the agent answers for", 0, 0, verb_zones },
 };
@@ -30,7 +33,7 @@ static const struct verb {
 static void help(void) {
         puts("kedgectl [OPTIONS] [VERB]\n\nAsk kedged, the agent, what it has proven.\n\nVerbs:");
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-                printf("  %-9s %-18s %s\n", verbs[i].name, verbs[i].args, verbs[i].help);
+                printf("  %-10s %-18s %s\n", verbs[i].name, verbs[i].args, verbs[i].help);
         puts("  record set NAME FIELD=VALUE... | clear NAME FIELD... | add NAME [FIELD=VALUE...]\n"
              "       | remove NAME | revoke NAME | promote NAME FIELD\n"
              "                               a transaction that does so, for a wallet to sign");
@@ -41,6 +44,8 @@ static void help(void) {
              "  --zone NAME, --contract 0x..., --chain-id N\n"
              "                     where the record is (record), in place of the agent's answer\n"
              "  --slot N           storage slot of the mapping (record); default: 0\n"
+             "  --url URL          a server to ask (checkpoint fetch); may be repeated\n"
+             "  --config FILE      the agent's configuration (checkpoint import, accept)\n"
              "  --timeout SECONDS  how long to wait for the agent; default: 10\n"
              "  --help, --version\n"
              "\nExit codes: 0 ok, 1 failure, 2 usage, 3 stale, 4 not proven, 5 proven absent,\n"
@@ -85,6 +90,8 @@ enum {
         OPT_ZONE,
         OPT_SLOT,
         OPT_TIMEOUT,
+        OPT_URL,
+        OPT_CONFIG,
         OPT_HELP,
         OPT_VERSION
 };
@@ -98,12 +105,14 @@ static const struct option options[] = {
         { "zone", required_argument, NULL, OPT_ZONE },
         { "slot", required_argument, NULL, OPT_SLOT },
         { "timeout", required_argument, NULL, OPT_TIMEOUT },
+        { "url", required_argument, NULL, OPT_URL },
+        { "config", required_argument, NULL, OPT_CONFIG },
         { "help", no_argument, NULL, OPT_HELP },
         { "version", no_argument, NULL, OPT_VERSION },
         { 0 },
 };
 
-/* What record's transactions go to. -EINVAL: not told yet. */
+/* What record's transactions go to, and what checkpoint asks and writes. -EINVAL: not told yet. */
 static int take_target(struct ctl *ctl, int option) {
         switch (option) {
         case OPT_CHAIN_ID:
@@ -114,6 +123,14 @@ static int take_target(struct ctl *ctl, int option) {
                 ctl->has_contract =
                                 hex_decode(VIEW_TEXT(optarg), ctl->contract.b, ADDRESS_SIZE) == 0;
                 return ctl->has_contract ? 0 : -EINVAL;
+        case OPT_URL:
+                if (ctl->n_urls == CTL_URLS_MAX)
+                        return -E2BIG;
+                ctl->url[ctl->n_urls++] = optarg;
+                return 0;
+        case OPT_CONFIG:
+                ctl->config = optarg;
+                return 0;
         default:
                 return name_normalize(VIEW_TEXT(optarg), ctl->zone);
         }
@@ -138,6 +155,8 @@ static int take_option(struct ctl *ctl, int option, const char *word) {
         case OPT_CHAIN_ID:
         case OPT_CONTRACT:
         case OPT_ZONE:
+        case OPT_URL:
+        case OPT_CONFIG:
                 if (take_target(ctl, option) < 0)
                         break;
                 return 0;

@@ -24,9 +24,15 @@ static size_t state_of(const struct query_status *s) {
         return s->state < ELEMENTSOF(states) ? s->state : 0;
 }
 
+/* An anchor that is too old is stale, whatever else: an operator can tell what to do by it. */
+static enum ctl_exit code_of(const struct query_status *s) {
+        return s->too_old ? CTL_STALE : states[state_of(s)].code;
+}
+
 static json_t *json_of_status(const struct query_status *s) {
         json_t *o = json_pack("{s:s, s:s, s:s, s:b, s:s}", "chain", s->chain, "backend", s->backend,
                 "state", states[state_of(s)].name, "conflict", s->conflict, "text", s->text);
+        bool anchored = !hash32_is_zero(&s->anchor.hash);
         const struct {
                 const char *key;
                 uint64_t value;
@@ -52,6 +58,11 @@ static json_t *json_of_status(const struct query_status *s) {
         (void) json_object_set_new(o, "finalized",
                         s->has_finalized ? ctl_json_block(&s->finalized) : json_null());
         (void) json_object_set_new(o, "head", s->has_head ? ctl_json_block(&s->head) : json_null());
+        (void) json_object_set_new(
+                        o, "anchor", anchored ? ctl_json_block(&s->anchor) : json_null());
+        (void) json_object_set_new(o, "too_old", json_boolean(s->too_old));
+        (void) json_object_set_new(o, "alarm", json_string(s->alarm));
+        (void) json_object_set_new(o, "detail", json_string(s->detail));
         for (size_t i = 0; i < ELEMENTSOF(numbers); i++)
                 (void) json_object_set_new(
                                 o, numbers[i].key, json_integer(ctl_int(numbers[i].value)));
@@ -75,8 +86,11 @@ static void print_head(const struct query_status *s) {
                 return;
         }
         print_block("head", &s->head);
-        ctl_row("", "%u of 100 stand on it, of %u miners; it moved %s ago", s->head_share,
-                        s->head_miners, ctl_words_of_ms(s->head_age_ms, age));
+        if (s->detail[0])
+                ctl_row("", "it moved %s ago", ctl_words_of_ms(s->head_age_ms, age));
+        else
+                ctl_row("", "%u of 100 stand on it, of %u miners; it moved %s ago", s->head_share,
+                                s->head_miners, ctl_words_of_ms(s->head_age_ms, age));
 }
 
 static void print_status(const struct ctl *ctl, const struct query_status *s) {
@@ -88,10 +102,17 @@ static void print_status(const struct ctl *ctl, const struct query_status *s) {
                         states[state].name, ctl_paint(ctl, CTL_PLAIN));
         if (s->text[0])
                 ctl_row("note", "%s", s->text);
+        if (s->alarm[0])
+                ctl_row("alarm", "%s%s%s", ctl_paint(ctl, CTL_RED), s->alarm,
+                                ctl_paint(ctl, CTL_PLAIN));
         if (s->conflict)
                 ctl_row("conflict", "%stwo final blocks at one number: nothing new is granted%s",
                         ctl_paint(ctl, CTL_RED), ctl_paint(ctl, CTL_PLAIN));
         print_head(s);
+        if (s->detail[0])
+                ctl_row("chain", "%s", s->detail);
+        if (!hash32_is_zero(&s->anchor.hash))
+                print_block("anchor", &s->anchor);
         if (s->time_lower > 0)
                 ctl_row("time", "after %s%s%s", ctl_date(s->time_lower, a),
                                 s->time_upper ? ", about before " : "",
@@ -122,7 +143,7 @@ enum ctl_exit verb_status(const struct ctl *ctl, int argc _unused_, char **argv 
                         return code;
                 }
                 n = reply.status.n_chains;
-                worst = MAX(worst, states[state_of(&reply.status)].code);
+                worst = MAX(worst, code_of(&reply.status));
                 if (ctl->json) {
                         (void) json_array_append_new(chains, json_of_status(&reply.status));
                         continue;
@@ -164,18 +185,20 @@ static void print_upstream(const struct ctl *ctl, const struct query_upstream *u
         ctl_row("failed", "%llu times, lied %llu times", (unsigned long long) u->failures,
                         (unsigned long long) u->lies);
         ctl_row("carried", "%s in, %s out", ctl_bytes(u->bytes_in, a), ctl_bytes(u->bytes_out, b));
+        if (u->serves[0])
+                ctl_row("serves", "%s", u->serves);
         if (u->last_error[0])
                 ctl_row("last error", "%s", u->last_error);
 }
 
 static json_t *json_of_upstream(uint32_t chain, const struct query_upstream *u) {
-        return json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "chain",
+        return json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s}", "chain",
                         ctl_int(chain), "url", u->url, "state",
                         upstream_states[u->state < ELEMENTSOF(upstream_states) ? u->state : 0].name,
                         "peak", ctl_int(u->peak), "rest_ms", ctl_int(u->rest_ms), "failures",
                         ctl_int(u->failures), "lies", ctl_int(u->lies), "bytes_in",
                         ctl_int(u->bytes_in), "bytes_out", ctl_int(u->bytes_out), "last_error",
-                        u->last_error);
+                        u->last_error, "serves", u->serves);
 }
 
 /* One chain's upstreams; *ret_any tells whether there were any, so whether there is such a

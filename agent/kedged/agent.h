@@ -6,6 +6,7 @@
 #include <systemd/sd-event.h>
 
 #include "agent/kedged/book.h"
+#include "agent/kedged/clock.h"
 #include "agent/kedged/config.h"
 #include "agent/kedged/courier.h"
 #include "agent/kedged/keys.h"
@@ -27,6 +28,7 @@ struct agent {
         sd_event_source *post, *timer, *deadline, *sigterm, *sigint, *sighup;
         int state_fd, run_fd, public_fd, lock_fd;
         uint64_t started_ms, retried_ms;
+        struct clock_floor floor;
         uint8_t device_key[SECP_PRIVKEY_SIZE];
         struct courier courier;
         size_t n_runs;
@@ -52,8 +54,11 @@ static inline void agent_freep(struct agent **a) {
 _must_check_ int agent_serve(struct agent *a);
 
 /* A machine for a configured chain, from its saved state or its checkpoint. Errors are logged. */
-_must_check_ int agent_chain_new(const struct config_chain *config,
-                const uint8_t device_key[SECP_PRIVKEY_SIZE], struct view state, struct chain **ret);
+_must_check_ int agent_chain_new(const struct agent *a, const struct config_chain *config,
+                struct view state, struct chain **ret);
+
+/* The floor of time as of now, with what the chains have proven by now. */
+uint64_t agent_floor_s(struct agent *a);
 
 /* Opens the chain's state file and makes its run. Errors are logged. */
 _must_check_ int agent_run_open(struct agent *a, size_t index);

@@ -10,10 +10,18 @@
 #include "agent/kedged/log.h"
 #include "agent/kedged/util.h"
 #include "chain/blockquick.h"
+#include "chain/ethereum.h"
 
-static int new_blockquick(const struct config_chain *config,
-                const uint8_t device_key[SECP_PRIVKEY_SIZE], struct view state,
-                struct chain **ret) {
+uint64_t agent_floor_s(struct agent *a) {
+        uint64_t now = now_ms();
+
+        for (size_t i = 0; i < a->n_runs; i++)
+                clock_floor_raise(&a->floor, a->runs[i]->status.time_lower, now);
+        return clock_floor_s(&a->floor, now);
+}
+
+static int new_blockquick(const struct agent *a, const struct config_chain *config,
+                struct view state, struct chain **ret) {
         struct blockquick_config bq = {
                 .checkpoint = config->checkpoint,
                 .n_upstreams = config->upstreams.n,
@@ -31,7 +39,7 @@ static int new_blockquick(const struct config_chain *config,
 
         for (size_t i = 0; i < config->upstreams.n; i++)
                 bq.upstream[i] = config->upstreams.u[i].node;
-        memcpy(bq.device_key, device_key, sizeof(bq.device_key));
+        memcpy(bq.device_key, a->device_key, sizeof(bq.device_key));
         if (getrandom(&bq.seed, sizeof(bq.seed), 0) != (ssize_t) sizeof(bq.seed))
                 return -EIO;
         r = blockquick_new(&bq, ret);
@@ -39,10 +47,35 @@ static int new_blockquick(const struct config_chain *config,
         return r;
 }
 
-int agent_chain_new(const struct config_chain *config, const uint8_t device_key[SECP_PRIVKEY_SIZE],
-        struct view state, struct chain **ret) {
-        int r = config_is_ethereum(config) ? -ENOTSUP
-                                           : new_blockquick(config, device_key, state, ret);
+static int new_ethereum(const struct agent *a, const struct config_chain *config,
+                struct view state, struct chain **ret) {
+        struct ethereum_config eth = {
+                .net = &config->eth,
+                .checkpoint = config->checkpoint.hash,
+                .accept_old = config->accept_old,
+                .checkpoint_age_s = config->checkpoint_age_ms / 1000,
+                .floor_s = clock_floor_s(&a->floor, now_ms()),
+                .n_upstreams = config->upstreams.n,
+                .poll_ms = config->poll_ms,
+                .request_ms = config->request_ms,
+                .rest_ms = config->rest_ms,
+                .forced_updates = config->forced_updates,
+                .state = state,
+        };
+
+        for (size_t i = 0; i < config->upstreams.n; i++)
+                eth.upstream[i] = config->upstreams.u[i].kind == UPSTREAM_BEACON
+                                                  ? ETHEREUM_BEACON
+                                                  : ETHEREUM_EXECUTION;
+        if (getrandom(&eth.seed, sizeof(eth.seed), 0) != (ssize_t) sizeof(eth.seed))
+                return -EIO;
+        return ethereum_new(&eth, ret);
+}
+
+int agent_chain_new(const struct agent *a, const struct config_chain *config, struct view state,
+                struct chain **ret) {
+        int r = config_is_ethereum(config) ? new_ethereum(a, config, state, ret)
+                                           : new_blockquick(a, config, state, ret);
 
         if (r == -EBADMSG)
                 log_error("chain %s: its saved state is whole, but not one that this chain wrote: "
@@ -55,8 +88,13 @@ int agent_chain_new(const struct config_chain *config, const uint8_t device_key[
                           "one again",
                                 config->name);
         else if (r == -EINVAL)
-                log_error("chain %s: a value of its section is refused by the backend",
-                                config->name);
+                log_error("chain %s: a value of its section is refused by the backend%s",
+                                config->name,
+                                config_is_ethereum(config) && state.n > 0
+                                                ? ", or its saved state is another network's: move "
+                                                  "its .state files away to begin anew from "
+                                                  "Checkpoint="
+                                                : "");
         else if (r < 0)
                 log_error("chain %s: %s", config->name, strerror(-r));
         return r;
@@ -85,6 +123,10 @@ static void on_answer(void *userdata, struct run *run, const struct chain_answer
         proofs_answer(&a->proofs, run, answer);
 }
 
+static uint64_t on_wall_s(void *userdata) {
+        return clock_wall_s(agent_floor_s(userdata));
+}
+
 static void on_moved(void *userdata, struct run *run) {
         struct agent *a = userdata;
 
@@ -103,10 +145,13 @@ static int open_state(struct agent *a, const struct config_chain *config, struct
                 *ret_n = 0;
                 if (!hash32_is_zero(&config->checkpoint.hash))
                         return 0;
-                log_error("chain %s: there is no saved state in %s and no Checkpoint=: write a "
-                          "block's number and hash "
-                          "that you trust into [Chain %s]",
-                                config->name, a->config->state_dir, config->name);
+                log_error("chain %s: there is no saved state in %s and no Checkpoint=: %s%s",
+                                config->name, a->config->state_dir,
+                                config_is_ethereum(config)
+                                                ? "type: kedgectl checkpoint fetch "
+                                                : "write a block's number and hash that you trust "
+                                                  "into its section, ",
+                                config->name);
                 return -EINVAL;
         }
         if (r < 0)
@@ -116,7 +161,9 @@ static int open_state(struct agent *a, const struct config_chain *config, struct
 
 int agent_run_open(struct agent *a, size_t index) {
         const struct config_chain *config = &a->config->chain[index];
-        const struct run_hooks hooks = { .answer = on_answer, .moved = on_moved, .userdata = a };
+        const struct run_hooks hooks = {
+                .answer = on_answer, .moved = on_moved, .wall_s = on_wall_s, .userdata = a
+        };
         size_t n;
         _cleanup_(freep) uint8_t *state = NULL;
         struct store store;
@@ -126,7 +173,7 @@ int agent_run_open(struct agent *a, size_t index) {
 
         r = open_state(a, config, &store, &state, &n);
         if (r >= 0)
-                r = agent_chain_new(config, a->device_key, VIEW(state, n), &chain);
+                r = agent_chain_new(a, config, VIEW(state, n), &chain);
         if (r >= 0)
                 r = run_new(config, index, (unsigned) index * CONFIG_WIDTH, chain, a->event, &hooks,
                                 &run);

@@ -24,6 +24,12 @@ static void put_block(struct query_block *to, const struct chain_block *from) {
         to->hash = from->ref.hash;
 }
 
+static void put_anchor(struct query_block *to, const struct chain_status *from) {
+        to->number = from->anchor_number;
+        to->timestamp = from->anchor_time;
+        to->hash = from->anchor;
+}
+
 static const struct run *run_named(const struct agent *a, const char *name) {
         if (name[0] == 0)
                 return a->runs[0];
@@ -143,6 +149,10 @@ static void put_chain(struct query_status *s, const struct chain_status *st, uin
         s->time_noted = st->time_noted;
         s->jumps = st->jumps;
         put_text(s->text, sizeof(s->text), st->text);
+        s->too_old = st->too_old;
+        put_anchor(&s->anchor, st);
+        put_text(s->alarm, sizeof(s->alarm), st->alarm);
+        put_text(s->detail, sizeof(s->detail), st->detail);
 }
 
 static bool tell_status(
@@ -197,6 +207,7 @@ static bool tell_upstream(
         to->bytes_in = from->bytes_in;
         to->bytes_out = from->bytes_out;
         put_text(to->last_error, sizeof(to->last_error), from->last_error);
+        put_text(to->serves, sizeof(to->serves), from->serves);
         return true;
 }
 
@@ -218,6 +229,33 @@ static bool tell_zone(
         return true;
 }
 
+static bool tell_checkpoint(
+                struct agent *a, const struct query_request *q, struct query_reply *ret) {
+        struct query_checkpoint *to = &ret->checkpoint;
+        const struct config_chain *chain;
+        const struct run *run;
+
+        if (q->index >= a->n_runs)
+                return say(ret, QUERY_UNKNOWN, "no chain of this number");
+        run = a->runs[q->index];
+        chain = &run->config;
+        ret->result = QUERY_OK;
+        put_text(to->chain, sizeof(to->chain), chain->name);
+        put_text(to->backend, sizeof(to->backend), chain->backend);
+        put_text(to->network, sizeof(to->network), chain->eth.name);
+        to->state = (uint8_t) agent_chain_state(a, run, now_ms());
+        to->too_old = run->status.too_old;
+        put_anchor(&to->anchor, &run->status);
+        to->number = chain->checkpoint.number;
+        to->configured = chain->checkpoint.hash;
+        to->accepted = chain->accept_old;
+        to->now_s = agent_floor_s(a);
+        to->now_s = MAX(to->now_s, clock_wall_s(to->now_s));
+        to->limit_s = chain->checkpoint_age_ms / 1000;
+        put_text(to->text, sizeof(to->text), run->status.text);
+        return true;
+}
+
 bool agent_answer(void *userdata, struct query_client *client, const struct query_request *request,
         struct query_reply *ret) {
         struct agent *a = userdata;
@@ -235,6 +273,8 @@ bool agent_answer(void *userdata, struct query_client *client, const struct quer
                 return tell_upstream(a, request, ret);
         case QUERY_ZONE:
                 return tell_zone(a, request, ret);
+        case QUERY_CHECKPOINT:
+                return tell_checkpoint(a, request, ret);
         }
         return say(ret, QUERY_UNKNOWN, "the agent does not know this question");
 }

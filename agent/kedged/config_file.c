@@ -34,7 +34,8 @@ static int check_file(int fd, const char *path, char *ret_why) {
 }
 
 static int failed(const char *path, const char *what, int r, char *ret_why) {
-        (void) snprintf(ret_why, CONFIG_WHY_MAX, "%.300s: %s: %s", path, what, strerror(-r));
+        (void) snprintf(ret_why, CONFIG_WHY_MAX, "%.300s: %s: %s", path, what,
+                        r == -ENOMEM ? "out of memory" : strerror(-r));
         return r;
 }
 

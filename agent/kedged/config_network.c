@@ -49,8 +49,12 @@ static int resolve(struct config_chain *chain, const char *folder, struct networ
 
 int config_networks(struct config *c, const char *path, char ret_why[CONFIG_WHY_MAX]) {
         _cleanup_(freep) struct network *net = malloc(sizeof(*net));
-        int r = net ? 0 : -ENOMEM;
+        int r = 0;
 
+        if (!net) {
+                (void) snprintf(ret_why, CONFIG_WHY_MAX, "%.300s: out of memory", path);
+                return -ENOMEM;
+        }
         if (c->networks_dir[0] == 0)
                 (void) snprintf(c->networks_dir, sizeof(c->networks_dir), "%s",
                                 KEDGE_CONF_DIR "/networks.d");

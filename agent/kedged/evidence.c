@@ -41,7 +41,7 @@ int evidence_keep(int state_fd, const char *chain, const char *text, struct view
 
         if (dir_fd < 0)
                 return dir_fd;
-        if (bytes.n > CHAIN_OUT_BYTES)
+        if (bytes.n > EVIDENCE_BYTES_MAX)
                 return -E2BIG;
         sha256(bytes, &sum);
         (void) snprintf(name, sizeof(name), "%.16s.txt", hex_encode(sum.b, sizeof(sum.b), hex));

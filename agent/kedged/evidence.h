@@ -5,6 +5,7 @@
 #include "base/view.h"
 
 #define EVIDENCE_FILES_MAX 64
+#define EVIDENCE_BYTES_MAX 65536 /* two updates of Ethereum's */
 
 /* Writes one file to the folder evidence/ of the state folder. -EEXIST: we have it; -EDQUOT: there
  * are EVIDENCE_FILES_MAX already; or another errno. */

@@ -20,7 +20,7 @@
 #define RUN_CULPRIT_MAX 64
 #define RUN_STEPS_MAX   1024 /* of one event, with what the machine has left over */
 
-static void step(struct run *run, const struct chain_in *in);
+static void step(struct run *run, struct chain_in *in);
 
 static const char *upstream_url(const struct run *run, unsigned upstream) {
         return upstream < run->config.upstreams.n ? run->config.upstreams.u[upstream].shown
@@ -151,12 +151,13 @@ static void set_timer(struct run *run) {
         (void) sd_event_source_set_enabled(run->timer, SD_EVENT_ONESHOT);
 }
 
-static void step(struct run *run, const struct chain_in *in) {
+static void step(struct run *run, struct chain_in *in) {
         bool held = false;
 
         run->out.n = run->out.used = 0;
         run->out.more = false;
         run->out.wake_ms = 0;
+        in->wall_s = run->hooks.wall_s ? run->hooks.wall_s(run->hooks.userdata) : 0;
         if (chain_step(run->chain, in, &run->out) < 0) {
                 log_error("chain %s: refused an event of kind %d; it is not followed any more: "
                           "restart kedged",

@@ -18,6 +18,7 @@ struct run_hooks {
         void (*answer)(void *userdata, struct run *run, const struct chain_answer *answer);
         void (*moved)(void *userdata,
                         struct run *run); /* finalized, head or the state of trust has changed */
+        uint64_t (*wall_s)(void *userdata); /* for chain_in.wall_s; NULL: there is no clock */
         void *userdata;
 };
 

@@ -42,7 +42,7 @@ int query_request_check(struct view packet, struct query_request *ret) {
         if (r < 0)
                 return r;
         memcpy(&q, packet.p, sizeof(q));
-        if (q.verb < QUERY_RESOLVE || q.verb > QUERY_ZONE)
+        if (q.verb < QUERY_RESOLVE || q.verb > QUERY_CHECKPOINT)
                 return -EPROTONOSUPPORT;
         if (!TEXT_ENDS(q.name) || !TEXT_ENDS(q.chain))
                 return -EBADMSG;
@@ -78,13 +78,19 @@ int query_reply_check_body(const struct query_reply *a, uint16_t verb) {
                 break;
         case QUERY_STATUS:
                 good = TEXT_ENDS(a->status.version) && TEXT_ENDS(a->status.chain) &&
-                       TEXT_ENDS(a->status.backend) && TEXT_ENDS(a->status.text);
+                       TEXT_ENDS(a->status.backend) && TEXT_ENDS(a->status.text) &&
+                       TEXT_ENDS(a->status.alarm) && TEXT_ENDS(a->status.detail);
                 break;
         case QUERY_UPSTREAM:
-                good = TEXT_ENDS(a->upstream.url) && TEXT_ENDS(a->upstream.last_error);
+                good = TEXT_ENDS(a->upstream.url) && TEXT_ENDS(a->upstream.last_error) &&
+                       TEXT_ENDS(a->upstream.serves);
                 break;
         case QUERY_ZONE:
                 good = TEXT_ENDS(a->zone.suffix) && TEXT_ENDS(a->zone.chain);
+                break;
+        case QUERY_CHECKPOINT:
+                good = TEXT_ENDS(a->checkpoint.chain) && TEXT_ENDS(a->checkpoint.backend) &&
+                       TEXT_ENDS(a->checkpoint.network) && TEXT_ENDS(a->checkpoint.text);
                 break;
         }
         return good ? 0 : -EBADMSG;

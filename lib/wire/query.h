@@ -11,7 +11,7 @@
 #include "wire/name.h"
 
 #define QUERY_MAGIC    UINT32_C(0x4b454447) /* KEDG */
-#define QUERY_VERSION  1
+#define QUERY_VERSION  2
 #define QUERY_WAIT_MS  5000
 #define QUERY_CHAINS_MAX 4
 
@@ -22,6 +22,7 @@ enum query_verb {
         QUERY_STATUS,      /* of chain number index */
         QUERY_UPSTREAM,    /* of chain number index: upstream number item */
         QUERY_ZONE,        /* zone number index */
+        QUERY_CHECKPOINT,  /* of chain number index: what its trust stands on */
 };
 
 enum query_result {
@@ -75,6 +76,11 @@ struct query_status {
         uint64_t jumps, memory;
         uint64_t watched, revocations, names_max_age_ms, tls_max_age_ms;
         char text[160];
+        uint8_t too_old; /* stuck until an operator accepts the anchor, or gives a newer one */
+        uint8_t zero_too[7];
+        struct query_block anchor; /* good as Checkpoint= elsewhere; the zero hash: none yet */
+        char alarm[160];  /* what an operator must do before a date */
+        char detail[320]; /* in the chain's own words */
 };
 
 struct query_upstream {
@@ -83,15 +89,30 @@ struct query_upstream {
         uint8_t zero[7];
         uint64_t peak, rest_ms, failures, lies, bytes_in, bytes_out;
         char last_error[160];
+        char serves[80]; /* what it was seen to serve and to lack */
 };
 
 struct query_zone {
         char suffix[NAME_MAX_LEN + 3], chain[32];
         struct address contract;
-        uint32_t zero;
+        uint8_t kind; /* 0: a mapping in contract at slot; 1: ENS, no contract of one's own */
+        uint8_t zero[3];
         uint64_t slot;
         uint64_t watched;
         uint64_t chain_id; /* 0: not told */
+};
+
+struct query_checkpoint {
+        char chain[32], backend[16], network[32];
+        uint8_t state; /* as in query_status */
+        uint8_t too_old;
+        uint8_t zero[6];
+        struct query_block anchor; /* as in query_status */
+        uint64_t number;           /* of what is configured; 0 where a root says it all */
+        struct hash32 configured, accepted; /* Checkpoint=, AcceptOld=; zero: none */
+        uint64_t now_s;   /* seconds since 1970 that it is at least */
+        uint64_t limit_s; /* CheckpointAge=; 0: none */
+        char text[160];
 };
 
 struct query_reply {
@@ -106,13 +127,14 @@ struct query_reply {
                 struct query_status status;
                 struct query_upstream upstream;
                 struct query_zone zone;
+                struct query_checkpoint checkpoint;
         };
 };
 
 /* Explicit zeros above keep one layout for 64-bit and 32-bit programs, and let nothing of the
  * agent's memory out. */
 _Static_assert(sizeof(struct query_request) == 368, "the layout is the protocol");
-_Static_assert(sizeof(struct query_reply) == 648, "the layout is the protocol");
+_Static_assert(sizeof(struct query_reply) == 1160, "the layout is the protocol");
 
 /* Checks a packet from outside: size, magic, version, verb, every text NUL-terminated. -EBADMSG,
  * -EPROTONOSUPPORT. */

@@ -14,7 +14,7 @@ static void check_request(struct view packet) {
                 return;
         MUST(packet.n == sizeof(q) && memcmp(&q, packet.p, sizeof(q)) == 0);
         MUST(q.magic == QUERY_MAGIC && q.version == QUERY_VERSION);
-        MUST(q.verb >= QUERY_RESOLVE && q.verb <= QUERY_ZONE);
+        MUST(q.verb >= QUERY_RESOLVE && q.verb <= QUERY_CHECKPOINT);
         MUST(strlen(q.name) < sizeof(q.name) && strlen(q.chain) < sizeof(q.chain));
 }
 
@@ -33,11 +33,17 @@ static void check_reply(struct view packet) {
         if (query_reply_check_body(&a, QUERY_RESOLVE) == 0)
                 MUST(name_answer_is_sane(&a.name));
         if (query_reply_check_body(&a, QUERY_STATUS) == 0)
-                MUST(strlen(a.status.text) < sizeof(a.status.text));
+                MUST(strlen(a.status.text) < sizeof(a.status.text) &&
+                        strlen(a.status.alarm) < sizeof(a.status.alarm) &&
+                        strlen(a.status.detail) < sizeof(a.status.detail));
         if (query_reply_check_body(&a, QUERY_UPSTREAM) == 0)
-                MUST(strlen(a.upstream.url) < sizeof(a.upstream.url));
+                MUST(strlen(a.upstream.url) < sizeof(a.upstream.url) &&
+                        strlen(a.upstream.serves) < sizeof(a.upstream.serves));
         if (query_reply_check_body(&a, QUERY_ZONE) == 0)
                 MUST(strlen(a.zone.suffix) < sizeof(a.zone.suffix));
+        if (query_reply_check_body(&a, QUERY_CHECKPOINT) == 0)
+                MUST(strlen(a.checkpoint.chain) < sizeof(a.checkpoint.chain) &&
+                        strlen(a.checkpoint.text) < sizeof(a.checkpoint.text));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

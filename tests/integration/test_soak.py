@@ -93,7 +93,7 @@ class Oracle:
 
 
 def packet(verb, name="", n=1, contract=b"", key=b""):
-    return struct.pack(REQUEST, 0x4b454447, 1, verb, n, 0, 0, contract, 0, key, name.encode(), b"")
+    return struct.pack(REQUEST, 0x4b454447, 2, verb, n, 0, 0, contract, 0, key, name.encode(), b"")
 
 
 def connect(agent):
@@ -109,7 +109,7 @@ def ask(agent, oracle, chain, rng):
     with connect(agent) as s:
         s.send(packet(RESOLVE, f"{host}.{NAME}"))
         reply = s.recv(4096)
-    if len(reply) == 648:
+    if len(reply) == 1160:
         oracle.name(host, RESULTS[struct.unpack_from("=H", reply, 6)[0]], "", reply[176:], asked)
 
 

@@ -76,6 +76,9 @@ static enum agent_act says(
         case QUERY_ZONE:
                 reply->result = q->index < 1 ? QUERY_OK : QUERY_UNKNOWN;
                 break;
+        case QUERY_CHECKPOINT:
+                reply->result = q->index < 1 ? QUERY_OK : QUERY_UNKNOWN;
+                break;
         case QUERY_RESOLVE:
         case QUERY_LOOKUP:
         case QUERY_TIME:
@@ -686,7 +689,7 @@ START_TEST(help_and_version_are_not_errors) {
         begin();
         ck_assert_int_eq(run("--help"), 0);
         ck_assert_str_eq(err, "");
-        ck_assert_ptr_nonnull(strstr(out, "lookup    CONTRACT SLOT KEY"));
+        ck_assert_ptr_nonnull(strstr(out, "lookup     CONTRACT SLOT KEY"));
         ck_assert_int_eq(run("--version"), 0);
         ck_assert_int_eq(strncmp(out, "kedgectl ", 9), 0);
         (void) snprintf(command, sizeof(command), "'%s' --help >/dev/full 2>/dev/null", program);

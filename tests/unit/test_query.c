@@ -75,12 +75,12 @@ static int check_reply(const void *p, size_t n) {
 
 START_TEST(query_request_check_refuses) {
         REQUEST_WITH((void) 0, 0);
-        REQUEST_WITH(q.verb = QUERY_ZONE, 0);
+        REQUEST_WITH(q.verb = QUERY_CHECKPOINT, 0);
         REQUEST_WITH(q.magic ^= 1, -EBADMSG);
-        REQUEST_WITH(q.version = 2, -EPROTONOSUPPORT);
+        REQUEST_WITH(q.version = 1, -EPROTONOSUPPORT);
         REQUEST_WITH(q.version = 0, -EPROTONOSUPPORT);
         REQUEST_WITH(q.verb = 0, -EPROTONOSUPPORT);
-        REQUEST_WITH(q.verb = QUERY_ZONE + 1, -EPROTONOSUPPORT);
+        REQUEST_WITH(q.verb = QUERY_CHECKPOINT + 1, -EPROTONOSUPPORT);
         REQUEST_WITH(memset(q.name, 'a', sizeof(q.name)), -EBADMSG);
         REQUEST_WITH(memset(q.chain, 'a', sizeof(q.chain)), -EBADMSG);
         REQUEST_WITH(memset(q.name, 'a', sizeof(q.name) - 1), 0);
@@ -104,7 +104,7 @@ START_TEST(query_reply_check_refuses) {
         REPLY_WITH((void) 0, 0);
         REPLY_WITH(a.result = QUERY_INVALID, 0);
         REPLY_WITH(a.magic ^= 1, -EBADMSG);
-        REPLY_WITH(a.version = 2, -EPROTONOSUPPORT);
+        REPLY_WITH(a.version = 1, -EPROTONOSUPPORT);
         REPLY_WITH(a.result = QUERY_INVALID + 1, -EPROTONOSUPPORT);
         REPLY_WITH(a.id = 8, -EBADMSG);
         REPLY_WITH(a.zero = 1, -EBADMSG);
@@ -129,21 +129,29 @@ START_TEST(query_reply_check_body_looks_at_every_text) {
                 QUERY_STATUS,
                 QUERY_UPSTREAM,
                 QUERY_ZONE,
+                QUERY_CHECKPOINT,
         };
 
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 BODY_WITH(verbs[i], (void) 0, 0);
         BODY_WITH(0, (void) 0, -EBADMSG);
-        BODY_WITH(QUERY_ZONE + 1, (void) 0, -EBADMSG);
+        BODY_WITH(QUERY_CHECKPOINT + 1, (void) 0, -EBADMSG);
         BODY_WITH(QUERY_RESOLVE, a.name.n_addrs = 5, -EBADMSG);
         BODY_WITH(QUERY_STATUS, FILL(a.status.version), -EBADMSG);
         BODY_WITH(QUERY_STATUS, FILL(a.status.chain), -EBADMSG);
         BODY_WITH(QUERY_STATUS, FILL(a.status.backend), -EBADMSG);
         BODY_WITH(QUERY_STATUS, FILL(a.status.text), -EBADMSG);
+        BODY_WITH(QUERY_STATUS, FILL(a.status.alarm), -EBADMSG);
+        BODY_WITH(QUERY_STATUS, FILL(a.status.detail), -EBADMSG);
         BODY_WITH(QUERY_UPSTREAM, FILL(a.upstream.url), -EBADMSG);
         BODY_WITH(QUERY_UPSTREAM, FILL(a.upstream.last_error), -EBADMSG);
+        BODY_WITH(QUERY_UPSTREAM, FILL(a.upstream.serves), -EBADMSG);
         BODY_WITH(QUERY_ZONE, FILL(a.zone.suffix), -EBADMSG);
         BODY_WITH(QUERY_ZONE, FILL(a.zone.chain), -EBADMSG);
+        BODY_WITH(QUERY_CHECKPOINT, FILL(a.checkpoint.chain), -EBADMSG);
+        BODY_WITH(QUERY_CHECKPOINT, FILL(a.checkpoint.backend), -EBADMSG);
+        BODY_WITH(QUERY_CHECKPOINT, FILL(a.checkpoint.network), -EBADMSG);
+        BODY_WITH(QUERY_CHECKPOINT, FILL(a.checkpoint.text), -EBADMSG);
 }
 END_TEST
 

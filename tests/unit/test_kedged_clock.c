@@ -1,0 +1,77 @@
+/* agent/kedged/clock: the wall's clock counts where the kernel keeps it and the floor allows it. */
+
+#include "unit.h"
+
+#include <errno.h>
+#include <sys/timex.h>
+
+#include "agent/kedged/clock.h"
+#include <config.h> /* the build's */
+
+static struct {
+        int state, status;
+        time_t now;
+} kernel;
+
+int __wrap_adjtimex(struct timex *t);
+int __wrap_adjtimex(struct timex *t) {
+        ck_assert_uint_eq(t->modes, 0); /* it only asks */
+        t->status = kernel.status;
+        t->time.tv_sec = kernel.now;
+        if (kernel.state < 0)
+                errno = EPERM;
+        return kernel.state;
+}
+
+static const struct {
+        const char *what;
+        int state, status;
+        time_t now;
+        uint64_t floor, want;
+} rows[] = {
+        { "kept, after the floor", TIME_OK, STA_PLL, 2000, 1000, 2000 },
+        { "kept, at the floor", TIME_OK, STA_PLL, 1000, 1000, 1000 },
+        { "kept, with a leap second to come", TIME_INS, STA_PLL | STA_INS, 2000, 1000, 2000 },
+        { "kept, before the floor", TIME_OK, STA_PLL, 999, 1000, 0 },
+        { "not kept", TIME_OK, STA_UNSYNC, 2000, 1000, 0 },
+        { "an error", TIME_ERROR, 0, 2000, 1000, 0 },
+        { "not told", -1, 0, 2000, 1000, 0 },
+        { "before 1970", TIME_OK, STA_PLL, -5, 0, 0 },
+};
+
+START_TEST(clock_is_believed_where_it_is_kept) {
+        kernel.state = rows[_i].state;
+        kernel.status = rows[_i].status;
+        kernel.now = rows[_i].now;
+        ck_assert_msg(clock_wall_s(rows[_i].floor) == rows[_i].want, "%s", rows[_i].what);
+}
+END_TEST
+
+START_TEST(clock_floor_rises_and_goes_on) {
+        struct clock_floor f = { 0 };
+        uint64_t proven = KEDGE_BUILD_DATE + 500;
+
+        ck_assert_uint_eq(clock_floor_s(&f, 5000), KEDGE_BUILD_DATE);
+        clock_floor_raise(&f, KEDGE_BUILD_DATE - 1, 5000); /* proven, but older than we are */
+        ck_assert_uint_eq(clock_floor_s(&f, 9000), KEDGE_BUILD_DATE);
+        clock_floor_raise(&f, proven, 10000);
+        ck_assert_uint_eq(clock_floor_s(&f, 10000), proven);
+        ck_assert_uint_eq(clock_floor_s(&f, 70000), proven + 60);
+        clock_floor_raise(&f, proven + 10, 70000); /* less than has passed */
+        ck_assert_uint_eq(clock_floor_s(&f, 70000), proven + 60);
+        clock_floor_raise(&f, 0, 70000);
+        ck_assert_uint_eq(clock_floor_s(&f, 9999), proven); /* never below */
+        clock_floor_raise(&f, proven + 90, 70000);
+        ck_assert_uint_eq(clock_floor_s(&f, 71000), proven + 91);
+}
+END_TEST
+
+int main(void) {
+        Suite *s = suite_create("kedged clock");
+        TCase *t = tcase_create("clock");
+
+        tcase_add_loop_test(t, clock_is_believed_where_it_is_kept, 0, ELEMENTSOF(rows));
+        tcase_add_test(t, clock_floor_rises_and_goes_on);
+        suite_add_tcase(s, t);
+        return unit_run(s);
+}
