@@ -246,6 +246,14 @@ START_TEST(header_difficulty_is_a_large_integer) {
 }
 END_TEST
 
+START_TEST(header_nonce_has_eight_bytes) {
+        struct header_exec h;
+
+        set(NONCE, (size_t) _i, 7);
+        ck_assert_int_eq(parse(15, &h), _i == 8 ? 0 : -EBADMSG);
+}
+END_TEST
+
 START_TEST(header_ends_where_its_list_does) {
         static uint8_t to[HEADER_CAP];
         struct view whole = write_header(17, to), in;
@@ -301,6 +309,7 @@ int main(void) {
         tcase_add_loop_test(t, header_since_the_merge_has_no_miner, 0, ELEMENTSOF(merge_cases));
         tcase_add_loop_test(
                         t, header_difficulty_is_a_large_integer, 0, ELEMENTSOF(difficulty_cases));
+        tcase_add_loop_test(t, header_nonce_has_eight_bytes, 0, 10);
         tcase_add_test(t, header_ends_where_its_list_does);
         tcase_add_test(t, header_has_a_limit);
         tcase_add_test(t, header_is_proven_by_its_hash_alone);

@@ -56,7 +56,7 @@ static const struct mpt_case {
         { "padding in a leaf", "1234", MPT_MALFORMED, { "[ 211234 aabb ]" }, NULL },
         { "padding in an extension", "1234", MPT_MALFORMED,
                         { "[ 0112 @ ]", "[ -3 [ 34 " B26 " ] -13 ]" }, NULL },
-        { "a path without its flag", "", MPT_MALFORMED, { "[ - aabb ]" }, NULL },
+        { "a path without its flag", "", MPT_MALFORMED, { "[ - 20 ]" }, NULL },
         { "a path that is a list", "1234", MPT_MALFORMED, { "[ [ 20 12 34 ] aabb ]" }, NULL },
         { "a path of 34 bytes", "1234", MPT_MALFORMED, { "[ 2012" HASH_A " aabb ]" }, NULL },
         { "a leaf without a value", "1234", MPT_MALFORMED, { "[ 201234 - ]" }, NULL },
@@ -202,6 +202,10 @@ START_TEST(mpt_limits) {
         ck_assert_int_eq(mpt_verify(&mpt_empty_root, VIEW(key, 33), &(struct mpt_proof){ 0 },
                                          &value),
                         MPT_MALFORMED);
+        proof.node[0] = VIEW("\xc2\x20\x07", 3);
+        keccak256(proof.node[0], &root);
+        proof.n = MPT_NODES_MAX;
+        ck_assert_int_eq(mpt_verify(&root, VIEW(key, 0), &proof, &value), MPT_UNUSED_NODE);
         proof.n = MPT_NODES_MAX + 1;
         ck_assert_int_eq(mpt_verify(&root, VIEW(key, 0), &proof, &value), MPT_MALFORMED);
 }
