@@ -188,6 +188,38 @@ START_TEST(status_exits_as_the_state_says) {
         end();
 } END_TEST
 
+START_TEST(status_of_ethereum_reads_well) {
+        json_t *o, *chain;
+
+        begin();
+        agent.script.status = a_status();
+        strcpy(agent.script.status.chain, "mainnet");
+        strcpy(agent.script.status.backend, "ethereum");
+        strcpy(agent.script.status.detail, "period 1421, fork electra, signed by 505 of 512");
+        strcpy(agent.script.status.alarm, "a fork at epoch 500000 is not known \033[2J");
+        agent.script.status.anchor = block(11640000, 1700000000);
+        ck_assert_int_eq(run("status"), 0);
+        ck_assert_ptr_nonnull(strstr(out, "  alarm       a fork at epoch 500000 is not known ?[2J\n"));
+        ck_assert_ptr_nonnull(strstr(out, "  head        10000315   2023-11-14 22:14:05 UTC  "
+                                          "0xabababababababab...\n"
+                                          "              it moved 3 s ago\n"
+                                          "  chain       period 1421, fork electra, signed by 505 "
+                                          "of 512\n"
+                                          "  anchor      11640000   2023-11-14"));
+        agent.script.status.state = 4; /* stuck: an operator must act, and by this one can tell how */
+        agent.script.status.too_old = 1;
+        ck_assert_int_eq(run("--json status"), 3);
+        o = parse_out("stale");
+        chain = json_array_get(json_object_get(o, "chains"), 0);
+        ck_assert(json_is_true(json_object_get(chain, "too_old")));
+        ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(chain, "anchor"),
+                                         "number")), 11640000);
+        ck_assert_int_eq(strncmp(json_string_value(json_object_get(chain, "alarm")), "a fork", 6),
+                        0);
+        json_decref(o);
+        end();
+} END_TEST
+
 START_TEST(status_shows_every_chain_and_the_worst_code) {
         begin();
         agent.script.status = a_status();
@@ -331,18 +363,21 @@ START_TEST(upstreams_and_zones_read_well) {
                 .failures = 2,
                 .lies = 1,
                 .bytes_in = 1234567,
-                .bytes_out = 999 };
+                .bytes_out = 999,
+                .serves = "updates from period 1379 on" };
         ck_assert_int_eq(run("upstreams"), 0);
         ck_assert_str_eq(out,
                 "diode://0x01@198.51.100.7:41046  up\n"
                 "  newest      10000316, as it says\n"
                 "  failed      2 times, lied 1 times\n"
                 "  carried     1.2 MB in, 999 B out\n"
+                "  serves      updates from period 1379 on\n"
                 "diode://0x01@198.51.100.7:41046  resting\n"
                 "  rests       1 min 1 s more\n"
                 "  newest      10000316, as it says\n"
                 "  failed      2 times, lied 1 times\n"
                 "  carried     1.2 MB in, 999 B out\n"
+                "  serves      updates from period 1379 on\n"
                 "  last error  wrong ?[31mroot\n");
         ck_assert_int_eq(run("--json upstreams"), 0);
         o = parse_out("ok");
@@ -709,6 +744,7 @@ int main(int argc, char **argv) {
         tcase_set_timeout(t, 60);
         tcase_add_test(t, status_is_the_default_and_reads_well);
         tcase_add_loop_test(t, status_exits_as_the_state_says, 0, ELEMENTSOF(state_cases));
+        tcase_add_test(t, status_of_ethereum_reads_well);
         tcase_add_test(t, status_shows_every_chain_and_the_worst_code);
         tcase_add_test(t, query_reads_well);
         tcase_add_test(t, query_of_an_old_record_is_stale);

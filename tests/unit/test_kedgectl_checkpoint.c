@@ -1,0 +1,424 @@
+/* kedgectl checkpoint: sources compared, roots shown, files written, and what it tells an operator
+ * to type next; against a scripted agent and a scripted kedge-fetch. */
+
+#include "unit.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "agent.h"
+#include "agent/kedgectl/checkpoint.h"
+
+#define ROOT_A "0x4b363db94e286120d76eb905340fdd4e54bfe9f06bf33ff6cf5ad27f511bfe95"
+#define ROOT_B "0x5b363db94e286120d76eb905340fdd4e54bfe9f06bf33ff6cf5ad27f511bfe95"
+#define ZEROS  "0x0000000000000000000000000000000000000000000000000000000000000000"
+
+static struct agent agent;
+static const char *program;
+static char out[16384], err[4096], work[64];
+
+static struct checkpoint_source says(uint64_t slot, uint8_t root) {
+        struct checkpoint_source s = { .answered = root != 0, .slot = slot };
+
+        s.root.b[0] = root;
+        return s;
+}
+
+static const struct {
+        const char *what;
+        size_t n;
+        struct {
+                uint64_t slot;
+                uint8_t root; /* 0: no answer */
+        } s[5];
+        enum checkpoint_agreement want;
+        size_t best, count;
+} judged[] = {
+        { "nobody", 0, { { 0, 0 } }, CHECKPOINT_NO_ANSWER, 0, 0 },
+        { "no answers", 2, { { 9, 0 }, { 9, 0 } }, CHECKPOINT_NO_ANSWER, 0, 0 },
+        { "one", 2, { { 9, 0 }, { 9, 1 } }, CHECKPOINT_ALONE, 1, 1 },
+        { "two that say the same", 2, { { 9, 1 }, { 9, 1 } }, CHECKPOINT_AGREED, 0, 2 },
+        { "two behind each other", 2, { { 9, 1 }, { 41, 2 } }, CHECKPOINT_ALONE, 1, 1 },
+        { "one behind two", 3, { { 9, 1 }, { 41, 2 }, { 41, 2 } }, CHECKPOINT_AGREED, 1, 2 },
+        { "one before two", 3, { { 41, 2 }, { 9, 1 }, { 9, 1 } }, CHECKPOINT_AGREED, 1, 2 },
+        { "two roots at a slot", 2, { { 9, 1 }, { 9, 2 } }, CHECKPOINT_CONTRADICTION, 0, 1 },
+        { "one against four", 5, { { 9, 1 }, { 9, 1 }, { 9, 2 }, { 9, 1 }, { 9, 1 } },
+                        CHECKPOINT_CONTRADICTION, 0, 4 },
+        { "a contradiction elsewhere", 5, { { 9, 1 }, { 9, 2 }, { 41, 3 }, { 41, 3 }, { 41, 3 } },
+                        CHECKPOINT_CONTRADICTION, 2, 3 },
+        { "two by two: the newer", 4, { { 9, 1 }, { 9, 1 }, { 41, 3 }, { 41, 3 } },
+                        CHECKPOINT_AGREED, 2, 2 },
+};
+
+START_TEST(checkpoint_judges_what_sources_say) {
+        static struct checkpoint_sources all;
+        size_t best = 99, count = 99;
+
+        all.n = judged[_i].n;
+        for (size_t i = 0; i < all.n; i++)
+                all.source[i] = says(judged[_i].s[i].slot, judged[_i].s[i].root);
+        ck_assert_msg(checkpoint_judge(&all, &best, &count) == judged[_i].want, "%s",
+                        judged[_i].what);
+        ck_assert_msg(best == judged[_i].best && count == judged[_i].count, "%s: %zu, %zu",
+                        judged[_i].what, best, count);
+}
+END_TEST
+
+static const struct {
+        const char *text;
+        bool good;
+} answers[] = {
+        { "12345 " ROOT_A "\n", true },
+        { "0 " ROOT_A, true },
+        { "18446744073709551615 " ROOT_A "\n", true },
+        { "18446744073709551616 " ROOT_A "\n", false },
+        { "184467440737095516150 " ROOT_A "\n", false },
+        { "12345" ROOT_A "\n", false },
+        { " " ROOT_A "\n", false },
+        { "12345  " ROOT_A "\n", false },
+        { "-1 " ROOT_A "\n", false },
+        { "12345 " ROOT_A "\n\n", false },
+        { "12345 " ROOT_A " x\n", false },
+        { "12345 4b363db94e286120d76eb905340fdd4e54bfe9f06bf33ff6cf5ad27f511bfe95\n", false },
+        { "12345 " ZEROS "\n", false },
+        { "12345 0x4b\n", false },
+        { "", false },
+};
+
+START_TEST(checkpoint_reads_answers_strictly) {
+        struct view v = heap_copy(VIEW_TEXT(answers[_i].text));
+        struct hash32 root;
+        uint64_t slot;
+
+        ck_assert_msg((checkpoint_parse(v, &slot, &root) == 0) == answers[_i].good, "%s",
+                        answers[_i].text);
+        heap_drop(v);
+}
+END_TEST
+
+START_TEST(checkpoint_is_shown_in_groups) {
+        char aloud[CHECKPOINT_ALOUD], brief[10];
+        struct hash32 root;
+
+        ck_assert_int_eq(hex_decode(VIEW_TEXT(ROOT_A), root.b, HASH32_SIZE), 0);
+        ck_assert_str_eq(checkpoint_aloud(&root, aloud),
+                        "4b363db9 4e286120 d76eb905 340fdd4e 54bfe9f0 6bf33ff6 cf5ad27f 511bfe95");
+        ck_assert_str_eq(checkpoint_short(&root, brief), "4b36-fe95");
+}
+END_TEST
+
+/* ---- the program ---- */
+
+static void path_of(const char *name, char ret[160]) {
+        (void) snprintf(ret, 160, "%s/%s", work, name);
+}
+
+static void put(const char *name, const char *text, mode_t mode) {
+        char path[160];
+        FILE *f;
+
+        path_of(name, path);
+        f = fopen(path, "we");
+        ck_assert_ptr_nonnull(f);
+        ck_assert_int_ge(fputs(text, f), 0);
+        ck_assert_int_eq(fclose(f), 0);
+        ck_assert_int_eq(chmod(path, mode), 0);
+}
+
+static void slurp(const char *name, char *ret, size_t cap) {
+        char path[160];
+        size_t n;
+        FILE *f;
+
+        path_of(name, path);
+        f = fopen(path, "re");
+        ck_assert_msg(f != NULL, "%s", path);
+        n = fread(ret, 1, cap - 1, f);
+        ret[n] = '\0';
+        (void) fclose(f);
+}
+
+static int run(const char *args) {
+        char command[2048];
+        int status;
+
+        (void) snprintf(command, sizeof(command),
+                        "KEDGE_RUNTIME_DIR=%s KEDGE_NETWORKS_DIR=%s KEDGE_FETCH=%s/fetch '%s' %s "
+                        ">%s/out 2>%s/err",
+                        agent.dir, work, work, program, args, work, work);
+        status = system(command);
+        slurp("out", out, sizeof(out));
+        slurp("err", err, sizeof(err));
+        ck_assert(WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
+
+static enum agent_act answers_one_chain(
+                struct agent *a, const struct query_request *q, struct query_reply *reply) {
+        (void) agent_says_script(a, q, reply);
+        if (q->index > 0)
+                reply->result = QUERY_UNKNOWN;
+        if (q->verb != QUERY_UPSTREAM)
+                return AGENT_REPLY;
+        memset(&reply->upstream, 0, sizeof(reply->upstream));
+        reply->result = q->item < 3 ? QUERY_OK : QUERY_UNKNOWN;
+        strcpy(reply->upstream.url, q->item == 0   ? "beacon+https://own.example"
+                                    : q->item == 1 ? "execution+https://own.example"
+                                                   : "beacon+https://hidden.example/...");
+        return AGENT_REPLY;
+}
+
+/* kedge-fetch, as far as the verb goes: by host. */
+static const char fetch[] = "#!/bin/sh\n"
+                            "[ \"$1\" = --checkpoint ] || exit 2\n"
+                            "case \"$2\" in\n"
+                            "*a.example) echo \"64 " ROOT_A "\" ;;\n"
+                            "*b.example) echo \"64 " ROOT_A "\" ;;\n"
+                            "*old.example) echo \"32 " ROOT_B "\" ;;\n"
+                            "*liar.example) echo \"64 " ROOT_B "\" ;;\n"
+                            "*odd.example) echo \"64 " ROOT_A "\"; exit 1 ;;\n"
+                            "*own.example) echo \"64 " ROOT_A "\" ;;\n"
+                            "*) printf 'kedge-fetch: \\033[31mno such host\\n' >&2; exit 1 ;;\n"
+                            "esac\n";
+
+static const char net[] =
+                "# a network\n[Network]\nGenesisTime=1600000000\nSecondsPerSlot=12\n"
+                "Upstream=beacon+https://a.example\nUpstream=execution+https://x.example\n"
+                "Upstream=beacon+https://b.example\n";
+
+static void begin(void) {
+        strcpy(work, "/tmp/kedge-checkpoint-XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(work));
+        ck_assert_int_eq(chmod(work, 0755), 0);
+        put("fetch", fetch, 0755);
+        put("devnet.conf", net, 0644);
+        agent_start(&agent);
+        agent.fn = answers_one_chain;
+        agent.script.checkpoint = (struct query_checkpoint){
+                .chain = "devnet",
+                .backend = "ethereum",
+                .network = "devnet",
+                .state = 1,
+                .anchor = { .number = 64, .timestamp = 1600000768 },
+                .now_s = 1600000768 + 183600,
+                .limit_s = 14 * 86400,
+        };
+        ck_assert_int_eq(hex_decode(VIEW_TEXT(ROOT_A), agent.script.checkpoint.anchor.hash.b,
+                                         HASH32_SIZE),
+                        0);
+        agent.script.checkpoint.configured = agent.script.checkpoint.anchor.hash;
+}
+
+static void end(void) {
+        char command[128];
+
+        agent_stop(&agent);
+        (void) snprintf(command, sizeof(command), "rm -rf '%s'", work);
+        ck_assert_int_eq(system(command), 0);
+}
+
+START_TEST(show_reads_well) {
+        json_t *o, *c;
+
+        begin();
+        ck_assert_int_eq(run("checkpoint"), 0);
+        ck_assert_str_eq(out, "devnet (ethereum)  following\n"
+                              "  stands on   64  2020-09-13 12:39:28 UTC\n"
+                              "  root        " ROOT_A "\n"
+                              "  aloud       4b363db9 4e286120 d76eb905 340fdd4e 54bfe9f0 6bf33ff6 "
+                              "cf5ad27f 511bfe95\n"
+                              "  short       4b36-fe95\n"
+                              "  age         2 days 3 h at least; trusted for 14 days\n"
+                              "  configured  " ROOT_A "\n");
+        ck_assert_int_eq(run("checkpoint show devnet"), 0);
+        ck_assert_int_eq(run("checkpoint show other"), 1);
+        ck_assert_ptr_nonnull(strstr(err, "follows no chain of this name"));
+        ck_assert_int_eq(run("--json checkpoint show"), 0);
+        o = json_loads(out, 0, NULL);
+        c = json_array_get(json_object_get(o, "checkpoints"), 0);
+        ck_assert_int_eq(json_integer_value(json_object_get(c, "age_s")), 183600);
+        ck_assert_str_eq(json_string_value(json_object_get(c, "configured")), ROOT_A);
+        ck_assert(json_is_null(json_object_get(c, "accepted")));
+        json_decref(o);
+        end();
+}
+END_TEST
+
+START_TEST(show_of_one_too_old_is_3_and_says_what_to_type) {
+        begin();
+        agent.script.checkpoint.too_old = 1;
+        agent.script.checkpoint.state = 4;
+        strcpy(agent.script.checkpoint.text, "20 days old");
+        ck_assert_int_eq(run("checkpoint show"), 3);
+        ck_assert_ptr_nonnull(strstr(out, "  too old     20 days old\n"));
+        ck_assert_ptr_nonnull(strstr(out, "kedgectl checkpoint fetch devnet\n"));
+        ck_assert_ptr_nonnull(strstr(out, "kedgectl checkpoint accept devnet " ROOT_A "\n"));
+        end();
+}
+END_TEST
+
+START_TEST(fetch_compares_the_agents_servers_and_the_networks) {
+        json_t *o;
+
+        begin();
+        ck_assert_int_eq(run("checkpoint fetch devnet"), 0);
+        ck_assert_str_eq(err, "");
+        ck_assert_ptr_nonnull(strstr(out, "  says        https://own.example: slot 64, " ROOT_A));
+        ck_assert_ptr_nonnull(strstr(out, "https://a.example: slot 64"));
+        ck_assert_ptr_nonnull(strstr(out, "https://b.example: slot 64"));
+        ck_assert_ptr_null(strstr(out, "x.example"));
+        ck_assert_ptr_null(strstr(out, "hidden.example"));
+        ck_assert_ptr_nonnull(strstr(out, "  agree       3 of 3, on slot 64, 2020-09-13 12:39:28"));
+        ck_assert_ptr_nonnull(strstr(
+                        out, "  next        kedgectl checkpoint import devnet " ROOT_A "\n"));
+        ck_assert_int_eq(run("--json checkpoint fetch devnet"), 0);
+        o = json_loads(out, 0, NULL);
+        ck_assert_int_eq(json_integer_value(json_object_get(o, "agree")), 3);
+        ck_assert_str_eq(json_string_value(json_object_get(o, "root")), ROOT_A);
+        ck_assert_uint_eq(json_array_size(json_object_get(o, "sources")), 3);
+        json_decref(o);
+
+        agent_halt(&agent); /* the first checkpoint is found before the agent runs */
+        ck_assert_int_eq(run("checkpoint fetch devnet"), 0);
+        ck_assert_ptr_nonnull(strstr(out, "  agree       2 of 2"));
+        ck_assert_int_eq(run("checkpoint fetch other"), 1);
+        ck_assert_ptr_nonnull(strstr(err, "nobody to ask"));
+        agent_listen(&agent);
+        agent_go(&agent);
+        end();
+}
+END_TEST
+
+static const struct {
+        const char *urls;
+        int code;
+        const char *on_out, *on_err;
+} fetched[] = {
+        { "--url https://a.example --url https://b.example", 0, "agree       2 of 2", "" },
+        { "--url https://a.example --url beacon+https://a.example", 4, "agree       1 of 1",
+                        "no two sources name the same block" },
+        { "--url https://a.example --url https://old.example", 4, "says else   https://old.example",
+                        "no two sources name the same block" },
+        { "--url https://a.example --url https://b.example --url https://old.example", 0,
+                        "agree       2 of 3", "" },
+        { "--url https://a.example --url https://b.example --url https://liar.example", 4,
+                        "says else   https://liar.example", "contradict each other" },
+        { "--url https://a.example --url https://gone.example", 4,
+                        "no answer   https://gone.example: kedge-fetch: ?[31mno such host",
+                        "no two" },
+        { "--url https://odd.example", 6, "no answer   https://odd.example", "no source has" },
+};
+
+START_TEST(fetch_exits_as_the_sources_agree) {
+        char args[256];
+        json_t *o;
+
+        begin();
+        (void) snprintf(args, sizeof(args), "%s checkpoint fetch devnet", fetched[_i].urls);
+        ck_assert_int_eq(run(args), fetched[_i].code);
+        ck_assert_msg(strstr(out, fetched[_i].on_out) != NULL, "%s", out);
+        ck_assert_msg(strstr(err, fetched[_i].on_err) != NULL, "%s", err);
+        ck_assert_int_eq(fetched[_i].on_err[0] == '\0', err[0] == '\0');
+        /* what contradicts itself is not offered for import */
+        ck_assert(!strstr(fetched[_i].on_err, "contradict") || !strstr(out, "import"));
+        (void) snprintf(args, sizeof(args), "--json %s checkpoint fetch devnet", fetched[_i].urls);
+        ck_assert_int_eq(run(args), fetched[_i].code);
+        o = json_loads(out, 0, NULL);
+        ck_assert(json_is_object(o));
+        json_decref(o);
+        end();
+}
+END_TEST
+
+START_TEST(import_and_accept_write_a_drop_in) {
+        char args[256], text[512], path[160];
+        struct stat st;
+
+        begin();
+        (void) snprintf(args, sizeof(args), "--config %s/k.conf checkpoint import devnet " ROOT_A,
+                        work);
+        ck_assert_int_eq(run(args), 0);
+        ck_assert_ptr_nonnull(strstr(out, "systemctl reload-or-restart kedged"));
+        slurp("k.conf.d/50-checkpoint-devnet.conf", text, sizeof(text));
+        ck_assert_ptr_nonnull(strstr(text, "\n[Chain devnet]\nCheckpoint=" ROOT_A "\n"));
+        path_of("k.conf.d/50-checkpoint-devnet.conf", path);
+        ck_assert_int_eq(stat(path, &st), 0);
+        ck_assert_uint_eq(st.st_mode & 0777, 0644);
+        (void) snprintf(args, sizeof(args), "--config %s/k.conf checkpoint import devnet " ROOT_B,
+                        work);
+        ck_assert_int_eq(run(args), 0); /* in place of the other */
+        slurp("k.conf.d/50-checkpoint-devnet.conf", text, sizeof(text));
+        ck_assert_ptr_nonnull(strstr(text, "Checkpoint=" ROOT_B "\n"));
+        ck_assert_ptr_null(strstr(text, ROOT_A));
+        (void) snprintf(args, sizeof(args), "--config %s/k.conf checkpoint accept devnet " ROOT_A,
+                        work);
+        ck_assert_int_eq(run(args), 0);
+        slurp("k.conf.d/50-accept-devnet.conf", text, sizeof(text));
+        ck_assert_ptr_nonnull(strstr(text, "\n[Chain devnet]\nAcceptOld=" ROOT_A "\n"));
+        (void) snprintf(args, sizeof(args),
+                        "--config %s/k.conf checkpoint import diode 10000000:" ROOT_A, work);
+        ck_assert_int_eq(run(args), 0);
+        slurp("k.conf.d/50-checkpoint-diode.conf", text, sizeof(text));
+        ck_assert_ptr_nonnull(strstr(text, "Checkpoint=10000000:" ROOT_A "\n"));
+        ck_assert_int_eq(run("--config /nonexistent/k.conf checkpoint import devnet " ROOT_A), 1);
+        ck_assert_ptr_nonnull(strstr(err, "cannot be written: No such file"));
+        end();
+}
+END_TEST
+
+static const struct {
+        const char *args, *word;
+} usages[] = {
+        { "checkpoint forget", "'forget'" },
+        { "checkpoint fetch", "needs CHAIN" },
+        { "checkpoint fetch a b", "needs CHAIN" },
+        { "checkpoint show a b", "needs one CHAIN at most" },
+        { "checkpoint import devnet", "needs CHAIN and ROOT" },
+        { "checkpoint accept devnet", "needs CHAIN and ROOT" },
+        { "checkpoint import ../devnet " ROOT_A, "'../devnet' is not a chain" },
+        { "checkpoint import Devnet " ROOT_A, "'Devnet' is not a chain" },
+        { "checkpoint import devnet 0x00", "'0x00' is not a root" },
+        { "checkpoint import devnet " ZEROS, "is not a root" },
+        { "checkpoint accept devnet 5:" ROOT_A, "is not a root" },
+        { "checkpoint import devnet x5:" ROOT_A, "is not a root" },
+        { "--url", "needs a value" },
+};
+
+START_TEST(a_usage_error_is_2_and_writes_nothing) {
+        char args[256], path[160];
+
+        begin();
+        (void) snprintf(args, sizeof(args), "--config %s/k.conf %s", work, usages[_i].args);
+        ck_assert_int_eq(run(args), 2);
+        ck_assert_msg(strstr(err, usages[_i].word) != NULL, "%s", err);
+        path_of("k.conf.d", path);
+        ck_assert_int_eq(access(path, F_OK), -1);
+        end();
+}
+END_TEST
+
+int main(int argc, char **argv) {
+        Suite *s = suite_create("kedgectl checkpoint");
+        TCase *t = tcase_create("checkpoint");
+
+        if (argc != 2) {
+                fprintf(stderr, "usage: %s KEDGECTL\n", argv[0]);
+                return 2;
+        }
+        program = argv[1];
+        tcase_set_timeout(t, 60);
+        tcase_add_loop_test(t, checkpoint_judges_what_sources_say, 0, ELEMENTSOF(judged));
+        tcase_add_loop_test(t, checkpoint_reads_answers_strictly, 0, ELEMENTSOF(answers));
+        tcase_add_test(t, checkpoint_is_shown_in_groups);
+        tcase_add_test(t, show_reads_well);
+        tcase_add_test(t, show_of_one_too_old_is_3_and_says_what_to_type);
+        tcase_add_test(t, fetch_compares_the_agents_servers_and_the_networks);
+        tcase_add_loop_test(t, fetch_exits_as_the_sources_agree, 0, ELEMENTSOF(fetched));
+        tcase_add_test(t, import_and_accept_write_a_drop_in);
+        tcase_add_loop_test(t, a_usage_error_is_2_and_writes_nothing, 0, ELEMENTSOF(usages));
+        suite_add_tcase(s, t);
+        return unit_run(s);
+}
