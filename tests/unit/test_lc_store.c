@@ -619,7 +619,7 @@ START_TEST(the_best_update_is_kept_whole) {
         copy = heap_copy(VIEW(o.bytes, o.n));
         ck_assert_int_eq(lc_update_parse(s.net, forge32.fork, LC_UPDATE, copy, &u), 0);
         ck_assert_int_eq(lc_store_process(&s, &u, LC_NO_CLOCK, &moved), LC_VALID);
-        memset((uint8_t *) copy.p, 0xee, copy.n);
+        explicit_bzero((uint8_t *) copy.p, copy.n);
         heap_drop(copy); /* its bytes are gone */
         must_feed(&s, &forge32,
                         (struct forged){ .attested = 675,
