@@ -26,8 +26,9 @@
 #define ETH_CONNECT_MS  15000
 #define ETH_CLOSE_MS    5000 /* how long a dropped upstream may take to say DOWN */
 #define ETH_REST_MAX_MS (UINT64_C(10) * 60 * 1000)
-#define ETH_BUSY_MAX_S  3600 /* how long a server may send us away */
-#define ETH_LIE_REST    12   /* times the rest of a failure */
+#define ETH_ALONE_MS    60000 /* no rest is longer, where nobody else serves the same */
+#define ETH_BUSY_MAX_S  3600  /* how long a server may send us away */
+#define ETH_LIE_REST    12    /* times the rest of a failure */
 #define ETH_LIE_MAX_MS  (UINT64_C(6) * 3600 * 1000)
 #define ETH_LACK_MS     (UINT64_C(10) * 60 * 1000) /* then it is asked for it again */
 #define ETH_STALE_MS    (UINT64_C(5) * 60 * 1000)  /* shown an old head: comes last for so long */

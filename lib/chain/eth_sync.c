@@ -360,7 +360,6 @@ static bool on_update(struct eth *eth, unsigned u, const struct eth_request *r,
         case ETH_STOPPED:
                 return false;
         case ETH_TAKEN:
-                return true;
         case ETH_OLD:
         case ETH_AHEAD:
                 break;

@@ -33,8 +33,10 @@ static void rest(struct eth *eth, unsigned u, uint64_t ms, bool drop) {
 static uint64_t next_rest(struct eth *eth, struct eth_upstream *up) {
         uint64_t ms;
 
-        if (up->state == UPSTREAM_UP && eth->now_ms - up->since_ms > 10 * eth->cfg.request_ms)
+        if (up->state == UPSTREAM_UP && eth->now_ms - up->since_ms > 10 * eth->cfg.request_ms) {
                 up->rest_ms = eth->cfg.rest_ms;
+                up->lie_ms = eth->cfg.rest_ms * ETH_LIE_REST;
+        }
         ms = up->rest_ms;
         up->rest_ms = doubled(ms, ETH_REST_MAX_MS);
         return ms;
@@ -81,13 +83,15 @@ void eth_fault(struct eth *eth, unsigned u, struct view culprit, const char *fmt
 
 void eth_lie(struct eth *eth, unsigned u, struct view culprit, const char *fmt, ...) {
         struct eth_upstream *up = &eth->up[u];
-        uint64_t ms = up->lie_ms;
+        uint64_t ms;
         va_list args;
 
         va_start(args, fmt);
         keep_error(up, fmt, args);
         va_end(args);
         up->lies++;
+        (void) next_rest(eth, up);
+        ms = up->lie_ms;
         up->lie_ms = doubled(ms, ETH_LIE_MAX_MS);
         blame(eth, u, culprit);
         rest(eth, u, ms, true);
@@ -194,7 +198,7 @@ static uint64_t back_at(const struct eth *eth, unsigned u) {
         uint64_t at = up->rest_until_ms;
 
         if (next_back(eth, eth->cfg.upstream[u]) == u)
-                at = MIN(at, up->since_ms + eth->cfg.rest_ms);
+                at = MIN(at, up->since_ms + MIN(up->rest_ms / 2, (uint64_t) ETH_ALONE_MS));
         if (up->closing)
                 at = MAX(at, up->since_ms + ETH_CLOSE_MS);
         return at;

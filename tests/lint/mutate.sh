@@ -61,6 +61,9 @@ programs_of() { # test names
                 'unit '*) program=tests/unit/test_${name#unit } ;;
                 'fuzz '*) program=tests/fuzz/fuzz_${name#fuzz } ;;
                 'replay attacks' | 'replay random'*) return 0 ;;
+                'replay eth random') program=tests/replay/eth_random ;;
+                'replay eth recorded') program=tests/replay/eth_recorded ;;
+                'replay eth '*) program=tests/replay/eth_replay ;;
                 'replay '*) program=tests/replay/replay ;;
                 *) return 0 ;;
                 esac

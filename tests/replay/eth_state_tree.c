@@ -1,0 +1,176 @@
+/* State and storage tries by slot. A few are kept, since every question asks for the same. */
+
+#include "eth_state_tree.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "core/keccak.h"
+#include "eth_sim.h"
+
+#define KEPT       6
+#define NEIGHBOURS 12
+
+struct version {
+        uint64_t version;
+        struct trie *state, *storage;
+        struct hash32 state_root, storage_root;
+};
+
+struct esim_state {
+        size_t next;
+        struct version v[KEPT];
+};
+
+struct address esim_contract(void) {
+        struct address a;
+
+        memset(a.b, 0xc0, sizeof(a.b));
+        return a;
+}
+
+static struct address neighbour(unsigned i) {
+        struct address a = esim_contract();
+
+        a.b[0] = (uint8_t) i;
+        return a;
+}
+
+void esim_key(unsigned i, struct hash32 *ret) {
+        memset(ret->b, 0, HASH32_SIZE);
+        ret->b[31] = (uint8_t) i;
+}
+
+/* Some are absent, and change. */
+void esim_value(uint64_t slot, unsigned i, struct hash32 *ret) {
+        uint64_t version = slot / ESIM_VERSION;
+
+        memset(ret->b, 0, HASH32_SIZE);
+        if (i >= ESIM_SLOTS || (i + version) % 5 == 0)
+                return;
+        ret->b[30] = (uint8_t) version;
+        ret->b[31] = (uint8_t) (i + 1);
+        if (i % 2 == 0)
+                ret->b[0] = 0x77;
+}
+
+static void put_integer(struct buf *b, const struct hash32 *x) {
+        size_t at = 0;
+
+        while (at < HASH32_SIZE && x->b[at] == 0)
+                at++;
+        if (HASH32_SIZE - at != 1 || x->b[31] >= 0x80)
+                buf_put_u8(b, (uint8_t) (0x80 + HASH32_SIZE - at));
+        buf_put(b, x->b + at, HASH32_SIZE - at);
+}
+
+static struct esim_account account_of(unsigned i, const struct hash32 *storage_root) {
+        struct esim_account a = { .nonce = 1 + i, .storage_root = *storage_root };
+
+        a.balance.b[20] = (uint8_t) (3 + i);
+        memset(a.code_hash.b, 0xcd, HASH32_SIZE);
+        return a;
+}
+
+static void put_account(
+                struct trie *t, const struct address *address, const struct esim_account *a) {
+        uint8_t bytes[160], body[128];
+        struct buf b = BUF(body), all = BUF(bytes);
+
+        buf_put_u8(&b, (uint8_t) a->nonce);
+        put_integer(&b, &a->balance);
+        buf_put_u8(&b, 0xa0);
+        buf_put(&b, a->storage_root.b, HASH32_SIZE);
+        buf_put_u8(&b, 0xa0);
+        buf_put(&b, a->code_hash.b, HASH32_SIZE);
+        buf_put_u8(&all, 0xf8);
+        buf_put_u8(&all, (uint8_t) b.n);
+        buf_put(&all, body, b.n);
+        trie_put(t, VIEW_OF(address), VIEW(all.p, all.n));
+}
+
+static void make(struct version *v, uint64_t version) {
+        struct address a = esim_contract();
+        struct esim_account account;
+
+        v->version = version;
+        v->storage = trie_new_secure();
+        v->state = trie_new_secure();
+        for (unsigned i = 0; i < ESIM_SLOTS; i++) {
+                struct hash32 key, value;
+                uint8_t bytes[40];
+                struct buf b = BUF(bytes);
+
+                esim_key(i, &key);
+                esim_value(version * ESIM_VERSION, i, &value);
+                put_integer(&b, &value);
+                if (!hash32_is_zero(&value))
+                        trie_put(v->storage, VIEW_OF(&key), VIEW(b.p, b.n));
+        }
+        trie_root(v->storage, &v->storage_root);
+        account = account_of(0, &v->storage_root);
+        put_account(v->state, &a, &account);
+        for (unsigned i = 1; i <= NEIGHBOURS; i++) {
+                a = neighbour(i);
+                account = account_of(i, &mpt_empty_root);
+                put_account(v->state, &a, &account);
+        }
+        trie_root(v->state, &v->state_root);
+}
+
+static void drop(struct version *v) {
+        if (v->state) {
+                v->state = trie_free(v->state);
+                v->storage = trie_free(v->storage);
+        }
+}
+
+struct esim_state *esim_states_new(void) {
+        struct esim_state *all = calloc(1, sizeof(*all));
+
+        if (!all)
+                abort();
+        return all;
+}
+
+struct esim_state *esim_states_free(struct esim_state *all) {
+        for (size_t i = 0; all && i < KEPT; i++)
+                drop(&all->v[i]);
+        free(all);
+        return NULL;
+}
+
+static struct version *at(struct esim_state *all, uint64_t slot) {
+        uint64_t version = slot / ESIM_VERSION;
+        struct version *v;
+
+        for (size_t i = 0; i < KEPT; i++)
+                if (all->v[i].state && all->v[i].version == version)
+                        return &all->v[i];
+        v = &all->v[all->next++ % KEPT];
+        drop(v);
+        make(v, version);
+        return v;
+}
+
+void esim_state_root(struct esim_state *all, uint64_t slot, struct hash32 *ret) {
+        *ret = at(all, slot)->state_root;
+}
+
+void esim_storage_root(struct esim *s, uint64_t slot, struct hash32 *ret) {
+        *ret = at(s->states, slot)->storage_root;
+}
+
+void esim_prove_account(struct esim_state *all, uint64_t slot, bool other, struct esim_account *ret,
+                struct trie_proof *ret_proof) {
+        struct address a = other ? neighbour(1) : esim_contract();
+        struct version *v = at(all, slot);
+
+        *ret = account_of(other, other ? &mpt_empty_root : &v->storage_root);
+        (void) trie_prove(v->state, VIEW_OF(&a), ret_proof);
+}
+
+void esim_prove_slot(struct esim_state *all, uint64_t slot, const struct hash32 *key,
+                struct trie_proof *ret_proof) {
+        (void) trie_prove(at(all, slot)->storage, VIEW_OF(key), ret_proof);
+}
