@@ -99,13 +99,6 @@ static void fp_pow(const struct fp *a, const uint64_t power[POWER_BITS / 64], st
         *ret = t;
 }
 
-void fp_inv(const struct fp *a, struct fp *ret) {
-        static const uint64_t p_minus_2[] = { 0xb9feffffffffaaa9, 0x1eabfffeb153ffff,
-                0x6730d2a0f6b0f624, 0x64774b84f38512bf, 0x4b1ba7b6434bacd7, 0x1a0111ea397fe69a };
-
-        fp_pow(a, p_minus_2, ret);
-}
-
 void fp_root_power(const struct fp *a, struct fp *ret) {
         static const uint64_t power[] = { 0xee7fbfffffffeaaa, 0x07aaffffac54ffff,
                 0xd9cc34a83dac3d89, 0xd91dd2e13ce144af, 0x92c6e9ed90d2eb35, 0x0680447a8e5ff9a6 };
@@ -123,6 +116,78 @@ bool fp_sqrt(const struct fp *a, struct fp *ret) {
                 return false;
         *ret = root;
         return true;
+}
+
+/* ---- the inverse, by Kaliski's way: shifts, sums and differences ---- */
+
+/* a r = -u 2^shifts and a s = v 2^shifts modulo p, or both with the other sign. And s u + r v = p,
+ * so that no word overflows. */
+struct inversion {
+        struct fp u, v, r, s;
+        unsigned shifts;
+        bool is_opposite;
+};
+
+static void words_half(bls_limb *a, unsigned n) {
+        EACH_WORD
+        for (size_t i = 0; i + 1 < BLS_LIMBS; i++)
+                a[i] = a[i] >> n | a[i + 1] << (BLS_LIMB_BITS - n);
+        a[BLS_LIMBS - 1] >>= n;
+}
+
+static void words_twice(bls_limb *a, unsigned n) {
+        EACH_WORD
+        for (size_t i = BLS_LIMBS - 1; i > 0; i--)
+                a[i] = a[i] << n | a[i - 1] >> (BLS_LIMB_BITS - n);
+        a[0] <<= n;
+}
+
+static void make_odd(struct inversion *t) {
+        while (!(t->v.w[0] & 1)) {
+                unsigned n = BLS_LIMB_BITS - 1;
+
+                if (t->v.w[0] != 0)
+                        n = (unsigned) __builtin_ctzll(t->v.w[0]);
+                words_half(t->v.w, n);
+                words_twice(t->r.w, n);
+                t->shifts += n;
+        }
+}
+
+/* Both are odd: v becomes their difference, u the smaller one. */
+static void subtract(struct inversion *t) {
+        struct fp difference, sum;
+
+        (void) words_add(t->r.w, t->s.w, sum.w);
+        if (words_sub(t->v.w, t->u.w, 0, difference.w)) {
+                (void) words_sub(t->u.w, t->v.w, 0, difference.w);
+                t->u = t->v;
+                t->r = t->s;
+                t->is_opposite = !t->is_opposite;
+        }
+        t->v = difference;
+        t->s = sum;
+}
+
+/* When v is 0, u is 1, and the inverse of the words of a is -r / 2^shifts. In Montgomery form that
+ * is -r 2^(768 - shifts): a product with R^2 gives r 2^384, one with a power of two the rest. */
+void fp_inv(const struct fp *a, struct fp *ret) {
+        struct inversion t = { .u = fp_modulus, .v = *a, .s = FP(1, 0, 0, 0, 0, 0) };
+        struct fp power = { 0 };
+        unsigned bit;
+
+        while (!fp_is_zero(&t.v)) {
+                make_odd(&t);
+                subtract(&t);
+        }
+        for (; t.shifts <= 384; t.shifts++)
+                fp_add(&t.r, &t.r, &t.r);
+        bit = 768 - t.shifts; /* p has 381 bits: at most 762 shifts */
+        power.w[bit / BLS_LIMB_BITS] = (bls_limb) 1 << bit % BLS_LIMB_BITS;
+        fp_mul(&t.r, &fp_r2, &t.r);
+        fp_mul(&t.r, &power, ret);
+        if (!t.is_opposite)
+                fp_neg(ret, ret);
 }
 
 /* ---- integers ---- */

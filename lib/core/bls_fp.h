@@ -4,6 +4,11 @@
 
 #include "core/bls_priv.h"
 
+#if BLS_LIMB_BITS == 64 && defined(__x86_64__)
+#include <immintrin.h>
+#define HAS_CARRY_FLAG
+#endif
+
 /* p, and -1/p modulo a word. */
 #define FP_P                                                                                       \
         FP(0xb9feffffffffaaab, 0x1eabfffeb153ffff, 0x6730d2a0f6b0f624, 0x64774b84f38512bf,         \
@@ -25,7 +30,24 @@ struct fp_wide {
 #define EACH_ROW
 #endif
 
-/* ret = a + b + carry, and the next carry; the compiler knows the pattern. */
+/* ret = a + b + carry, and the next carry. gcc sees the carry flag in the first form alone. */
+#ifdef HAS_CARRY_FLAG
+static inline bls_limb word_add(bls_limb a, bls_limb b, bls_limb carry, bls_limb *ret) {
+        unsigned long long sum;
+
+        carry = _addcarry_u64((unsigned char) carry, a, b, &sum);
+        *ret = sum;
+        return carry;
+}
+
+static inline bls_limb word_sub(bls_limb a, bls_limb b, bls_limb borrow, bls_limb *ret) {
+        unsigned long long difference;
+
+        borrow = _subborrow_u64((unsigned char) borrow, a, b, &difference);
+        *ret = difference;
+        return borrow;
+}
+#else
 static inline bls_limb word_add(bls_limb a, bls_limb b, bls_limb carry, bls_limb *ret) {
         bls_limb sum, first = __builtin_add_overflow(a, b, &sum);
 
@@ -37,6 +59,7 @@ static inline bls_limb word_sub(bls_limb a, bls_limb b, bls_limb borrow, bls_lim
 
         return first | __builtin_sub_overflow(difference, borrow, ret);
 }
+#endif
 
 /* ret = a + b; returns the carry. */
 static inline bls_limb words_add(const bls_limb *a, const bls_limb *b, bls_limb *ret) {
