@@ -53,7 +53,7 @@ def tail(path, n):
 
 def scripts():
     """node looks for packages beside the script, so the scripts are copied to where the packages are."""
-    for folder in (HERE, os.path.join(SOURCE, "tests/contracts")):
+    for folder in (HERE, os.path.join(SOURCE, "tests/contracts"), os.path.join(SOURCE, "packaging/contracts")):
         for name in os.listdir(folder):
             if name.endswith((".mjs", ".json")) and not name.startswith("package"):
                 shutil.copy(os.path.join(folder, name), FOLDER)
@@ -68,8 +68,15 @@ def contract(node):
     return True
 
 
+def network(node, test):
+    """One test of test_devnet.py: it starts a network of its own."""
+    env = {**os.environ, "KEDGE_SOURCE": SOURCE, "KEDGE_BUILD": BUILD, "KEDGE_NODE": node, "KEDGE_PACKAGES": FOLDER}
+    return subprocess.run([sys.executable, os.path.join(HERE, "test_devnet.py"), test], env=env).returncode == 0
+
+
 def main():
-    parts = ["contract"]
+    tests = ["test_names_pins_rotation_revocation_restart", "test_forks_are_crossed"]
+    parts = ["contract", *tests]
     passed = failed = 0
     try:
         node, npm = node_and_npm()
@@ -80,8 +87,8 @@ def main():
             print(f"SKIP devnet: {part}: {e}")
         print("0 passed, 0 failed")
         return 0
-    for name, run in [("contract", lambda: contract(node))]:
-        ok = run()
+    for name in parts:
+        ok = contract(node) if name == "contract" else network(node, name)
         print(f"{'ok' if ok else 'FAIL'} devnet: {name}", flush=True)
         passed, failed = passed + ok, failed + (not ok)
     print(f"{passed} passed, {failed} failed")
