@@ -1,7 +1,6 @@
 """A real local Ethereum network: an execution client, and beacon.mjs on it. Slots are made when asked for."""
 import json
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -50,7 +49,7 @@ class Network:
         rpc, self.engine = free_port(), free_port()
         cli = os.path.join(self.packages, "node_modules/@ethereumjs/client/dist/esm/bin/cli.js")
         self.execution = Process(self.folder, "execution", [
-            self.node, cli, "--gethGenesis", own, "--dataDir", self.home + "/data", "--rpc", "--rpcAddr", "127.0.0.1", "--rpcPort", str(rpc),
+            "env", "-C", self.home, self.node, cli, "--gethGenesis", own, "--dataDir", self.home + "/data", "--rpc", "--rpcAddr", "127.0.0.1", "--rpcPort", str(rpc),
             "--rpcEngine", "--rpcEngineAddr", "127.0.0.1", "--rpcEnginePort", str(self.engine), "--jwtSecret", self.jwt,
             "--discDns=false", "--discV4=false", "--extIP", "127.0.0.1", "--port", str(free_port()), "--maxPeers", "0", "--sync", "none",
             "--saveReceipts", "--isSingleNode", "--logFile", "false"])
@@ -116,7 +115,3 @@ class Network:
         with open(path, "w") as f:
             f.write("\n".join(lines) + "\n")
 
-    def stop(self):
-        for p in (self.chain, self.execution):
-            p.kill()
-        shutil.rmtree(self.home, ignore_errors=True)

@@ -88,7 +88,7 @@ def test_names_pins_rotation_revocation_restart(folder):
     agent = agent_on(folder, fleet)
 
     # Names and pins, proven at a final block and at the head.
-    result, reason, addrs, port, pins = agent.wait_resolve("the zone itself", lambda r: r[0] == "ok", timeout=60)
+    result, reason, addrs, port, pins = agent.wait_resolve("the zone itself", lambda r: r[0] == "ok", ZONE, timeout=60)
     assert (addrs, port, pins) == (["10.1.2.3"], 8883, [PIN[0]]), (result, reason, addrs, port, pins)
     assert pins_are(agent, [PIN[0]], HOST)[2] == ["10.1.2.4"]
     code, out, err = agent.kedgectl("lookup", fleet.address, "0", "_member.0")
@@ -117,7 +117,7 @@ def test_names_pins_rotation_revocation_restart(folder):
     agent.wait_status("the state of before", lambda s: s["final"] >= before)
     agent.wait_resolve("the pin to stay away", lambda r: not r[4], HOST)
     network.finalize()
-    agent.wait_resolve("the zone itself", lambda r: r[0] == "ok" and r[2] == ["10.1.2.3"])
+    agent.wait_resolve("the zone itself", lambda r: r[0] == "ok" and r[2] == ["10.1.2.3"], ZONE)
 
     # In real time, from here on.
     network.live()
@@ -130,7 +130,7 @@ def test_forks_are_crossed(folder):
     fleet.record("set", ZONE, "server_ip=10.1.2.3")
     network.finalize()
     agent = agent_on(folder, fleet)
-    agent.wait_resolve("the address, before Electra", lambda r: r[2] == ["10.1.2.3"], timeout=60)
+    agent.wait_resolve("the address, before Electra", lambda r: r[2] == ["10.1.2.3"], ZONE, timeout=60)
     for slot, fork, address in ((6 * 8, "electra", "10.1.2.4"), (12 * 8, "fulu", "10.1.2.5")):
         while network.slots(0)[1] < slot:
             network.slots(8)
@@ -138,7 +138,7 @@ def test_forks_are_crossed(folder):
         assert version == fork, version
         fleet.record("set", ZONE, "server_ip=" + address)
         network.finalize()
-        agent.wait_resolve(f"the address of {fork}", lambda r, a=address: r[2] == [a], timeout=60)
+        agent.wait_resolve(f"the address of {fork}", lambda r, a=address: r[2] == [a], ZONE, timeout=60)
 
 
 if __name__ == "__main__":
