@@ -12,6 +12,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "agent/fetch/checkpoint.h"
 #include "agent/fetch/link.h"
 
 #define MILLISECONDS_MAX 600000
@@ -21,16 +22,22 @@ static const char HELP[] =
         "\n"
         "usage: kedge-fetch [--socket=PATH] [--connect-timeout=MS] [--message-timeout=MS]\n"
         "                   [--request-timeout=MS]\n"
+        "       kedge-fetch --checkpoint=URL [--verify] [--request-timeout=MS]\n"
         "\n"
         "  --socket=PATH         where kedged listens (" KEDGE_RUNTIME_DIR "/fetch.sock)\n"
         "  --connect-timeout=MS  for looking up, connecting and TLS together (15000)\n"
         "  --message-timeout=MS  for one message, from its first byte to its last (30000)\n"
         "  --request-timeout=MS  for one HTTP request and its answer (14000)\n"
+        "  --checkpoint=URL      print slot and root of the block that this beacon server calls\n"
+        "                        finalized, and end\n"
+        "  --verify              check that server's certificate\n"
         "  --version, --help\n";
 
 struct options {
         const char *socket;
         struct upstream_limits limits;
+        const char *checkpoint; /* whom to ask for one; NULL: serve kedged */
+        bool verify;
         bool done; /* said what was asked; nothing to run */
 };
 
@@ -49,13 +56,46 @@ static int read_milliseconds(const char *name, const char *text, uint64_t *ret_u
         return 0;
 }
 
+enum { SOCKET = 1, CONNECT, MESSAGE, REQUEST, CHECKPOINT, VERIFY, VERSION, USAGE };
+
+static int take_option(int c, struct options *o) {
+        switch (c) {
+        case SOCKET:
+                o->socket = optarg;
+                return 0;
+        case CONNECT:
+                return read_milliseconds("connect-timeout", optarg, &o->limits.connect_us);
+        case MESSAGE:
+                return read_milliseconds("message-timeout", optarg, &o->limits.frame_us);
+        case REQUEST:
+                return read_milliseconds("request-timeout", optarg, &o->limits.request_us);
+        case CHECKPOINT:
+                o->checkpoint = optarg;
+                return 0;
+        case VERIFY:
+                o->verify = true;
+                return 0;
+        case VERSION:
+                puts("kedge-fetch " KEDGE_VERSION);
+                o->done = true;
+                return 0;
+        case USAGE:
+                fputs(HELP, stdout);
+                o->done = true;
+                return 0;
+        default:
+                return -EINVAL; /* getopt_long() has named the word */
+        }
+}
+
 static int read_options(int argc, char **argv, struct options *o) {
-        enum { SOCKET = 1, CONNECT, MESSAGE, REQUEST, VERSION, USAGE };
         static const struct option table[] = {
                 { "socket", required_argument, NULL, SOCKET },
                 { "connect-timeout", required_argument, NULL, CONNECT },
                 { "message-timeout", required_argument, NULL, MESSAGE },
                 { "request-timeout", required_argument, NULL, REQUEST },
+                { "checkpoint", required_argument, NULL, CHECKPOINT },
+                { "verify", no_argument, NULL, VERIFY },
                 { "version", no_argument, NULL, VERSION },
                 { "help", no_argument, NULL, USAGE },
                 { 0 },
@@ -63,30 +103,7 @@ static int read_options(int argc, char **argv, struct options *o) {
         int c, r = 0;
 
         while (r >= 0 && !o->done && (c = getopt_long(argc, argv, "", table, NULL)) != -1)
-                switch (c) {
-                case SOCKET:
-                        o->socket = optarg;
-                        break;
-                case CONNECT:
-                        r = read_milliseconds("connect-timeout", optarg, &o->limits.connect_us);
-                        break;
-                case MESSAGE:
-                        r = read_milliseconds("message-timeout", optarg, &o->limits.frame_us);
-                        break;
-                case REQUEST:
-                        r = read_milliseconds("request-timeout", optarg, &o->limits.request_us);
-                        break;
-                case VERSION:
-                        puts("kedge-fetch " KEDGE_VERSION);
-                        o->done = true;
-                        break;
-                case USAGE:
-                        fputs(HELP, stdout);
-                        o->done = true;
-                        break;
-                default:
-                        r = -EINVAL; /* getopt_long() has named the word */
-                }
+                r = take_option(c, o);
         if (r >= 0 && !o->done && optind < argc) {
                 fprintf(stderr, "kedge-fetch: %s: not an option; see --help\n", argv[optind]);
                 r = -EINVAL;
@@ -139,6 +156,8 @@ int main(int argc, char **argv) {
         (void) prctl(PR_SET_DUMPABLE, 0);
         (void) signal(SIGPIPE, SIG_IGN);
         r = sd_event_default(&event);
+        if (r >= 0 && o.checkpoint)
+                return checkpoint_fetch(event, &o.limits, o.verify, o.checkpoint) < 0;
         if (r >= 0)
                 r = run(event, &o);
         if (r < 0) {

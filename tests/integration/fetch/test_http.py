@@ -585,6 +585,39 @@ def make_authority(folder, host):
     return at("ca.crt")
 
 
+class Checkpoint(unittest.TestCase):
+    def fetch(self, url, *options):
+        return subprocess.run([PROGRAM, "--checkpoint", url, "--request-timeout=1000", *options], capture_output=True, text=True,
+                              timeout=20, check=False)
+
+    def web(self, answer, **options):
+        web = Web(answer, **options)
+        self.addCleanup(web.close)
+        return web
+
+    def test_printed(self):
+        body = {"data": {"root": "0x" + "aB" * 32, "canonical": True, "header": {"message": {"slot": "12345"}, "signature": "0x"}}}
+        web = self.web(lambda asked, _: response(json.dumps(body).encode()))
+        done = self.fetch(web.url("/api/"))
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "12345 0x" + "ab" * 32 + "\n", ""))
+        self.assertEqual(web.asked[0].path, "/api/eth/v1/beacon/headers/finalized")
+
+    def test_not_there(self):
+        folder = tempfile.mkdtemp(prefix="kedge-fetch.")
+        self.addCleanup(shutil.rmtree, folder)
+        pem, _ = make_certificate(folder, "tls", "prime256v1")
+        tls = self.web(lambda asked, _: response(b"{}", "404 Not Found"), pem=pem)
+        for url, options, why in (
+            (self.web(lambda asked, _: response(b"{}", "404 Not Found")).url(), [], "HTTP status 404"),
+            (self.web(lambda asked, _: response(b"{}")).url(), [], "JSON that is not what was asked for"),
+            (self.web(lambda asked, _: time.sleep(3)).url(), [], "timed out"), ("ftp://x/", [], "not a URL of http or https"),
+            (tls.url(), [], "HTTP status 404"), (tls.url(), ["--verify"], "certificate"),
+        ):
+            done = self.fetch(url, *options)
+            self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (1, "", 1), done.stderr)
+            self.assertIn(why, done.stderr)
+
+
 class Memory(Http):
     def test_libcurl_is_loaded_for_the_first_server(self):
         with open(f"/proc/{self.program.pid}/maps", encoding="utf-8") as f:
