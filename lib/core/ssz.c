@@ -63,7 +63,8 @@ void ssz_merkleize(struct hash32 *chunks, size_t n, unsigned depth, struct hash3
                 if (n % 2)
                         sha256_pair(&chunks[n - 1], &zero, &chunks[n / 2]);
                 n = (n + 1) / 2;
-                sha256_pair(&zero, &zero, &zero);
+                if (n == 0 || d + 1 < depth) /* else nobody asks for it */
+                        sha256_pair(&zero, &zero, &zero);
         }
         *ret = n > 0 ? chunks[0] : zero;
 }
