@@ -125,14 +125,16 @@ static void to_proof(const struct ethapi_nodes *nodes, struct mpt_proof *ret) {
                 ret->node[i] = nodes->node[i];
 }
 
-/* What the server says beside its proof must agree with it; servers differ in what they say of an
- * account that is absent. */
+/* What the server says beside its proof must agree with it. */
 static bool says_so(const struct ethapi_answer *a, const struct account_exec *account) {
-        return !account->exists ||
-               (a->proof.nonce == account->nonce &&
-                               hash32_eq(&a->proof.balance, &account->balance) &&
-                               hash32_eq(&a->proof.storage_root, &account->storage_root) &&
-                               hash32_eq(&a->proof.code_hash, &account->code_hash));
+        struct account_exec said = {
+                .nonce = a->proof.nonce,
+                .balance = a->proof.balance,
+                .storage_root = a->proof.storage_root,
+                .code_hash = a->proof.code_hash,
+        };
+
+        return account_exec_matches(account, &said);
 }
 
 /* NULL: the slots that were asked for are proven, and their values stand in *ret. */
