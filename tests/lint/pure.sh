@@ -13,7 +13,7 @@ own() { nm --defined-only "$@" 2>/dev/null | awk 'NF == 3 { print $3 }' | sort -
 # The compiler's own helpers, and the plain memory functions.
 common='^(mem(cpy|cmp|set|move|chr)|__mem(cpy|set|move)_chk|explicit_bzero|__explicit_bzero_chk|strlen|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__assert_fail)$'
 sanitizer='^(__asan_|__ubsan_|__sanitizer_|__gcov_|__cyg_)'
-crypto='^(wc_|secp256k1_)'
+crypto='^(wc_|secp256k1_|blst_)'
 
 judge() { # name, extra pattern, archives...
         local name=$1 extra=$2 symbol

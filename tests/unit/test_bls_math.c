@@ -91,8 +91,7 @@ START_TEST(fp_is_a_field) {
         fp_inv(&a, &t);
         fp_mul(&t, &a, &u);
         ck_assert(fp_is_zero(&a) ? fp_is_zero(&t) : is_one(&u));
-}
-END_TEST
+} END_TEST
 
 START_TEST(fp_results_may_stand_where_operands_stood) {
         struct fp a, b, want, t;
@@ -115,8 +114,7 @@ START_TEST(fp_results_may_stand_where_operands_stood) {
         t = a;
         fp_inv(&t, &t);
         ck_assert(fp_eq(&t, &want));
-}
-END_TEST
+} END_TEST
 
 START_TEST(fp_has_roots_of_squares_alone) {
         struct fp a, square, root, minus;
@@ -135,8 +133,7 @@ START_TEST(fp_has_roots_of_squares_alone) {
                 ck_assert(!fp_sqrt(&square, &root));
                 ck_assert_msg(is_one(&root), "nothing is written without success");
         }
-}
-END_TEST
+} END_TEST
 
 static const uint8_t p_bytes[BLS_FP_SIZE] = { 0x1a, 0x01, 0x11, 0xea, 0x39, 0x7f, 0xe6, 0x9a, 0x4b,
         0x1b, 0xa7, 0xb6, 0x43, 0x4b, 0xac, 0xd7, 0x64, 0x77, 0x4b, 0x84, 0xf3, 0x85, 0x12, 0xbf,
@@ -165,8 +162,7 @@ START_TEST(fp_bytes_are_below_p_and_come_back) {
         ck_assert_mem_eq(back, bytes, sizeof(back));
         memset(bytes, 0xff, sizeof(bytes));
         ck_assert_msg(!fp_from_bytes(bytes, &b), "2^384 - 1");
-}
-END_TEST
+} END_TEST
 
 START_TEST(fp_of_wide_bytes_is_their_remainder) {
         uint8_t wide[64] = { 0 };
@@ -185,8 +181,7 @@ START_TEST(fp_of_wide_bytes_is_their_remainder) {
         memcpy(wide + 16, p_bytes, sizeof(p_bytes));
         fp_from_wide_bytes(wide, &got);
         ck_assert_msg(fp_is_zero(&got), "p");
-}
-END_TEST
+} END_TEST
 
 /* ---- Fp2 ---- */
 
@@ -224,8 +219,7 @@ START_TEST(fp2_is_a_field) {
         t = (struct fp2){ fp_one, fp_one };
         fp2_mul(&a, &t, &t);
         ck_assert(fp2_eq(&s, &t));
-}
-END_TEST
+} END_TEST
 
 START_TEST(fp2_has_roots_of_squares_alone) {
         struct fp2 a, square, root, minus;
@@ -240,8 +234,7 @@ START_TEST(fp2_has_roots_of_squares_alone) {
 
         fp2_mul_xi(&square, &square); /* 1 + i is no square */
         ck_assert(fp2_is_zero(&a) || !fp2_sqrt(&square, &root));
-}
-END_TEST
+} END_TEST
 
 START_TEST(fp2_signs_look_at_the_right_part) {
         struct fp2 a = { .c0 = fp_one }, b = { .c1 = fp_one }, c = { .c0 = fp_one, .c1 = fp_one };
@@ -256,8 +249,7 @@ START_TEST(fp2_signs_look_at_the_right_part) {
         c.c1 = minus;
         ck_assert_msg(fp2_is_odd(&c), "the real part first");
         ck_assert_msg(fp2_is_larger(&c), "the imaginary part first");
-}
-END_TEST
+} END_TEST
 
 /* ---- Fp12 ---- */
 
@@ -284,8 +276,7 @@ START_TEST(fp12_is_a_field) {
         fp12_mul(&t, &b, &t);
         fp12_mul(&a, &b, &s);
         ck_assert(fp12_eq(&s, &t));
-}
-END_TEST
+} END_TEST
 
 /* w, v and the tower's rules: w^2 = v, v^3 = 1 + i. */
 START_TEST(fp12_is_the_tower_of_the_reference) {
@@ -303,8 +294,7 @@ START_TEST(fp12_is_the_tower_of_the_reference) {
         memset(&t.c0.a0, 0, sizeof(t.c0.a0));
         memset(&w, 0, sizeof(w));
         ck_assert(fp12_eq(&t, &w));
-}
-END_TEST
+} END_TEST
 
 START_TEST(fp12_by_a_line_is_a_product) {
         struct fp12 a, line, s, t;
@@ -319,8 +309,7 @@ START_TEST(fp12_by_a_line_is_a_product) {
         ck_assert(fp12_eq(&s, &t));
         fp12_mul_line(&a, &line.c0.a0, &line.c0.a1, &line.c1.a1, &a);
         ck_assert(fp12_eq(&s, &a));
-}
-END_TEST
+} END_TEST
 
 static void fp12_pow_bytes(const struct fp12 *a, const uint8_t *power, size_t n, struct fp12 *ret) {
         struct fp12 t;
@@ -348,8 +337,7 @@ START_TEST(frobenius_is_the_power_p) {
                 fp12_frob2(&t, &t);
         fp12_conj(&a, &s); /* p^6 */
         ck_assert(fp12_eq(&s, &t));
-}
-END_TEST
+} END_TEST
 
 /* a^((p^6 - 1)(p^2 + 1)) */
 static void easy_part(const struct fp12 *a, struct fp12 *ret) {
@@ -378,8 +366,7 @@ START_TEST(cyclotomic_squares_are_squares) {
         fp12_conj(&a, &t);
         fp12_mul(&a, &t, &t);
         ck_assert_msg(fp12_is_one(&t), "the inverse is the conjugate");
-}
-END_TEST
+} END_TEST
 
 /* ---- constants ---- */
 
@@ -418,8 +405,7 @@ START_TEST(constants_are_what_they_are_said_to_be) {
         fp_add(&s, &g1_beta, &s);
         fp_add(&s, &fp_one, &s);
         ck_assert_msg(fp_is_zero(&s), "a cube root of 1");
-}
-END_TEST
+} END_TEST
 
 START_TEST(generators_have_order_r) {
         struct g1 p;
@@ -430,8 +416,7 @@ START_TEST(generators_have_order_r) {
         g1_mul(&g1_generator, r_bytes, &p);
         g2_mul(&g2_generator, r_bytes, &q);
         ck_assert(g1_is_identity(&p) && g2_is_identity(&q));
-}
-END_TEST
+} END_TEST
 
 /* ---- curves ---- */
 
@@ -484,8 +469,7 @@ START_TEST(g1_is_what_has_order_r) {
                 ck_assert_msg(g1_is_in_group(&t), "x = %u, times the cofactor", n);
         }
         ck_assert_uint_gt(found, 10);
-}
-END_TEST
+} END_TEST
 
 START_TEST(g2_is_what_has_order_r) {
         unsigned found = 0;
@@ -503,8 +487,7 @@ START_TEST(g2_is_what_has_order_r) {
                 ck_assert_msg(g2_is_in_group(&t) && !g2_is_identity(&t), "%u, cleared", n);
         }
         ck_assert_uint_gt(found, 10);
-}
-END_TEST
+} END_TEST
 
 START_TEST(g1_obeys_the_group_law) {
         struct g1 identity, a, b, c, s, t, minus;
@@ -544,8 +527,7 @@ START_TEST(g1_obeys_the_group_law) {
         g1_add(&a, &s, &s);
         g1_add(&a, &c, &t);
         ck_assert(g1_eq(&s, &t));
-}
-END_TEST
+} END_TEST
 
 START_TEST(g2_obeys_the_group_law) {
         struct g2 identity, a, b, c, s, t, minus;
@@ -571,8 +553,7 @@ START_TEST(g2_obeys_the_group_law) {
         ck_assert(g2_is_on_curve(&s));
         g2_to_affine(&c, &t);
         ck_assert(g2_eq(&t, &c) && is_one(&t.z.c0) && fp_is_zero(&t.z.c1));
-}
-END_TEST
+} END_TEST
 
 START_TEST(points_come_back_from_their_bytes) {
         uint8_t one[BLS_FP_SIZE], two[2 * BLS_FP_SIZE];
@@ -587,8 +568,7 @@ START_TEST(points_come_back_from_their_bytes) {
                 g1_add(&p, &g1_generator, &p);
                 g2_add(&q, &g2_generator, &q);
         }
-}
-END_TEST
+} END_TEST
 
 /* ---- the pairing ---- */
 
@@ -629,8 +609,7 @@ START_TEST(the_pairing_is_bilinear) {
         pair(&minus, &g2_generator, &f);
         fp12_mul(&e, &f, &f);
         ck_assert(fp12_is_one(&f));
-}
-END_TEST
+} END_TEST
 
 START_TEST(pairs_share_a_loop) {
         struct g1 p[3] = { g1_generator, g1_generator, g1_generator };
@@ -654,8 +633,7 @@ START_TEST(pairs_share_a_loop) {
         ck_assert_msg(fp12_eq(&f, &e), "an identity counts as 1");
         bls_miller_loop(p, q, 0, &f);
         ck_assert(fp12_is_one(&f));
-}
-END_TEST
+} END_TEST
 
 /* ---- hash to G2 ---- */
 
@@ -670,8 +648,7 @@ START_TEST(hashes_lie_in_g2) {
                 bls_hash_to_g2(VIEW(bytes, n), VIEW_TEXT("domain2"), &b);
                 ck_assert(!g2_eq(&a, &b));
         }
-}
-END_TEST
+} END_TEST
 
 START_TEST(every_element_maps_to_the_curve) {
         struct fp2 u;
@@ -691,8 +668,7 @@ START_TEST(every_element_maps_to_the_curve) {
         bls_map_to_curve(&u, &b);
         g2_neg(&b, &b);
         ck_assert_msg(g2_eq(&a, &b), "opposites map to opposites");
-}
-END_TEST
+} END_TEST
 
 int main(void) {
         Suite *s = suite_create("bls math");
