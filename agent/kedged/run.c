@@ -113,6 +113,9 @@ static bool carry_out(struct run *run, const struct chain_action *a) {
                         courier_send(run->courier, run->base + a->upstream, a->bytes);
                 break;
         case CHAIN_DO_DROP:
+                if (a->text[0])
+                        log_notice("chain %s: upstream %s: %s", run->config.name,
+                                        upstream_url(run, a->upstream), a->text);
                 if (known && run->courier)
                         courier_drop(run->courier, run->base + a->upstream);
                 break;

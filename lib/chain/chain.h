@@ -89,7 +89,7 @@ struct chain_answer {
 enum chain_action_kind {
         CHAIN_DO_CONNECT = 1, /* connect to upstream */
         CHAIN_DO_SEND,        /* send bytes to upstream, as one message */
-        CHAIN_DO_DROP,        /* close upstream's connection */
+        CHAIN_DO_DROP, /* close upstream's connection; text: why, where no BLAME has said it */
         CHAIN_DO_ANSWER,      /* answer */
         CHAIN_DO_HEAD,        /* finalized or head has moved: chain_status() tells where */
         CHAIN_DO_SAVE, /* persist bytes (an encoded state) before what follows in this list is done;

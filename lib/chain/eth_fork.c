@@ -82,12 +82,14 @@ void eth_on_schedule(struct eth *eth, unsigned u, const struct ethapi_answer *a)
 
 /* No lie: it may know more than we do. Others are asked, as long as there are any. */
 void eth_fork_seen(struct eth *eth, unsigned u, const char *name) {
+        const char *shown = name[0] ? name : "(not named)";
+
         if (eth->unknown_ms == 0) {
                 (void) chain_say(eth->unknown_fork, sizeof(eth->unknown_fork), "%s", name);
-                eth_note(eth, u, "shows objects of fork %s, which is not known here", name);
+                eth_note(eth, u, "shows objects of fork %s, which is not known here", shown);
                 eth->unknown_ms = MAX(eth->now_ms, (uint64_t) 1);
         }
-        eth_fail(eth, u, "shows objects of fork %s, which is not known here", name);
+        eth_fail(eth, u, "shows objects of fork %s, which is not known here", shown);
 }
 
 void eth_fork_moved(struct eth *eth) {

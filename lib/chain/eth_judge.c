@@ -111,16 +111,22 @@ enum eth_judged eth_judge_bootstrap(struct eth *eth, unsigned u, const struct et
         struct lc_bootstrap b;
         enum eth_fork form;
         enum lc_verdict v;
+        int r;
 
         if (!eth_form_of(eth, u, o, &form))
                 return ETH_REFUSED;
-        if (lc_bootstrap_parse(&eth->net, form, o->ssz, &b) < 0) {
+        r = lc_bootstrap_parse(&eth->net, form, o->ssz, &b);
+        if (r == -EPROTONOSUPPORT) {
+                eth_fork_seen(eth, u, "");
+                return ETH_REFUSED;
+        }
+        if (r < 0) {
                 eth_lie(eth, u, eth_culprit(eth, u), "a bootstrap that is none");
                 return ETH_REFUSED;
         }
         v = lc_store_init(&eth->store, &eth->cfg.checkpoint, &b);
         if (v == LC_UNKNOWN_FORK) {
-                eth_fork_seen(eth, u, eth_fork_name(form));
+                eth_fork_seen(eth, u, "");
                 return ETH_REFUSED;
         }
         if (v != LC_VALID) {
@@ -157,7 +163,7 @@ static enum eth_judged judge_verdict(struct eth *eth, unsigned u, const struct l
                                        ? ETH_AHEAD
                                        : ETH_OLD;
         case LC_UNKNOWN_FORK:
-                eth_fork_seen(eth, u, eth_fork_name(up->form));
+                eth_fork_seen(eth, u, "");
                 return ETH_REFUSED;
         case LC_UNPROVEN:
         case LC_BAD_HEADER:
@@ -245,10 +251,16 @@ enum eth_judged eth_judge_update(struct eth *eth, unsigned u, const struct ethap
                 enum lc_kind kind, uint64_t *ret_slot, uint64_t *ret_signed) {
         struct lc_update up;
         enum eth_fork form;
+        int r;
 
         if (!eth_form_of(eth, u, o, &form))
                 return ETH_REFUSED;
-        if (lc_update_parse(&eth->net, form, kind, o->ssz, &up) < 0) {
+        r = lc_update_parse(&eth->net, form, kind, o->ssz, &up);
+        if (r == -EPROTONOSUPPORT) { /* its slot lies where our data ends, whatever it is called */
+                eth_fork_seen(eth, u, "");
+                return ETH_REFUSED;
+        }
+        if (r < 0) {
                 eth_lie(eth, u, eth_culprit(eth, u), "%s: the bytes are none", kind_text[kind]);
                 return ETH_REFUSED;
         }

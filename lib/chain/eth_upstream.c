@@ -16,11 +16,16 @@ static bool connected(const struct eth_upstream *up) {
                up->state == UPSTREAM_UP;
 }
 
-static void rest(struct eth *eth, unsigned u, uint64_t ms, bool drop) {
+enum leave { LEFT_US, DROP_SAYING_WHY, DROP_BLAMED };
+
+static void rest(struct eth *eth, unsigned u, uint64_t ms, enum leave how) {
         struct eth_upstream *up = &eth->up[u];
 
-        if (drop && connected(up)) {
-                (void) eth_act(eth, CHAIN_DO_DROP, u);
+        if (how != LEFT_US && connected(up)) {
+                struct chain_action *a = eth_act(eth, CHAIN_DO_DROP, u);
+
+                if (how == DROP_SAYING_WHY)
+                        memcpy(a->text, up->last_error, sizeof(up->last_error));
                 up->closing = true;
         }
         up->state = UPSTREAM_RESTING;
@@ -66,7 +71,7 @@ void eth_fail(struct eth *eth, unsigned u, const char *fmt, ...) {
         keep_error(up, fmt, args);
         va_end(args);
         up->failures++;
-        rest(eth, u, next_rest(eth, up), true);
+        rest(eth, u, next_rest(eth, up), DROP_SAYING_WHY);
 }
 
 void eth_fault(struct eth *eth, unsigned u, struct view culprit, const char *fmt, ...) {
@@ -78,7 +83,7 @@ void eth_fault(struct eth *eth, unsigned u, struct view culprit, const char *fmt
         va_end(args);
         up->failures++;
         blame(eth, u, culprit);
-        rest(eth, u, next_rest(eth, up), true);
+        rest(eth, u, next_rest(eth, up), DROP_BLAMED);
 }
 
 void eth_lie(struct eth *eth, unsigned u, struct view culprit, const char *fmt, ...) {
@@ -94,7 +99,7 @@ void eth_lie(struct eth *eth, unsigned u, struct view culprit, const char *fmt, 
         ms = up->lie_ms;
         up->lie_ms = doubled(ms, ETH_LIE_MAX_MS);
         blame(eth, u, culprit);
-        rest(eth, u, ms, true);
+        rest(eth, u, ms, DROP_BLAMED);
 }
 
 /* As the server asks for: it is overloaded, which is no failure. */
@@ -102,7 +107,7 @@ void eth_rest_for(struct eth *eth, unsigned u, uint64_t ms, const char *why) {
         struct eth_upstream *up = &eth->up[u];
 
         (void) chain_say(up->last_error, sizeof(up->last_error), "%s", why);
-        rest(eth, u, MAX(ms, next_rest(eth, up)), true);
+        rest(eth, u, MAX(ms, next_rest(eth, up)), DROP_SAYING_WHY);
 }
 
 void eth_on_up(struct eth *eth, unsigned u, struct view bytes) {
@@ -129,7 +134,7 @@ void eth_on_down(struct eth *eth, unsigned u) {
                 return;
         (void) chain_say(up->last_error, sizeof(up->last_error), "the server was given up");
         up->failures++;
-        rest(eth, u, next_rest(eth, up), false);
+        rest(eth, u, next_rest(eth, up), LEFT_US);
 }
 
 static void check_deadlines(struct eth *eth, unsigned u) {
