@@ -224,6 +224,9 @@ static void network_lines(struct ethnode *en, FILE *f) {
                 else
                         fprintf(f, "%llu\n", (unsigned long long) net->fork[i].epoch);
         }
+        for (unsigned i = 0; i < en->options.nodes; i++)
+                fprintf(f, "Upstream=beacon+http://127.0.0.1:%u\nUpstream=execution+http://127.0.0.1:%u\n",
+                                en->nodes[i].port, en->nodes[i].port);
 }
 
 /* Readers see the whole file or none. */

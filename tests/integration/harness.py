@@ -1,6 +1,7 @@
 """Programs under test, each in a private folder, always stopped. A test is a function test_*; it is
 called with a Folder. Waiting is polling with a deadline, never a sleep of a hoped-for length."""
 import os
+import re
 import shutil
 import signal
 import socket
@@ -174,7 +175,7 @@ class Agent:
     """kedged and kedge-fetch on their own configuration, asked over the query socket as it is
     laid out in lib/wire/query.h."""
 
-    ZONE_NAME = "plant-control.fleet"
+    ZONE_NAME, CHAIN = "plant-control.fleet", "diode"
 
     def __init__(self, folder, dn, upstreams=None, checkpoint=None, name="agent", **chain):
         self.folder, self.dn = folder, dn
@@ -184,7 +185,7 @@ class Agent:
         os.makedirs(self.state, mode=0o755)
         self.conf = self.home + "/kedged.conf"
         self.chain = {"Poll": "100ms", "RequestTimeout": "1500ms", "RestTime": "300ms", **chain}
-        self.roles = ""
+        self.roles, self.more = "", []
         self.upstreams = dn.nodes if upstreams is None else upstreams
         self.checkpoint = checkpoint or dn.info["CHECKPOINT"]
         self.write_config()
@@ -195,15 +196,24 @@ class Agent:
         self.id = 0
 
     def write_config(self):
-        lines = ["[Agent]", "StateDirectory=" + self.state, "RuntimeDirectory=" + self.run,
-                 "[Chain diode]", "Backend=blockquick", "ChainId=" + self.dn.info["CHAIN_ID"],
-                 "Checkpoint=" + self.checkpoint, "Fleet=" + self.dn.info["FLEET"]]
-        lines += ["Upstream=" + u for u in self.upstreams]
+        lines = ["[Agent]", "StateDirectory=" + self.state, "RuntimeDirectory=" + self.run]
+        lines += self.agent_lines() + self.chain_lines()
         lines += [f"{k}={v}" for k, v in self.chain.items()]
-        lines += [f"[Zone {self.ZONE_NAME}]", "Chain=diode", "Contract=" + self.dn.info["CONTRACT"],
-                  "Slot=0", self.roles]
+        lines += [f"[Zone {self.ZONE_NAME}]", "Chain=" + self.CHAIN, "Contract=" + self.dn.info["CONTRACT"],
+                  "Slot=0", *self.more, self.roles]
         with open(self.conf, "w") as f:
             f.write("\n".join(lines) + "\n")
+
+    def agent_lines(self):
+        return []
+
+    def tool_env(self):
+        return {}
+
+    def chain_lines(self):
+        return ["[Chain diode]", "Backend=blockquick", "ChainId=" + self.dn.info["CHAIN_ID"],
+                "Checkpoint=" + self.checkpoint, "Fleet=" + self.dn.info["FLEET"],
+                *["Upstream=" + u for u in self.upstreams]]
 
     def query(self, verb, name="", index=0, item=0, contract=b"", slot=0, key=b""):
         self.id += 1
@@ -260,7 +270,7 @@ class Agent:
         """(exit status, standard output, standard error)"""
         r = subprocess.run([program("agent/kedgectl/kedgectl"), *argv], capture_output=True, text=True,
                            timeout=30, env={**os.environ, "KEDGE_RUNTIME_DIR": self.run,
-                                            "KEDGE_STATE_DIR": self.state})
+                                            "KEDGE_STATE_DIR": self.state, **self.tool_env()})
         return r.returncode, r.stdout, r.stderr
 
     def wait_status(self, what, check, timeout=25):
@@ -293,6 +303,42 @@ class Agent:
     def restart(self, sig=signal.SIGKILL):
         self.kedged.kill(sig)
         self.kedged.start()
+
+
+class EthAgent(Agent):
+    """The same on a chain of Ethereum. Two lines are enough: the network's file names the upstreams, where the
+    test does not."""
+
+    CHAIN = "ethnode"
+
+    def __init__(self, folder, dn, upstreams=None, checkpoint=None, name="agent", **chain):
+        self.given = upstreams
+        super().__init__(folder, dn, upstreams, checkpoint, name, **{"HeadEvery": "0", **chain})
+
+    def agent_lines(self):
+        return ["NetworksDirectory=" + self.dn.networks]
+
+    def chain_lines(self):
+        return ["[Chain ethnode]", "Checkpoint=" + self.checkpoint,
+                *["Upstream=" + u for u in self.given or []]]
+
+    def tool_env(self):
+        return {"KEDGE_NETWORKS_DIR": self.dn.networks, "KEDGE_FETCH": program("agent/fetch/kedge-fetch")}
+
+    def status_text(self):
+        """(exit status, what kedgectl says)"""
+        return self.kedgectl("status")[:2]
+
+    def wait_text(self, what, text, timeout=25):
+        def looked():
+            code, out = self.status_text()
+            return (code, out) if re.search(text, " ".join(out.split())) else None
+        return wait(lambda: f"{what}: /{text}/ in {self.status_text()[1]}", looked, timeout, 0.1)
+
+    def shown(self):
+        """What status says of each upstream, by its URL."""
+        all_of = [self.upstream(i) for i in range(self.status()["upstreams"])]
+        return {u["url"]: u for u in all_of}
 
 
 def run(tests):
