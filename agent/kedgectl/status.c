@@ -6,6 +6,7 @@
 
 #define ZONES_MAX     1024 /* a list that does not end is not one */
 #define UPSTREAMS_MAX 64
+#define ZONE_KIND_ENS 1 /* of query_zone.kind */
 
 /* By query_status.state. Only "following" grants; the others say how scripts should take it. */
 static const struct {
@@ -247,8 +248,11 @@ static void print_zone(const struct ctl *ctl, const struct query_zone *z) {
 
         printf("%s%s%s\n", ctl_paint(ctl, CTL_BOLD), z->suffix, ctl_paint(ctl, CTL_PLAIN));
         ctl_row("chain", "%s", z->chain);
-        ctl_row("contract", "%s, slot %llu", ctl_hex(z->contract.b, ADDRESS_SIZE, hex),
-                        (unsigned long long) z->slot);
+        if (z->kind == ZONE_KIND_ENS)
+                ctl_row("kind", "ENS: text records of the names themselves");
+        else
+                ctl_row("contract", "%s, slot %llu", ctl_hex(z->contract.b, ADDRESS_SIZE, hex),
+                                (unsigned long long) z->slot);
         ctl_row("names", "%llu watched", (unsigned long long) z->watched);
 }
 
@@ -269,8 +273,10 @@ enum ctl_exit verb_zones(const struct ctl *ctl, int argc _unused_, char **argv _
                         break;
                 if (ctl->json)
                         (void) json_array_append_new(list,
-                                        json_pack("{s:s, s:s, s:o, s:I, s:I}", "suffix",
-                                                        reply.zone.suffix, "chain",
+                                        json_pack("{s:s, s:s, s:s, s:o, s:I, s:I}", "suffix",
+                                                        reply.zone.suffix, "kind",
+                                                        reply.zone.kind == ZONE_KIND_ENS ? "ens"
+                                                                                         : "map", "chain",
                                                         reply.zone.chain, "contract",
                                                         ctl_json_hex(reply.zone.contract.b,
                                                                         ADDRESS_SIZE),

@@ -223,6 +223,7 @@ static bool tell_zone(
         put_text(to->suffix, sizeof(to->suffix), from->suffix);
         put_text(to->chain, sizeof(to->chain), from->chain);
         to->contract = from->contract;
+        to->kind = (uint8_t) from->kind;
         to->slot = from->slot;
         to->chain_id = a->config->chain[from->chain_index].chain_id;
         to->watched = watch_count_zone(&a->watch, q->index);

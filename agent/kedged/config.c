@@ -58,6 +58,7 @@ static const struct config_key keys[] = {
         { SECTION_CHAIN, "UpstreamVerify", config_parse_bool, CHAIN(upstream_verify), false,
                         OF_ETHEREUM },
         { SECTION_ZONE, "Chain", config_parse_chain, ZONE(chain), false },
+        { SECTION_ZONE, "Kind", config_parse_kind, ZONE(kind), false },
         { SECTION_ZONE, "Contract", config_parse_address, ZONE(contract), false },
         { SECTION_ZONE, "Slot", config_parse_number, ZONE(slot), false },
         { SECTION_ROLE, "MaxAge", config_parse_duration, ROLE(max_age_ms), false },
@@ -139,8 +140,10 @@ static void take_key(struct ini_text *text, const char *key, const char *value) 
                 ini_complain(text, key, why);
         else if (in->section == SECTION_CHAIN)
                 in->config->chain[in->index].keys |= UINT64_C(1) << i;
-        else if (keys[i].parse == config_parse_address && in->section == SECTION_ZONE)
+        else if (in->section == SECTION_ZONE && keys[i].offset == ZONE(contract))
                 in->config->zone[in->index].has_contract = true;
+        else if (in->section == SECTION_ZONE && keys[i].offset == ZONE(slot))
+                in->config->zone[in->index].has_slot = true;
 }
 
 int config_read_text(struct config_reader *in, const char *path, struct view text) {

@@ -22,6 +22,7 @@
 #define CONFIG_FILE_MAX          65536
 #define CONFIG_FILES_MAX         64
 #define CONFIG_ETHEREUM_EVERY_MS 60000               /* default of Poll= and HeadEvery= there */
+#define CONFIG_ETHEREUM_PROOF_MS 9000  /* servers come and go by HTTP */
 #define CONFIG_WIDTH             CHAIN_UPSTREAMS_MAX /* of the link to kedge-fetch, for each chain */
 #define CONFIG_NO_UID            ((uid_t) -1)
 
@@ -77,14 +78,18 @@ struct config_chain {
         struct hash32 accept_old; /* zero: none */
         uint64_t checkpoint_age_ms;
         bool forced_updates, upstream_verify;
+        uint64_t proof_ms; /* how long a proof may take; 0: the default */
 };
+
+enum config_zone_kind { ZONE_MAP = 0, ZONE_ENS };
 
 struct config_zone {
         char suffix[NAME_MAX_LEN + 1]; /* normalized */
         char chain[CONFIG_CHAIN_NAME];
         size_t chain_index;
-        struct address contract;
-        bool has_contract;
+        enum config_zone_kind kind;
+        struct address contract; /* MAP */
+        bool has_contract, has_slot;
         uint64_t slot;
 };
 

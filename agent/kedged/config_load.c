@@ -34,8 +34,11 @@ static const struct config_upstream *first_of(
 static int finish_zone(struct config *c, struct config_zone *z, const char *path, char *ret_why) {
         size_t i = 0;
 
-        if (!z->has_contract)
+        if (z->kind == ZONE_MAP && !z->has_contract)
                 return wrong(ret_why, path, "Zone ", z->suffix, "has no Contract=");
+        if (z->kind == ZONE_ENS && (z->has_contract || z->has_slot))
+                return wrong(ret_why, path, "Zone ", z->suffix,
+                                "has Contract= or Slot=, which Kind=ens does not know");
         if (z->chain[0] == 0 && c->n_chains == 1)
                 memcpy(z->chain, c->chain[0].name, sizeof(z->chain));
         if (z->chain[0] == 0)
@@ -50,6 +53,9 @@ static int finish_zone(struct config *c, struct config_zone *z, const char *path
                 return wrong(ret_why, path, "Chain ", c->chain[i].name,
                                 "has no Upstream=execution+https://HOST: nobody could prove the "
                                 "records of its zones");
+        if (z->kind == ZONE_ENS && !config_is_ethereum(&c->chain[i]))
+                return wrong(ret_why, path, "Zone ", z->suffix,
+                                "has Kind=ens, but its Chain= is not Ethereum's");
         z->chain_index = i;
         return 0;
 }
@@ -108,6 +114,7 @@ static const char *ethereum_wrong(const struct config_chain *chain) {
 
 /* What Ethereum's defaults are where the section does not say. */
 static void ethereum_defaults(struct config_chain *chain) {
+        chain->proof_ms = CONFIG_ETHEREUM_PROOF_MS;
         if (chain->checkpoint_age_ms == 0)
                 chain->checkpoint_age_ms = ETHEREUM_CHECKPOINT_AGE_S * 1000;
         if (!config_was_set(chain, "RequestTimeout"))

@@ -254,3 +254,10 @@ const char *config_parse_bool(const char *text, void *dest) {
         *(bool *) dest = text[0] == 'y';
         return NULL;
 }
+
+const char *config_parse_kind(const char *text, void *dest) {
+        if (strcmp(text, "map") != 0 && strcmp(text, "ens") != 0)
+                return "is neither map nor ens";
+        *(enum config_zone_kind *) dest = text[0] == 'e' ? ZONE_ENS : ZONE_MAP;
+        return NULL;
+}

@@ -21,4 +21,5 @@ config_parse_fn config_parse_upstream; /* struct config_upstreams: one more; emp
 config_parse_fn config_parse_chain;    /* char[CONFIG_CHAIN_NAME] */
 config_parse_fn config_parse_backend;  /* char[16] */
 config_parse_fn config_parse_stale;    /* enum config_stale */
+config_parse_fn config_parse_kind;  /* enum config_zone_kind */
 config_parse_fn config_parse_bool;     /* bool: yes or no */

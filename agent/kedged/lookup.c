@@ -20,6 +20,10 @@ static const enum record_field fields[LOOKUP_FIELDS] = {
         RECORD_SIGNATURE_NEXT, RECORD_DEVICE,     RECORD_DEVICE_NEXT,
 };
 
+enum record_field lookup_field(size_t i) {
+        return fields[i];
+}
+
 int lookup_slots(struct view host, uint64_t slot, struct hash32 ret[LOOKUP_FIELDS]) {
         char text[SLOT_TEXT_MAX + 1];
         struct hash32 key;
@@ -58,15 +62,16 @@ int lookup_zone(const struct config *config, const char *name, size_t *ret_zone,
 }
 
 /* The field whose value does not parse, or RECORD_FIELDS. Such a field counts as absent. */
-static enum record_field read_record(
-                const struct hash32 values[LOOKUP_FIELDS], struct record *ret) {
+static enum record_field read_record(const struct hash32 values[LOOKUP_FIELDS], uint32_t bad_fields,
+                struct record *ret) {
         enum record_field bad = RECORD_FIELDS;
 
         memset(ret, 0, sizeof(*ret));
         for (size_t i = 0; i < LOOKUP_FIELDS; i++) {
                 struct record_value v;
 
-                if (record_value_parse(fields[i], &values[i], &v) >= 0)
+                if (!(bad_fields & UINT32_C(1) << i) &&
+                                record_value_parse(fields[i], &values[i], &v) >= 0)
                         ret->field[fields[i]] = v;
                 else if (bad == RECORD_FIELDS)
                         bad = fields[i];
@@ -147,8 +152,8 @@ void lookup_judge(const struct lookup_values *values, const struct revocations *
 
         memset(ret, 0, sizeof(*ret));
         put_times(&ret->answer, values, roles);
-        bad_final = read_record(values->final, &final);
-        bad_head = read_record(values->head, &head);
+        bad_final = read_record(values->final, values->bad_final, &final);
+        bad_head = read_record(values->head, values->bad_head, &head);
         r = served_decide(&final, &values->final_at, &head, &values->head_at, earlier, &served);
         if (r < 0) {
                 ret->keep_revocations = true;
@@ -160,7 +165,9 @@ void lookup_judge(const struct lookup_values *values, const struct revocations *
         }
         ret->revocations = served.revocations;
         ret->revocations_changed = served.revocations_changed;
-        if (bad_head != RECORD_FIELDS)
+        if (values->unverifiable[0])
+                (void) snprintf(ret->why, sizeof(ret->why), "%s", values->unverifiable);
+        else if (bad_head != RECORD_FIELDS)
                 invalid(ret, bad_head, &values->head_at);
         else if (bad_final != RECORD_FIELDS)
                 invalid(ret, bad_final, &values->final_at);

@@ -20,6 +20,10 @@ struct lookup_values {
         struct block_ref final_at, head_at;
         struct hash32 final[LOOKUP_FIELDS], head[LOOKUP_FIELDS];
         uint64_t proven_ms; /* when the head they stand on was reached */
+        uint32_t bad_final, bad_head; /* fields that hold what is no value of theirs, one bit each:
+                                         where values are made of text (ENS) */
+        char unverifiable[LOOKUP_WHY_MAX]; /* why the head proves nothing of it; empty: it does. The
+                                            values are zero then, and keys are revoked. */
 };
 
 /* What follows from them. */
@@ -31,6 +35,9 @@ struct lookup_judgement {
         bool revocations_changed;
         bool keep_revocations; /* there are too many to keep: what was in force stays, nothing is served */
 };
+
+/* The fields in the order of the values. */
+enum record_field lookup_field(size_t i);
 
 /* The slots of host (empty: the apex) in a mapping at slot, in the order of the fields. -EINVAL for
  * a host that is none, -E2BIG for one whose key text is too long. */

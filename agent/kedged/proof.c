@@ -34,7 +34,7 @@ int proof_start(struct proofs *all, const struct proof_question *question, proof
         p->question = *question;
         p->done = done;
         p->userdata = userdata;
-        p->deadline_ms = now + PROOF_DEADLINE_MS;
+        p->deadline_ms = now + (question->run->config.proof_ms ?: PROOF_DEADLINE_MS);
         all->open[all->n++] = p;
         return 0;
 }
@@ -76,21 +76,57 @@ static int ask_at(struct proof *p, enum chain_at at, uint64_t id) {
         return run_ask(p->question.run, &ask);
 }
 
+/* All that was asked is answered. */
+static void conclude(struct proof *p) {
+        struct proof_result *r = &p->result;
+
+        if (r->head.verdict == CHAIN_UNPROVEN)
+                r->head = r->final; /* no head was ahead, or it was not asked */
+        if (r->final.verdict == CHAIN_UNPROVEN)
+                r->final = r->head;
+        p->ended = true;
+        r->proven = r->final.block.ref.number <= r->head.block.ref.number;
+        if (!r->proven)
+                fail(p, "the head lies below the finalized block");
+}
+
+/* What was proven at this very block need not be asked again. */
+static bool take_known_final(struct proof *p) {
+        const struct chain_status *st = &p->question.run->status;
+
+        if (!p->question.has_known_final ||
+                        !hash32_eq(&p->question.known_final_at, &st->finalized.ref.hash))
+                return false;
+        p->result.final = (struct chain_answer){
+                .verdict = CHAIN_UNCHANGED,
+                .at = CHAIN_AT_FINALIZED,
+                .block = st->finalized,
+                .storage_root = p->question.known_final_root,
+        };
+        return true;
+}
+
 /* Both ids are noted before the first question is put: its answer may come from inside
  * run_ask(). */
 static void put(struct proofs *all, struct proof *p) {
         const struct chain_status *st = &p->question.run->status;
         bool ahead = !hash32_eq(&st->finalized.ref.hash, &st->head.ref.hash);
-        uint64_t final_id = ++all->next_id, head_id = ahead ? ++all->next_id : 0;
-        int r;
+        bool ask_final = p->question.only != PROOF_HEAD && !take_known_final(p);
+        bool ask_head = p->question.only == PROOF_HEAD ||
+                        (p->question.only == PROOF_BOTH && ahead);
+        uint64_t final_id = ask_final ? ++all->next_id : 0, head_id = ask_head ? ++all->next_id : 0;
+        int r = 0;
 
         p->asked = true;
         p->result.serial = ++all->next_serial;
         p->result.head_moved_ms = st->head_moved_ms;
         p->final_id = final_id;
         p->head_id = head_id;
-        r = ask_at(p, CHAIN_AT_FINALIZED, final_id);
-        if (r >= 0 && ahead && !p->ended)
+        if (!ask_final && !ask_head)
+                conclude(p);
+        if (ask_final)
+                r = ask_at(p, CHAIN_AT_FINALIZED, final_id);
+        if (r >= 0 && ask_head && !p->ended)
                 r = ask_at(p, CHAIN_AT_HEAD, head_id);
         if (r < 0 && !p->ended) {
                 cancel(p);
@@ -174,14 +210,8 @@ static void take(struct proof *p, struct chain_answer *into, uint64_t *id,
                 }
                 break;
         }
-        if (p->final_id || p->head_id)
-                return;
-        if (p->result.head.verdict == CHAIN_UNPROVEN)
-                p->result.head = p->result.final; /* no head was ahead */
-        p->ended = true;
-        p->result.proven = p->result.final.block.ref.number <= p->result.head.block.ref.number;
-        if (!p->result.proven)
-                fail(p, "the head lies below the finalized block");
+        if (p->final_id == 0 && p->head_id == 0)
+                conclude(p);
 }
 
 void proofs_answer(struct proofs *all, struct run *run, const struct chain_answer *answer) {

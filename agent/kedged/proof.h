@@ -14,13 +14,19 @@
 #define PROOF_DEADLINE_MS 5000
 #define PROOF_ASKS_MAX    (CHAIN_ASKS_MAX - 4) /* of one chain's questions; the rest wait their turn */
 
+/* Which of the two blocks is asked about. */
+enum proof_only { PROOF_BOTH = 0, PROOF_FINAL, PROOF_HEAD };
+
 struct proof_question {
         struct run *run;
+        enum proof_only only; /* FINAL, HEAD: the result's two answers are the same */
         struct address contract;
         size_t n_slots;
         struct hash32 slots[CHAIN_KEYS_MAX];
         bool has_known_root; /* values are not needed where the storage root is known_root */
         struct hash32 known_root;
+        bool has_known_final; /* at this finalized block the storage root is proven already */
+        struct hash32 known_final_at, known_final_root;
 };
 
 struct proof_result {

@@ -87,9 +87,8 @@ static int make_room(struct watch *w) {
                 return 0;
         for (size_t i = 0; i < WATCH_BUCKETS; i++)
                 for (struct watch_entry *e = w->bucket[i]; e; e = e->bucket_next) {
-                        bool here = e->known && e->reply.result != QUERY_ABSENT;
-                        bool there = victim && victim->known &&
-                                     victim->reply.result != QUERY_ABSENT;
+                        bool here = e->known && !watch_is_absent(e);
+                        bool there = victim && victim->known && !watch_is_absent(victim);
 
                         if (e->running)
                                 continue;
@@ -118,7 +117,7 @@ static int add(struct watch *w, const char *name, uint64_t now, struct watch_ent
         if (!e)
                 return -ENOMEM;
         zone = &w->config->zone[z];
-        e->group = watch_group_of(w, w->runs[zone->chain_index], &zone->contract);
+        e->group = watch_group_of(w, w->runs[zone->chain_index], zone);
         if (!e->group) {
                 free(e);
                 return -ENOMEM;
@@ -242,8 +241,8 @@ static bool still_ours(
         if (lookup_zone(next, e->name, &z, &host) < 0 || host.n != e->host_n)
                 return false;
         is = &next->zone[z];
-        return is->chain_index == was->chain_index && is->slot == was->slot &&
-                address_eq(&is->contract, &was->contract);
+        return is->chain_index == was->chain_index && is->kind == was->kind &&
+                is->slot == was->slot && address_eq(&is->contract, &was->contract);
 }
 
 void watch_reconfigure(struct watch *w, const struct config *config) {

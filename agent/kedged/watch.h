@@ -57,22 +57,29 @@ struct watch_entry {
         struct watch_waiter *waiters;
 };
 
+/* There is no such name, or none that can be proven: to ask for more of them costs nothing. */
+static inline bool watch_is_absent(const struct watch_entry *e) {
+        return e->known && (e->reply.result == QUERY_ABSENT || e->values.unverifiable[0]);
+}
+
 struct watch_waiter {
         struct watch_waiter *next;
         uint64_t client;
         uint32_t id;
 };
 
-/* A contract that records are watched in. */
+/* A contract that records are watched in; or all names of ENS on a chain. */
 struct watch_group {
         struct watch_group *next;
         struct watch *watch;
         struct run *run;
-        struct address contract;
+        enum config_zone_kind kind;
+        struct address contract; /* MAP */
         struct watch_entry *entries;
         bool due, running;
         uint64_t started_ms, retry_ms;
         struct hash32 head_root; /* of the last proof; zero: none */
+        struct hash32 final_at, final_root; /* the finalized block of the last proof; zero: none */
 };
 
 /* Records to fetch, in the order in which they came. */
@@ -133,7 +140,7 @@ size_t watch_count_zone(const struct watch *w, size_t zone);
 void watch_answer(struct watch *w, struct watch_entry *e, const char *failed, uint64_t now);
 struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e);
 struct watch_group *watch_group_of(
-                struct watch *w, struct run *run, const struct address *contract);
+                struct watch *w, struct run *run, const struct config_zone *zone);
 void watch_group_leave(struct watch *w, struct watch_entry *e);
 _must_check_ int watch_prove(struct watch *w, struct watch_entry *e, uint64_t now);
 void watch_note(struct watch *w, const struct watch_entry *e, const struct revocation *r);

@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/kedged/ens_zone.h"
 #include "agent/kedged/log.h"
 #include "agent/kedged/util.h"
+#include "core/ens.h"
 
 static struct view host_of(const struct watch_entry *e) {
         return VIEW(e->name, e->host_n);
@@ -29,6 +31,12 @@ static void book_key_of(const struct watch *w, const struct watch_entry *e, stru
 
         memset(ret, 0, sizeof(*ret));
         ret->chain_id = e->group->run->config.chain_id;
+        if (zone->kind == ZONE_ENS) { /* whatever zone it is asked through, it is one name */
+                ret->contract = ens_registry;
+                ret->slot = UINT64_MAX;
+                memcpy(ret->host, e->name, strlen(e->name));
+                return;
+        }
         ret->slot = zone->slot;
         ret->contract = zone->contract;
         memcpy(ret->host, e->name, e->host_n);
@@ -79,6 +87,7 @@ static void apply(struct watch *w, struct watch_entry *e) {
 }
 
 static void take_values(struct watch_entry *e, const struct proof_result *result) {
+        memset(&e->values, 0, sizeof(e->values));
         e->serial = result->serial;
         e->values.final_at = result->final.block.ref;
         e->values.head_at = result->head.block.ref;
@@ -89,19 +98,15 @@ static void take_values(struct watch_entry *e, const struct proof_result *result
         memcpy(e->values.head, result->head.values, sizeof(e->values.head));
 }
 
-static bool is_absent(const struct watch_entry *e) {
-        return e->known && e->reply.result == QUERY_ABSENT;
-}
-
 /* The record may have changed: it is fetched. Names that do not exist cost nothing to ask for, so
  * they wait behind those that do, and one that nobody asked for lately is forgotten: whoever asks
  * next has it proven. */
 static void want(struct watch *w, struct watch_entry *e, uint64_t now) {
-        struct watch_queue *q = is_absent(e) ? &w->fetch_absent : &w->fetch;
+        struct watch_queue *q = watch_is_absent(e) ? &w->fetch_absent : &w->fetch;
 
         if (e->wanted)
                 return;
-        if (is_absent(e) && !e->running && now - MIN(now, e->asked_ms) > WATCH_KEEP_ABSENT_MS) {
+        if (watch_is_absent(e) && !e->running && now - MIN(now, e->asked_ms) > WATCH_KEEP_ABSENT_MS) {
                 (void) watch_forget(w, e);
                 return;
         }
@@ -111,40 +116,69 @@ static void want(struct watch *w, struct watch_entry *e, uint64_t now) {
         q->last = &e->fetch_next;
 }
 
-static void on_fetched(void *userdata, const struct proof_result *result) {
-        struct watch_entry *e = userdata;
+/* The proof of e has ended; true where e may take its result. */
+static bool fetched(struct watch_entry *e, bool proven, uint64_t serial) {
+        e->running = false;
+        e->watch->n_fetching -= e->counted;
+        return !e->dropped && proven && (!e->known || serial > e->serial);
+}
+
+/* Tells those who wait, and sees to what is next; why is NULL where it was proven. */
+static void fetch_ended(struct watch_entry *e, const char *why) {
         struct watch *w = e->watch;
         bool counted = e->counted, again = e->again;
 
-        e->running = e->counted = e->again = false;
-        w->n_fetching -= counted;
+        e->counted = e->again = false;
         if (e->dropped) {
                 free(e);
                 return;
         }
-        if (result->proven && (!e->known || result->serial > e->serial)) {
-                take_values(e, result);
-                apply(w, e);
-                e->group->head_root = e->head_root;
-                watch_announce(w);
-        }
-        watch_answer(w, e, result->proven ? NULL : result->why, now_ms());
+        watch_answer(w, e, why, now_ms());
         if (!e->known)
                 (void) watch_forget(w, e);
-        else if (!result->proven && counted) {
+        else if (why && counted) {
                 e->group->due = true;
                 e->group->retry_ms = now_ms() + WATCH_RETRY_MS;
         } else if (again)
                 want(w, e, now_ms());
 }
 
+static void on_walked(void *userdata, const struct ens_result *result) {
+        struct watch_entry *e = userdata;
+
+        if (fetched(e, result->proven, result->serial)) {
+                e->serial = result->serial;
+                e->values = result->values;
+                apply(e->watch, e);
+                watch_announce(e->watch);
+        }
+        fetch_ended(e, result->proven ? NULL : result->why);
+}
+
+static void on_fetched(void *userdata, const struct proof_result *result) {
+        struct watch_entry *e = userdata;
+
+        if (fetched(e, result->proven, result->serial)) {
+                take_values(e, result);
+                apply(e->watch, e);
+                e->group->head_root = e->head_root;
+                watch_announce(e->watch);
+        }
+        fetch_ended(e, result->proven ? NULL : result->why);
+}
+
 /* counted: for the watch itself, not for a client. */
 static int start_fetch(struct watch *w, struct watch_entry *e, bool counted, uint64_t now) {
         struct proof_question q = { 0 };
-        int r = slots_of(w, e, &q);
+        int r;
 
-        if (r >= 0)
-                r = proof_start(w->proofs, &q, on_fetched, e, now);
+        if (e->group->kind == ZONE_ENS)
+                r = ens_zone_start(w->proofs, e->group->run, e->name, on_walked, e, now);
+        else {
+                r = slots_of(w, e, &q);
+                if (r >= 0)
+                        r = proof_start(w->proofs, &q, on_fetched, e, now);
+        }
         if (r < 0)
                 return r;
         e->running = true;
@@ -158,10 +192,11 @@ int watch_prove(struct watch *w, struct watch_entry *e, uint64_t now) {
 }
 
 struct watch_group *watch_group_of(
-                struct watch *w, struct run *run, const struct address *contract) {
+                struct watch *w, struct run *run, const struct config_zone *zone) {
         struct watch_group *g = w->groups;
 
-        while (g && (g->run != run || !address_eq(&g->contract, contract)))
+        while (g && (g->run != run || g->kind != zone->kind ||
+                            !address_eq(&g->contract, &zone->contract)))
                 g = g->next;
         if (g)
                 return g;
@@ -170,7 +205,8 @@ struct watch_group *watch_group_of(
                 return NULL;
         g->watch = w;
         g->run = run;
-        g->contract = *contract;
+        g->kind = zone->kind;
+        g->contract = zone->contract;
         g->next = w->groups;
         w->groups = g;
         return g;
@@ -222,8 +258,11 @@ static void on_refreshed(void *userdata, const struct proof_result *result) {
         if (!result->proven) {
                 g->due = true;
                 g->retry_ms = now + WATCH_RETRY_MS;
-        } else
+        } else {
                 g->head_root = result->head.storage_root;
+                g->final_root = result->final.storage_root;
+                g->final_at = result->final.block.ref.hash;
+        }
         for (struct watch_entry *e = g->entries, *next; result->proven && e; e = next) {
                 next = e->group_next;
                 if (!e->known || e->serial > result->serial)
@@ -238,9 +277,29 @@ static void on_refreshed(void *userdata, const struct proof_result *result) {
         drop_group(w, g);
 }
 
+/* The registry changes with each block, and says nothing of what its resolvers hold: each name is
+ * walked again. */
+static void refresh_ens(struct watch *w, struct watch_group *g, uint64_t now) {
+        g->due = false;
+        g->started_ms = now;
+        g->running = true; /* until here the group stays, also without a name in it */
+        for (struct watch_entry *e = g->entries, *next; e; e = next) {
+                next = e->group_next;
+                if (e->known)
+                        want(w, e, now);
+        }
+        g->running = false;
+        drop_group(w, g);
+}
+
 static void start_refresh(struct watch *w, struct watch_group *g, uint64_t now) {
         struct proof_question q = { 0 };
         struct watch_entry *e = g->entries;
+
+        if (g->kind == ZONE_ENS) {
+                refresh_ens(w, g, now);
+                return;
+        }
 
         while (e && !e->known)
                 e = e->group_next;
@@ -253,6 +312,9 @@ static void start_refresh(struct watch *w, struct watch_group *g, uint64_t now) 
         q.n_slots = 1;
         q.has_known_root = true;
         q.known_root = g->head_root;
+        q.has_known_final = !hash32_is_zero(&g->final_at);
+        q.known_final_at = g->final_at;
+        q.known_final_root = g->final_root;
         if (proof_start(w->proofs, &q, on_refreshed, g, now) < 0)
                 return; /* the next turn of the loop tries again */
         g->due = false;
@@ -269,10 +331,12 @@ void watch_moved(struct watch *w, const struct run *run) {
 }
 
 void watch_pump(struct watch *w, uint64_t now) {
-        for (struct watch_group *g = w->groups; g; g = g->next)
+        for (struct watch_group *g = w->groups, *next; g; g = next) {
+                next = g->next;
                 if (g->due && !g->running && now >= g->retry_ms &&
                         (g->started_ms == 0 || now >= g->started_ms + g->run->config.head_every_ms))
                         start_refresh(w, g, now);
+        }
 
         while (w->n_fetching < WATCH_FETCH_MAX && (w->fetch.first || w->fetch_absent.first)) {
                 struct watch_queue *q = w->fetch.first ? &w->fetch : &w->fetch_absent;

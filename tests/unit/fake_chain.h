@@ -12,13 +12,14 @@ struct fake_value {
 struct fake_chain {
         struct chain chain;
         struct chain_status status;
-        struct hash32 final_root, head_root;
+        struct hash32 final_root, head_root, code_hash;
         size_t n_values;
         struct fake_value value[FAKE_VALUES_MAX];
         bool silent;       /* questions are taken and never answered */
         const char *fail;  /* questions are unproven for this reason */
         unsigned asks, unchanged, cancels, ticks, downs;
         struct chain_answer answer;
+        unsigned moves;    /* the head moves on at each of so many questions at it */
         bool save_next;    /* the next event yields a SAVE, a SEND and another SEND */
 };
 
@@ -38,6 +39,13 @@ static inline void fake_answer(
         *a = (struct chain_answer){
                 .id = ask->id, .at = ask->at, .verdict = CHAIN_PROVEN, .storage_root = *root
         };
+        a->code_hash = f->code_hash;
+        if (ask->at == CHAIN_AT_HEAD && f->moves > 0) {
+                f->moves--;
+                f->status.head.ref.number++;
+                memcpy(f->status.head.ref.hash.b, &f->status.head.ref.number,
+                        sizeof(f->status.head.ref.number));
+        }
         a->block = ask->at == CHAIN_AT_HEAD ? f->status.head : f->status.finalized;
         a->n_values = ask->n_slots;
         for (size_t i = 0; i < ask->n_slots; i++)

@@ -395,6 +395,9 @@ START_TEST(upstreams_and_zones_read_well) {
                 "  chain       diode\n"
                 "  contract    0xdb00000000000000000000000000000000000000, slot 0\n"
                 "  names       3 watched\n");
+        agent.script.zone.kind = 1;
+        ck_assert_int_eq(run("zones"), 0);
+        ck_assert_ptr_nonnull(strstr(out, "  kind        ENS: text records"));
         ck_assert_int_eq(run("--json zones"), 0);
         o = parse_out("ok");
         ck_assert_str_eq(json_string_value(json_object_get(

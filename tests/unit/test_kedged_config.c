@@ -356,7 +356,8 @@ START_TEST(config_two_lines_are_enough_for_ethereum) {
         char why[CONFIG_WHY_MAX];
         struct config *c = NULL;
 
-        ck_assert_msg(load_eth(TWO, &c, why) == 0, "%s", why);
+        ck_assert_msg(load_eth(TWO "[Zone alice.eth]\nKind=ens\n", &c, why) == 0, "%s", why);
+        ck_assert_int_eq(c->zone[0].kind, ZONE_ENS);
         ck_assert_str_eq(c->chain[0].backend, "ethereum");
         ck_assert_uint_eq(c->chain[0].chain_id, 1337);
         ck_assert_str_eq(c->chain[0].eth.name, "devnet");
@@ -437,6 +438,11 @@ static const struct bad bad_eth_cases[] = {
         { "[Chain x]\nNetwork=other\n", "[Chain x] has no network: there is no other.conf in" },
         { "[Chain devnet]\nBackend=blockquick\nChainId=1\n" BEACON,
                         "no network file has its name" },
+        { TWO "[Zone a.eth]\nKind=dns\n", ":6: Kind is neither map nor ens" },
+        { TWO "[Zone a.eth]\nKind=ens\n" CONTRACT, "has Contract= or Slot=, which Kind=ens" },
+        { TWO "[Zone a.eth]\nKind=ens\nSlot=0\n", "has Contract= or Slot=, which Kind=ens" },
+        { TWO "[Zone a.eth]\nKind=map\n", "[Zone a.eth] has no Contract=" },
+        { CHAIN "[Zone a.eth]\nKind=ens\n", "has Kind=ens, but its Chain= is not Ethereum" },
         { TWO "ChainId=1\n", "has a ChainId= that is not its network's" },
         { TWO "MaxGap=7\n", "has MaxGap=, which Backend=ethereum does not know" },
         { TWO "Fleet=0x6000000000000000000000000000000000000000\n", "has Fleet=, which" },
