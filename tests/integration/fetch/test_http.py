@@ -547,6 +547,18 @@ class Names(Http):
         self.assertEqual(self.get(CHAIN_ID, upstream=1).text, "redirected further into the local network")
         self.assertEqual(len(lan.asked), before)
 
+    def test_certificate_of_a_stranger(self):
+        """For this name, and of an authority that nobody knows."""
+        make_authority(self.folder, "web.example")
+        web = self.web(response(CHAIN), pem=os.path.join(self.folder, "leaf.pem"))
+        self.open(web.url(host="web.example"))
+        self.assertEqual(self.get(CHAIN_ID).result, OK)
+        self.open(web.url(host="web.example"), 1, verify=True)
+        got = self.get(CHAIN_ID, upstream=1)
+        self.assertEqual(got.result, FAILED)
+        self.assertIn("certificate", got.text.lower())
+        self.assertEqual(len(web.asked), 1)
+
     def test_verified(self):
         """A certificate of an authority that the machine trusts, for this name and for no other."""
         bundle = make_authority(self.folder, "web.example")
