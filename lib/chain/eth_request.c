@@ -202,18 +202,23 @@ static void copy_text(struct view text, char *ret, size_t cap) {
         ret[n] = 0;
 }
 
-/* A fork that kedge-fetch does not know comes as UNSUPPORTED with the fork's name as its text. */
+/* A fork that kedge-fetch does not know comes as UNSUPPORTED; its text says "fork NAME", with more
+ * around it. */
 static bool names_unknown_fork(const struct ethapi_answer *a, char ret[ETHAPI_TAG_MAX + 1]) {
-        static const char prefix[] = "fork ";
+        static const char word[] = "fork ";
+        struct view v = a->text, part;
         enum eth_fork known;
+        size_t n = 0;
 
-        if (a->kind > ETHAPI_OPTIMISTIC || a->text.n <= sizeof(prefix) - 1 ||
-                        a->text.n > sizeof(prefix) - 1 + ETHAPI_TAG_MAX ||
-                        memcmp(a->text.p, prefix, sizeof(prefix) - 1) != 0)
+        while (v.n >= sizeof(word) - 1 && memcmp(v.p, word, sizeof(word) - 1) != 0)
+                if (!view_take(&v, 1, &part))
+                        return false;
+        if (a->kind > ETHAPI_OPTIMISTIC || !view_take(&v, sizeof(word) - 1, &part))
                 return false;
-        copy_text(VIEW(a->text.p + sizeof(prefix) - 1, a->text.n - (sizeof(prefix) - 1)), ret,
-                        ETHAPI_TAG_MAX + 1);
-        return eth_fork_of_name(VIEW_TEXT(ret), &known) < 0;
+        while (n < v.n && n < ETHAPI_TAG_MAX && v.p[n] != ' ' && v.p[n] != ',')
+                n++;
+        copy_text(VIEW(v.p, n), ret, ETHAPI_TAG_MAX + 1);
+        return n > 0 && eth_fork_of_name(VIEW_TEXT(ret), &known) < 0;
 }
 
 static void on_lacking(struct eth *eth, unsigned u, const struct eth_request *r,

@@ -357,7 +357,7 @@ static bool refuses(const struct esim_node *n, const struct ethapi_request *r,
                 if (faulty(n, table[i].fault) &&
                                 (table[i].kind == r->kind || (table[i].kind == 0 && !greeting))) {
                         a->result = table[i].result;
-                        a->text = VIEW_TEXT(faulty(n, "unknown-fork-told") ? "fork heze" : "no");
+                        a->text = VIEW_TEXT(faulty(n, "unknown-fork-told") ? "JSON of fork heze, which we do not know" : "no");
                         a->retry_s = a->result == ETHAPI_BUSY ? 7 : 0;
                         return true;
                 }
