@@ -201,8 +201,9 @@ void eth_on_proof(struct eth *eth, unsigned u, const struct eth_request *r,
         enum mpt_verdict v;
         const char *why;
 
-        if (r->question < 0)
-                return; /* cancelled, or answered meanwhile */
+        if (r->question < 0 || eth_stopped(eth))
+                return; /* cancelled, or answered meanwhile; nothing is proven of a chain that is
+                           stuck */
         q = &eth->question[r->question];
         to_proof(&a->proof.account, &proof);
         v = account_exec_verify(&q->block.state_hash, &q->contract, &proof, &account);
@@ -343,7 +344,9 @@ static void pump_question(struct eth *eth, struct eth_question *q) {
         bool busy;
         unsigned u;
 
-        if (eth->now_ms >= q->deadline_ms) {
+        if (eth_stopped(eth))
+                say_why(q, "the chain is stuck: an operator must decide");
+        if (eth_stopped(eth) || eth->now_ms >= q->deadline_ms) {
                 give_up(eth, q);
                 return;
         }

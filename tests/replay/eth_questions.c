@@ -67,6 +67,9 @@ void lying_proofs(void) {
                 }
                 if (l->text) {
                         MUST(s.node[1].blamed >= 1);
+                        look();
+                        MUST(st.upstream[1].lies + st.upstream[1].failures >= 1);
+                        MUST(st.upstream[1].lies >= 1 || strcmp(l->fault, "garbage") == 0);
                         MUST(esim_said(&s, CHAIN_DO_BLAME, l->text) >= 1);
                 } else
                         MUST(s.node[1].blamed == 0);

@@ -103,6 +103,8 @@ static struct ethapi_object put_object(struct esim *s, const struct esim_node *n
                         memset(tag, 0xee, 4);
                 ret.fork = VIEW(tag, 4);
         }
+        if (faulty(n, "undated-fork")) /* known by name, and without a date on this network */
+                ret = (struct ethapi_object){ .fork = VIEW_TEXT("gloas"), .ssz = ret.ssz };
         if (faulty(n, "unknown-fork"))
                 ret.fork = digest ? VIEW("\x12\x34\x56\x78", 4) : VIEW_TEXT("heze");
         return ret;
@@ -357,7 +359,10 @@ static bool refuses(const struct esim_node *n, const struct ethapi_request *r,
                 if (faulty(n, table[i].fault) &&
                                 (table[i].kind == r->kind || (table[i].kind == 0 && !greeting))) {
                         a->result = table[i].result;
-                        a->text = VIEW_TEXT(faulty(n, "unknown-fork-told") ? "JSON of fork heze, which we do not know" : "no");
+                        a->text = VIEW_TEXT(
+                                        faulty(n, "unknown-fork-told")
+                                                        ? "JSON of fork heze, which we do not know"
+                                                        : "no");
                         a->retry_s = a->result == ETHAPI_BUSY ? 7 : 0;
                         return true;
                 }
