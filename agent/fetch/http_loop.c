@@ -11,9 +11,8 @@
 #include <sys/epoll.h>
 #include <time.h>
 
-#define CONNECTIONS_MAX      32L
-#define CONNECTIONS_HOST_MAX 8L
-#define CONNECTIONS_KEPT     8L
+#define CONNECTIONS_KEPT 32L /* idle; those in use are bounded by server.h, for each server alone  \
+                              */
 
 struct watched {
         struct http_loop *loop;
@@ -158,8 +157,6 @@ static int loop_start(struct http_loop *loop) {
                                         CURLM_OK ||
                         curl->multi_setopt(loop->multi, CURLMOPT_TIMERDATA, loop) != CURLM_OK)
                 return -EIO;
-        (void) curl->multi_setopt(loop->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS_MAX);
-        (void) curl->multi_setopt(loop->multi, CURLMOPT_MAX_HOST_CONNECTIONS, CONNECTIONS_HOST_MAX);
         (void) curl->multi_setopt(loop->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
         return 0;
 }

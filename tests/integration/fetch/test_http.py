@@ -191,6 +191,28 @@ class Asking(Http):
         self.assertEqual(sorted(self.take().id for _ in slow), slow)
         self.assertLessEqual(web.connections, 4)
 
+    def test_servers_that_stall_hold_up_no_other(self):
+        gate = threading.Event()
+        stalling = [self.web(lambda asked, _: gate.wait(8) and response(CHAIN)) for _ in range(12)]
+        for i, web in enumerate(stalling):
+            self.open(web.url(), i + 1)
+            for _ in range(6):
+                self.ask(CHAIN_ID, upstream=i + 1)
+        self.assertTrue(until(lambda: all(len(web.asked) == 4 for web in stalling)))
+        self.open(self.web(response(CHAIN)).url())
+        self.assertEqual(self.get(CHAIN_ID).result, OK)
+        gate.set()
+        for _ in range(12 * 6):
+            self.take()
+
+    def test_connection_that_the_server_has_closed(self):
+        """Without a word, as servers close idle ones: the next request goes out on a new one."""
+        web = self.web(lambda asked, connection: connection.sendall(response(CHAIN)))
+        self.open(web.url())
+        for _ in range(5):
+            self.assertEqual(self.get(CHAIN_ID).result, OK)
+        self.assertEqual(web.connections, 5)
+
     def test_more_than_wait_are_busy(self):
         gate = threading.Event()
         web = self.web(lambda asked, _: gate.wait(5) and response(CHAIN))
@@ -318,7 +340,7 @@ class Answers(Http):
         started = time.monotonic()
         self.expect(NONSENSE, "too long", answer)
         self.expect(NONSENSE, "too long", answer, HEADER, bytes(32))
-        self.assertLess(time.monotonic() - started, 3)
+        self.assertLess(time.monotonic() - started, 8)
 
     def test_length_that_is_too_long(self):
         self.expect(NONSENSE, "too long", b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")
