@@ -79,7 +79,9 @@ static void check(const struct config *c) {
         for (size_t i = 0; i < c->n_zones; i++) {
                 const struct config_zone *z = &c->zone[i];
 
-                MUST(z->suffix[0] != '\0' && z->has_contract && z->chain_index < c->n_chains);
+                MUST(z->suffix[0] != '\0' && z->chain_index < c->n_chains);
+                MUST(z->has_contract == (z->kind == ZONE_MAP));
+                MUST(z->kind == ZONE_MAP || config_is_ethereum(&c->chain[z->chain_index]));
                 MUST(strcmp(z->chain, c->chain[z->chain_index].name) == 0);
         }
         for (size_t i = 0; i < ROLES; i++) {

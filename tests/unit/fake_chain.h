@@ -17,9 +17,11 @@ struct fake_chain {
         struct fake_value value[FAKE_VALUES_MAX];
         bool silent;       /* questions are taken and never answered */
         const char *fail;  /* questions are unproven for this reason */
+        uint64_t wall_s;   /* as the last event told it */
         unsigned asks, unchanged, cancels, ticks, downs;
         struct chain_answer answer;
         unsigned moves;    /* the head moves on at each of so many questions at it */
+        bool connect_next; /* the next event yields a CONNECT of upstream 0 */
         bool save_next;    /* the next event yields a SAVE, a SEND and another SEND */
 };
 
@@ -67,6 +69,7 @@ static inline void fake_answer(
 static inline int fake_step(struct chain *c, const struct chain_in *in, struct chain_out *out) {
         struct fake_chain *f = (struct fake_chain *) c;
 
+        f->wall_s = in->wall_s;
         switch (in->event) {
         case CHAIN_EV_ASK:
                 f->asks++;
@@ -85,6 +88,10 @@ static inline int fake_step(struct chain *c, const struct chain_in *in, struct c
         case CHAIN_EV_UP:
         case CHAIN_EV_BYTES:
                 break;
+        }
+        if (f->connect_next) {
+                f->connect_next = false;
+                out->action[out->n++] = (struct chain_action){ .kind = CHAIN_DO_CONNECT };
         }
         if (f->save_next) {
                 f->save_next = false;

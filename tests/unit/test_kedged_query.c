@@ -511,6 +511,49 @@ static struct run *new_run(struct fake_chain *fake) {
         return run;
 }
 
+static uint64_t half_past(void *userdata _unused_) {
+        return 1800;
+}
+
+START_TEST(run_tells_the_machine_the_time) {
+        static struct fake_chain fake;
+        struct run *run = new_run(&fake);
+        struct chain_ask ask = { .id = 1, .n_slots = 1 };
+
+        run_event(run, CHAIN_EV_TICK, 0, VIEW(NULL, 0));
+        ck_assert_uint_eq(fake.wall_s, 0); /* there is no clock */
+        run->hooks.wall_s = half_past;
+        run_event(run, CHAIN_EV_TICK, 0, VIEW(NULL, 0));
+        ck_assert_uint_eq(fake.wall_s, 1800);
+        fake.wall_s = 0;
+        run->linked = true;
+        ck_assert_int_eq(run_ask(run, &ask), 0);
+        ck_assert_uint_eq(fake.wall_s, 1800);
+        run_free(run);
+} END_TEST
+
+/* Which of the courier's ways an upstream takes follows from its kind. */
+START_TEST(run_connects_by_the_kind_of_upstream) {
+        static struct fake_chain fake;
+        int fd = fetch();
+        struct run *run = new_run(&fake);
+
+        (void) next_frame(fd), (void) next_frame(fd);
+        courier_drop(&courier, 0);
+        (void) next_frame(fd);
+        say(fd, COURIER_DOWN, 0, 0);
+        run->base = 5;
+        run->config.upstream_verify = true;
+        run->config.upstreams.u[0] = (struct config_upstream){
+                .kind = UPSTREAM_BEACON, .url = "beacon+https://b.example/rpc", .http = 7
+        };
+        fake.connect_next = true;
+        run_event(run, CHAIN_EV_TICK, 0, VIEW(NULL, 0));
+        ck_assert(next_opens(fd, "https://b.example/rpc", true));
+        close(fd);
+        run_free(run);
+} END_TEST
+
 START_TEST(run_saves_before_it_sends) {
         static struct fake_chain fake;
         int fd = fetch();
@@ -601,6 +644,8 @@ int main(void) {
         tcase_add_test(c, courier_reconnect_waits_for_the_old_end);
         tcase_add_test(c, courier_garbage_ends_the_link);
         tcase_add_test(c, courier_socket_is_for_its_owner_alone);
+        tcase_add_test(c, run_tells_the_machine_the_time);
+        tcase_add_test(c, run_connects_by_the_kind_of_upstream);
         tcase_add_test(c, run_saves_before_it_sends);
         tcase_add_test(c, run_full_disk_holds_back_the_ticket_alone);
         tcase_add_test(c, run_saved_height_never_decreases);
