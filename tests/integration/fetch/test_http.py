@@ -16,7 +16,7 @@ import threading
 import time
 import unittest
 
-from edge import DOWN, DROP, MESSAGE, SEND, UP, Kedged, make_certificate, until
+from edge import DOWN, DROP, MESSAGE, SEND, UP, Kedged, make_certificate, make_expired, until
 from web import (ABSENT, BOOTSTRAP, BUSY, CHAIN_ID, CHECKPOINT, FAILED, FINALITY, FORK_SCHEDULE, GENESIS, HEADER, NONSENSE, OK, OPEN,
                  OPTIMISTIC, PROOF, UNSUPPORTED, UPDATES, VERIFY, Answer, Web, proof_request, request, response)
 
@@ -508,6 +508,51 @@ class Tls(Http):
         self.assertEqual(got.result, FAILED)
         self.assertIn("certificate", got.text.lower())
         self.assertEqual(len(web.asked), 1)
+
+
+    def test_dates_do_not_matter(self):
+        pem, _ = make_certificate(self.folder, "tls", "prime256v1")
+        self.open(self.web(response(CHAIN), pem=make_expired(self.folder, pem)).url())
+        self.assertEqual(self.get(CHAIN_ID).result, OK)
+
+
+class Libraries(Http):
+    """Which libcurl there is; in the namespace, where files can be hidden."""
+
+    def setUp(self):
+        if os.environ.get("KEDGE_TEST_NAMESPACE") != "1":
+            self.skipTest("needs root, for a namespace")
+        super().setUp()
+
+    def hide(self, name):
+        """Puts an empty file where a library is. False if there is none."""
+        listed = subprocess.run(["/sbin/ldconfig", "-p"], check=True, capture_output=True, text=True).stdout
+        paths = {os.path.realpath(line.split("=>")[1].strip()) for line in listed.splitlines() if line.split()[:1] == [name]}
+        for path in paths:
+            subprocess.run(["mount", "--bind", "/dev/null", path], check=True)
+            self.addCleanup(subprocess.run, ["umount", path], check=True)
+        return bool(paths)
+
+    def test_gnutls_will_do(self):
+        pem, _ = make_certificate(self.folder, "tls", "prime256v1")
+        self.hide("libcurl.so.4")
+        probe = [sys.executable, "-c", "import ctypes; ctypes.CDLL('libcurl-gnutls.so.4')"]
+        if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
+            self.skipTest("needs libcurl3-gnutls")
+        web = self.web(response(gzip.compress(CHAIN), Content_Encoding="gzip"), pem=pem)
+        self.open(web.url())
+        self.assertEqual(self.get(CHAIN_ID).result, OK)
+        self.open(web.url(), 1, verify=True)
+        got = self.get(CHAIN_ID, upstream=1)
+        self.assertEqual(got.result, FAILED)
+        self.assertIn("certificate", got.text.lower())
+
+    def test_none(self):
+        self.hide("libcurl.so.4")
+        self.hide("libcurl-gnutls.so.4")
+        self.kedged.frame(OPEN, 0, b"\0http://127.0.0.1/")
+        self.assertEqual(self.kedged.take(), (DOWN, 0, b"libcurl cannot be loaded: install libcurl4"))
+        self.assertIn("install libcurl4", self.said())
 
 
 class Names(Http):
