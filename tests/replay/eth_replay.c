@@ -193,7 +193,7 @@ static void never_alone(void) {
                 MUST(!st.has_head && st.state != CHAIN_FOLLOWING);
                 MUST(s.node[0].asked[ETHAPI_GENESIS] < 100);
                 fault(0, "");
-                run(700);
+                run(200);
                 must_follow();
                 if (failed)
                         printf("^ fault %s\n", some[i]);
@@ -550,6 +550,40 @@ static void across_forks(void) {
         must_follow();
 }
 
+/* Finality is late for more than a period. Only who has said so goes on without it, and only with a
+ * clock. */
+static void no_finality(bool forced) {
+        uint64_t final;
+
+        world("be", 30);
+        s.wall = true;
+        s.config.forced_updates = forced;
+        s.config.poll_ms = SECONDS(24);
+        start();
+        run(60);
+        must_follow();
+        final = st.finalized.ref.number;
+        fault(0, "no-finality");
+        run(PERIOD * 12 + 300);
+        if (forced) {
+                MUST(st.finalized.ref.number > final);
+                MUST(esim_said(&s, CHAIN_DO_NOTE, "no finality for a period") >= 1);
+        } else
+                MUST(st.finalized.ref.number == final);
+        MUST(s.node[0].blamed == 0);
+        fault(0, "");
+        run(300);
+        must_follow();
+        MUST(s.broken == 0);
+        esim_done(&s);
+}
+
+static void forced_updates(void) {
+        no_finality(true);
+        no_finality(false);
+        world("be", 1);
+}
+
 /* ---- conflict ---- */
 
 static void two_finalized_headers(void) {
@@ -617,6 +651,7 @@ static const struct {
         PLAY(false_fork),
         PLAY(data_names_a_fork),
         PLAY(across_forks),
+        PLAY(forced_updates),
         PLAY(two_finalized_headers),
         PLAY(questions),
         PLAY(lying_proofs),
