@@ -54,7 +54,7 @@ static inline void agent_freep(struct agent **a) {
 _must_check_ int agent_serve(struct agent *a);
 
 /* A machine for a configured chain, from its saved state or its checkpoint. Errors are logged. */
-_must_check_ int agent_chain_new(const struct agent *a, const struct config_chain *config,
+_must_check_ int agent_chain_new(struct agent *a, const struct config_chain *config,
                 struct view state, struct chain **ret);
 
 /* The floor of time as of now, with what the chains have proven by now. */

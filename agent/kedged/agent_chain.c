@@ -47,14 +47,14 @@ static int new_blockquick(const struct agent *a, const struct config_chain *conf
         return r;
 }
 
-static int new_ethereum(const struct agent *a, const struct config_chain *config,
+static int new_ethereum(struct agent *a, const struct config_chain *config,
                 struct view state, struct chain **ret) {
         struct ethereum_config eth = {
                 .net = &config->eth,
                 .checkpoint = config->checkpoint.hash,
                 .accept_old = config->accept_old,
                 .checkpoint_age_s = config->checkpoint_age_ms / 1000,
-                .floor_s = clock_floor_s(&a->floor, now_ms()),
+                .floor_s = agent_floor_s(a),
                 .n_upstreams = config->upstreams.n,
                 .poll_ms = config->poll_ms,
                 .request_ms = config->request_ms,
@@ -72,7 +72,7 @@ static int new_ethereum(const struct agent *a, const struct config_chain *config
         return ethereum_new(&eth, ret);
 }
 
-int agent_chain_new(const struct agent *a, const struct config_chain *config, struct view state,
+int agent_chain_new(struct agent *a, const struct config_chain *config, struct view state,
                 struct chain **ret) {
         int r = config_is_ethereum(config) ? new_ethereum(a, config, state, ret)
                                            : new_blockquick(a, config, state, ret);

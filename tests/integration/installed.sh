@@ -66,5 +66,16 @@ for unit in "$root"/lib/systemd/system/*.service; do
                 say "$(basename "$unit") names the page $page, which is not installed"
 done
 
+# The networks that are shipped: two lines are a configuration. kedged looks for them where they are installed.
+networks=share/kedge/networks.d
+root_hash=0x$(printf '12%.0s' {1..32})
+for network in mainnet sepolia hoodi; do
+        printf '[Agent]\nNetworksDirectory=%s\n[Chain %s]\nCheckpoint=%s\n' "$root/$networks" "$network" "$root_hash" >"$work/k.conf"
+        "$root/sbin/kedged" --config="$work/k.conf" --check-config >"$work/log" 2>&1 || { cat "$work/log"; say "two lines for $network are not enough"; }
+done
+printf '[Chain nowhere]\nBackend=ethereum\n' >"$work/k.conf"
+"$root/sbin/kedged" --config="$work/k.conf" --check-config >"$work/log" 2>&1 && say "kedged takes a network that is nowhere"
+grep -q "$prefix/$networks" "$work/log" || { cat "$work/log"; say "kedged does not look for networks in $prefix/$networks"; }
+
 [ "$bad" = 0 ] && echo "installed: ok"
 exit "$bad"
