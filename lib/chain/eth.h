@@ -166,6 +166,8 @@ struct eth {
         struct hash32 check_committee, contradicted;
 
         struct eth_alarm alarm;
+        bool guessed;        /* of this step's object: its digest is in no data of ours */
+        bool blobs_noted;    /* that was said */
         uint64_t unknown_ms; /* since when objects of a fork that we do not know are shown; 0: none
                               */
         char unknown_fork[ETHAPI_TAG_MAX + 1];

@@ -26,10 +26,25 @@ static void put_tag(const struct ethapi_object *o, char ret[ETHAPI_TAG_MAX + 1])
         }
 }
 
+/* A step of the blob schedule that our data does not have changes the digest and nothing else: the
+ * shapes and the signing domain stay (1.4). So the newest fork with a date is tried; what is not of
+ * it is no object, or its signature is none, and then the digest is of a fork that we do not know.
+ */
+static bool guess_form(struct eth *eth, enum eth_fork *ret) {
+        for (unsigned f = ETH_GLOAS; f >= ETH_FULU; f--)
+                if (eth->net.fork[f].epoch != ETH_EPOCH_NEVER) {
+                        *ret = (enum eth_fork) f;
+                        eth->guessed = true;
+                        return true;
+                }
+        return false;
+}
+
 /* A fork without a date in our data is one that we do not know. */
-static int form_of(const struct eth *eth, const struct ethapi_object *o, enum eth_fork *ret) {
+static int form_of(struct eth *eth, const struct ethapi_object *o, enum eth_fork *ret) {
         int r;
 
+        eth->guessed = false;
         if (!o->by_digest)
                 r = eth_fork_of_name(o->fork, ret);
         else if (o->fork.n == 4)
@@ -38,7 +53,19 @@ static int form_of(const struct eth *eth, const struct ethapi_object *o, enum et
                 r = -EBADMSG;
         if (r == 0 && eth->net.fork[*ret].epoch == ETH_EPOCH_NEVER)
                 r = -EPROTONOSUPPORT;
+        if (r == -EPROTONOSUPPORT && o->by_digest && guess_form(eth, ret))
+                r = 0;
         return r;
+}
+
+static void note_blobs(struct eth *eth, unsigned u, const struct ethapi_object *o) {
+        if (!eth->guessed || eth->blobs_noted)
+                return;
+        eth->blobs_noted = true;
+        eth_note(eth, u,
+                        "fork digest %v is not in our data, and what it stands for is well signed: "
+                        "add the network's newest Blobs= to networks.d",
+                        o->fork.p);
 }
 
 bool eth_form_of(struct eth *eth, unsigned u, const struct ethapi_object *o, enum eth_fork *ret) {
@@ -104,7 +131,10 @@ void eth_blocks_refresh(struct eth *eth) {
 }
 
 static void refuse(struct eth *eth, unsigned u, const char *what, enum lc_verdict v) {
-        eth_lie(eth, u, eth_culprit(eth, u), "%s: %s", what, lc_verdict_text(v));
+        if (eth->guessed)
+                eth_fork_seen(eth, u, "");
+        else
+                eth_lie(eth, u, eth_culprit(eth, u), "%s: %s", what, lc_verdict_text(v));
 }
 
 enum eth_judged eth_judge_bootstrap(struct eth *eth, unsigned u, const struct ethapi_object *o) {
@@ -116,6 +146,8 @@ enum eth_judged eth_judge_bootstrap(struct eth *eth, unsigned u, const struct et
         if (!eth_form_of(eth, u, o, &form))
                 return ETH_REFUSED;
         r = lc_bootstrap_parse(&eth->net, form, o->ssz, &b);
+        if (r < 0 && eth->guessed)
+                r = -EPROTONOSUPPORT;
         if (r == -EPROTONOSUPPORT) {
                 eth_fork_seen(eth, u, "");
                 return ETH_REFUSED;
@@ -249,6 +281,7 @@ static enum eth_judged judge_parsed(struct eth *eth, unsigned u, const struct lc
 
 enum eth_judged eth_judge_update(struct eth *eth, unsigned u, const struct ethapi_object *o,
                 enum lc_kind kind, uint64_t *ret_slot, uint64_t *ret_signed) {
+        enum eth_judged judged;
         struct lc_update up;
         enum eth_fork form;
         int r;
@@ -256,6 +289,8 @@ enum eth_judged eth_judge_update(struct eth *eth, unsigned u, const struct ethap
         if (!eth_form_of(eth, u, o, &form))
                 return ETH_REFUSED;
         r = lc_update_parse(&eth->net, form, kind, o->ssz, &up);
+        if (r < 0 && eth->guessed)
+                r = -EPROTONOSUPPORT;
         if (r == -EPROTONOSUPPORT) { /* its slot lies where our data ends, whatever it is called */
                 eth_fork_seen(eth, u, "");
                 return ETH_REFUSED;
@@ -270,5 +305,8 @@ enum eth_judged eth_judge_update(struct eth *eth, unsigned u, const struct ethap
                 eth_lie(eth, u, eth_culprit(eth, u), "%s: a slot that cannot be", kind_text[kind]);
                 return ETH_REFUSED;
         }
-        return judge_parsed(eth, u, &up, kind, o->ssz);
+        judged = judge_parsed(eth, u, &up, kind, o->ssz);
+        if (judged == ETH_TAKEN)
+                note_blobs(eth, u, o);
+        return judged;
 }

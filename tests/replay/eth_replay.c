@@ -523,6 +523,31 @@ static void data_names_a_fork(void) {
         MUST(st.state == CHAIN_STUCK && strstr(st.text, "needs an update"));
 }
 
+/* A step of the blob schedule that our data lacks changes digests and nothing else. */
+static void new_blobs(void) {
+        for (unsigned wrong = 0; wrong < 2; wrong++) {
+                world("bbee", 30);
+                s.net.fork[ETH_FULU].epoch = eth_epoch(&s.net, s.head) - 16;
+                esim_remake(&s);
+                for (unsigned i = 0; i < 2; i++) {
+                        fault(i, "new-blobs");
+                        if (wrong)
+                                fault(i, "signature");
+                }
+                start();
+                run(3 * PERIOD * 12);
+                MUST(s.node[0].blamed + s.node[1].blamed == 0 || wrong);
+                if (wrong) {
+                        MUST(st.state != CHAIN_FOLLOWING);
+                        continue;
+                }
+                must_follow();
+                MUST(strstr(st.detail, "fork fulu"));
+                MUST(esim_said(&s, CHAIN_DO_NOTE, "fork digest 0x65432100 is not in our data") == 1);
+                esim_done(&s);
+        }
+}
+
 static void across_forks(void) {
         world("bee", 30);
         s.net.fork[ETH_FULU].epoch = eth_epoch(&s.net, s.head) + 6;
@@ -650,6 +675,7 @@ static const struct {
         PLAY(unknown_fork),
         PLAY(false_fork),
         PLAY(data_names_a_fork),
+        PLAY(new_blobs),
         PLAY(across_forks),
         PLAY(forced_updates),
         PLAY(two_finalized_headers),

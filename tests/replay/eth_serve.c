@@ -105,6 +105,8 @@ static struct ethapi_object put_object(struct esim *s, const struct esim_node *n
         }
         if (faulty(n, "undated-fork")) /* known by name, and without a date on this network */
                 ret = (struct ethapi_object){ .fork = VIEW_TEXT("gloas"), .ssz = ret.ssz };
+        if (digest && faulty(n, "new-blobs")) /* a step of the blob schedule that our data lacks */
+                ret.fork = VIEW("\x65\x43\x21\x00", 4);
         if (faulty(n, "unknown-fork"))
                 ret.fork = digest ? VIEW("\x12\x34\x56\x78", 4) : VIEW_TEXT("heze");
         return ret;
