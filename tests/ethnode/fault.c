@@ -28,6 +28,7 @@ const struct fault_info fault_table[FAULT_MAX] = {
         [FAULT_OVERLAP] = { "overlap", "two offsets to one place", 0 },
         [FAULT_WRONG_NETWORK] = { "wrong-network", "another network's genesis and chain id", 0 },
         [FAULT_CONFLICT] = { "conflict", "[KEYTEXT=0xHEX] another chain since the final block", 0 },
+        [FAULT_CONFLICT_AGAIN] = { "conflict-again", "that chain, as it was begun", 0 },
         [FAULT_STALE] = { "stale", "everything stays as it is now", 0 },
         [FAULT_LAG] = { "lag", "[N] N slots behind", 20 },
         [FAULT_FORK_AHEAD] = { "fork-ahead", "[N] announces an unknown fork N epochs ahead", 50 },

@@ -23,6 +23,7 @@ enum fault {
         FAULT_OVERLAP,
         FAULT_WRONG_NETWORK,
         FAULT_CONFLICT,
+        FAULT_CONFLICT_AGAIN,
         FAULT_STALE,
         FAULT_LAG,
         FAULT_FORK_AHEAD,

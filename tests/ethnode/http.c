@@ -35,7 +35,9 @@ void reply_json(struct reply *r, json_t *take) {
 struct world *node_world(struct node *node) {
         struct world *w = &node->en->world;
 
-        return node->fault == FAULT_CONFLICT && w->rival ? w->rival : w;
+        bool other = node->fault == FAULT_CONFLICT || node->fault == FAULT_CONFLICT_AGAIN;
+
+        return other && w->rival ? w->rival : w;
 }
 
 uint64_t node_head(struct node *node) {

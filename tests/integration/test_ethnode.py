@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -131,8 +132,9 @@ def test_the_chain_goes_on(folder):
 def test_it_goes_on_by_itself_and_never_ahead_of_the_clock(folder):
     en = start(folder, lag=4, interval=20)
     wait("four slots", lambda: en.peak()[0] >= 404, timeout=10)
-    newest = en.block(en.command("peak"))[0]
-    assert newest <= 410, newest
+    begun = time.monotonic()
+    wait("two more", lambda: en.peak()[0] >= 407, timeout=10)
+    assert time.monotonic() - begun > 1, "a slot takes a second"
 
 
 def test_old_proofs_are_pruned(folder):
@@ -151,7 +153,7 @@ def test_each_fault_is_one_node_s_own(folder):
         en.set(f"h{i}.server_ip", f"10.1.2.{i}")
     en.mine(1)
     proof = rpc(en, "eth_getProof", en.info["CONTRACT"], ["0x1"], "latest")
-    silent = {"truncated", "endless", "silent", "garbage", "status", "none"}
+    silent = {"conflict-again", "truncated", "endless", "silent", "garbage", "status", "none"}
     for fault in en.command("faults").split():
         en.fault(1, fault)
         if fault not in silent:
