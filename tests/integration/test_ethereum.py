@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.request
 
+from edge import keccak256
 from harness import EthAgent, Ethnode, Devnode, run, program, wait
 
 NAME = "plant-control.fleet"
@@ -411,6 +412,69 @@ def test_servers_of_another_network_are_named_so(folder):
     agent = EthAgent(folder, en, [f"{k}+{u}" for u in other.nodes for k in ("beacon", "execution")])
     wait("both said", lambda: "serves another network" in agent.kedged.text())
     assert agent.resolve()[0] == "unproven"
+
+
+REGISTRY = "0x00000000000c2e074ec69a0dfb2997ba6c7d2e1e"
+RESOLVER = "0x231b0ee14048e9dccd1d247744d114a4eb5e8e63"  # the public one of 2023, known by its code
+RESOLVER_CODE = "0x19257636fde18e27704b400659de2cbaab55488586c18cd5b6d67f6417c8c19a"
+
+
+def word(n):
+    return n.to_bytes(32, "big")
+
+
+def ens_node(name):
+    node = bytes(32)
+    for label in reversed(name.split(".")):
+        node = keccak256(node + keccak256(label.encode()))
+    return node
+
+
+def ens_resolver(en, name, resolver):
+    entry = int.from_bytes(keccak256(ens_node(name) + word(0)), "big")
+    en.command(f"poke {REGISTRY} 0x{word(entry).hex()} 0x{word(1).hex()}")
+    en.command(f"poke {REGISTRY} 0x{word(entry + 1).hex()} 0x{bytes(12).hex()}{resolver[2:]}")
+
+
+def ens_text(en, name, key, text):
+    """texts, at slot 10: version => node => key => string"""
+    at = keccak256(key.encode() + keccak256(ens_node(name) + keccak256(word(0) + word(10))))
+    raw = text.encode()
+    if len(raw) < 32:
+        words = {at: raw.ljust(31, b"\0") + bytes([2 * len(raw)])}
+    else:
+        first = int.from_bytes(keccak256(at), "big")
+        words = {at: word(2 * len(raw) + 1)}
+        for i in range(0, len(raw), 32):
+            words[word(first + i // 32)] = raw[i:i + 32].ljust(32, b"\0")
+    for slot, value in words.items():
+        en.command(f"poke {RESOLVER} 0x{slot.hex()} 0x{value.hex()}")
+
+
+def test_ens_names_as_far_as_storage_shows_them(folder):
+    en = chain(folder)
+    en.command(f"code {REGISTRY} 0x{'11' * 32}")
+    en.command(f"code {RESOLVER} {RESOLVER_CODE}")
+    ens_resolver(en, "pump1.alice.eth", RESOLVER)
+    ens_text(en, "pump1.alice.eth", "server_ip", "10.5.5.5")
+    ens_text(en, "pump1.alice.eth", "signature", "0x" + PIN.hex())
+    unknown = "0x" + "ab" * 20
+    en.command(f"code {unknown} 0x{'cd' * 32}")
+    ens_resolver(en, "pump2.alice.eth", unknown)
+    en.mine(25)
+    agent = EthAgent(folder, en)
+    agent.kedged.stop()
+    agent.more = ["[Zone alice.eth]", "Kind=ens", "Chain=ethnode"]
+    agent.write_config()
+    agent.kedged.start()
+    r = agent.wait_resolve("the ENS name", lambda r: r[0] == "ok" and r[4] == [PIN], "pump1.alice.eth")
+    assert r[2] == ["10.5.5.5"], r
+    wait("the resolver that is not known to be named", lambda: "abab" in agent.resolve("pump2.alice.eth")[1].lower())
+    assert agent.resolve("nobody.alice.eth")[0] in ("absent", "unproven")
+    ens_text(en, "pump1.alice.eth", "signature", "")
+    moved(en, agent, 2)
+    agent.wait_resolve("no pin", lambda r: PIN not in r[4], "pump1.alice.eth")
+    granted(agent)
 
 
 def test_diode_and_ethereum_in_one_agent(folder):
