@@ -11,6 +11,7 @@
 #include "base/hex.h"
 
 #define BATCH_MAX   256  /* of records in one transaction, as the contract has it */
+#define WORDS_MAX   1024 /* of a command line */
 #define HOST_MAX    32   /* of a member's name */
 #define ZONES_MAX   1024 /* a list that does not end is not one */
 #define TX_DATA_MAX 65536
@@ -289,9 +290,9 @@ static const struct {
         int min_args, max_args; /* after the name */
         make_fn *make;
 } verbs[] = {
-        { "set", "NAME FIELD=VALUE...", 1, BATCH_MAX, make_set },
-        { "clear", "NAME FIELD...", 1, BATCH_MAX, make_clear },
-        { "add", "NAME [FIELD=VALUE...]", 0, BATCH_MAX, make_add },
+        { "set", "NAME FIELD=VALUE...", 1, WORDS_MAX, make_set },
+        { "clear", "NAME FIELD...", 1, WORDS_MAX, make_clear },
+        { "add", "NAME [FIELD=VALUE...]", 0, WORDS_MAX, make_add },
         { "remove", "NAME", 0, 0, make_remove },
         { "revoke", "NAME", 0, 0, make_revoke },
         { "promote", "NAME FIELD", 1, 1, make_promote },

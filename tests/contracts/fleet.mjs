@@ -328,6 +328,7 @@ for (const hardfork of rules) describe(hardfork, () => {
                 for (const f of places) await c.storedAre({ [`pump1.${f}`]: one });
                 await c.ok(OWNER, "revokeHost", ["pump1"]);
                 assert.equal(c.logs.length, 0);
+                await c.refused(OWNER, "revokeHost", ["Pump1"], "BadHost");
                 await c.ok(OWNER, "removeHost", ["pump2"]);
                 for (const f of [...keys, ...places]) await c.storedAre({ [`pump2.${f}`]: ZERO });
                 await c.ok(OWNER, "set", [keyOf("signature"), one]);
