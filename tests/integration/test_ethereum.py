@@ -286,6 +286,21 @@ def test_a_checkpoint_too_old_is_refused_until_it_is_accepted(folder):
     agent.wait_status("following", lambda s: s["state"] == "following", 60)
 
 
+def test_an_old_checkpoint_is_accepted_without_a_restart(folder):
+    """What kedgectl says to type next reloads the agent: its machine is made anew over the same state."""
+    en, root = old_chain(folder)
+    agent = EthAgent(folder, en, checkpoint=root)
+    agent.wait_text("how old it is", "too old|days since our checkpoint")
+    pid = agent.kedged.p.pid
+    code, out, err = agent.kedgectl("--config", agent.conf, "checkpoint", "accept", "ethnode", root)
+    assert code == 0 and "reload" in out, (code, out, err)
+    agent.kedged.p.send_signal(signal.SIGHUP)
+    granted(agent)
+    assert agent.kedged.p.pid == pid
+    code, out, _ = agent.kedgectl("checkpoint", "show", "ethnode")
+    assert code == 0 and "accepted" in out, (code, out)
+
+
 def test_a_newer_checkpoint_is_imported_in_its_place(folder):
     en, root = old_chain(folder)
     agent = EthAgent(folder, en, checkpoint=root)
