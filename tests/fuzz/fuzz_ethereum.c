@@ -1,6 +1,7 @@
 /* Fuzzes the Ethereum machine's step() in a simulated world (tests/replay/eth_sim.c), which checks
  * after each step that what is final and what is head is the chain's, that no number falls, and
- * that every proven value is the contract's. The input is a play: two bytes an act. */
+ * that every proven value is the contract's. The input is a play: how it begins, then two bytes an
+ * act. */
 
 #include "fuzz.h"
 
@@ -12,6 +13,9 @@
 
 static struct esim world;
 static uint64_t head, boot_ms;
+static uint8_t good[CHAIN_STATE_MAX]; /* a state to begin from, so that not every play begins cold
+                                       */
+static size_t good_n;
 
 static const char *const faults[] = {
         "",
@@ -42,17 +46,25 @@ static const char *const faults[] = {
         "pruned",
 };
 
-static void begin(void) {
+static void begin(bool cold) {
         if (!world.maker) {
                 esim_init(&world, 32, 80, "bbee");
                 world.config.poll_ms = 20000;
                 head = world.head;
+                MUST(esim_start(&world) == 0);
+                esim_run(&world, 2000);
+                good_n = world.state_n;
+                memcpy(good, world.state, good_n);
         }
         boot_ms = world.now_ms += 1000;
         world.boot_ms = boot_ms;
         world.head = head;
         world.net.genesis_time = ESIM_START_S - head * world.net.seconds_per_slot;
         esim_forget(&world);
+        if (!cold) {
+                memcpy(world.state, good, good_n);
+                world.state_n = good_n;
+        }
         for (size_t i = 0; i < world.n_nodes; i++) {
                 world.node[i].fault[0] = 0;
                 world.node[i].lag = world.node[i].stops_at = 0;
@@ -119,9 +131,11 @@ static void play(uint8_t op, uint8_t x, struct view rest) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct view in = { data, size };
-        uint64_t op, x;
+        uint64_t op, x, how;
 
-        begin();
+        if (!view_take_be(&in, 1, &how))
+                return 0;
+        begin(how & 1);
         for (size_t i = 0; i < PLAY_MAX && view_take_be(&in, 1, &op) && view_take_be(&in, 1, &x);
                         i++) {
                 play((uint8_t) op, (uint8_t) x, in);

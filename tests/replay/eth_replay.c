@@ -543,7 +543,8 @@ static void new_blobs(void) {
                 }
                 must_follow();
                 MUST(strstr(st.detail, "fork fulu"));
-                MUST(esim_said(&s, CHAIN_DO_NOTE, "fork digest 0x65432100 is not in our data") == 1);
+                MUST(esim_said(&s, CHAIN_DO_NOTE, "fork digest 0x65432100 is not in our data") ==
+                                1);
                 esim_done(&s);
         }
 }

@@ -112,6 +112,22 @@ static struct ethapi_object put_object(struct esim *s, const struct esim_node *n
         return ret;
 }
 
+static void make_honest(struct esim *s, enum lc_made_kind kind, uint64_t attested,
+                const struct lc_make_how *how, struct lc_made *o) {
+        struct esim_made *m = &s->made[(attested * 3 + kind) % ESIM_MADE];
+
+        if (m->attested != attested || m->object.kind != kind) {
+                lc_make_update(s->maker, kind, attested, how, &m->object);
+                m->attested = attested;
+        }
+        *o = m->object;
+}
+
+static bool is_honest(const struct esim *s, const struct lc_make_how *how) {
+        return how->participants == s->net.committee_size && !how->other_signers &&
+               !how->no_finality && how->signature_slot == 0 && !how->signed_for;
+}
+
 static void make_update(struct esim *s, const struct esim_node *n, enum lc_made_kind kind,
                 uint64_t attested, struct lc_made *o) {
         struct eth_network other;
@@ -131,7 +147,9 @@ static void make_update(struct esim *s, const struct esim_node *n, enum lc_made_
                 lc_make_branch(s->maker, lc_make_finalized(s->maker, attested), 1);
                 lc_make_update(s->maker, kind, attested, &how, o);
                 lc_make_branch(s->maker, UINT64_MAX, 0);
-        } else
+        } else if (is_honest(s, &how))
+                make_honest(s, kind, attested, &how, o);
+        else
                 lc_make_update(s->maker, kind, attested, &how, o);
         spoil(s, n, o);
 }

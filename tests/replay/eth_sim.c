@@ -52,6 +52,8 @@ static struct lc_make *make_chain(struct esim *s, const struct eth_network *net)
 }
 
 void esim_remake(struct esim *s) {
+        for (size_t i = 0; i < ESIM_MADE; i++)
+                s->made[i].attested = 0;
         s->maker = lc_make_free(s->maker);
         s->maker = make_chain(s, &s->net);
         lc_make_root(s->maker, s->first, &s->config.checkpoint);

@@ -43,6 +43,13 @@ struct esim_line {
 
 struct esim_state;
 
+#define ESIM_MADE 16 /* objects that are kept: signing is what takes most of the time */
+
+struct esim_made {
+        uint64_t attested; /* 0: free */
+        struct lc_made object;
+};
+
 struct esim {
         struct eth_network net;
         struct lc_make *maker;
@@ -70,6 +77,7 @@ struct esim {
         uint32_t random;
         uint64_t schedule_epoch; /* fault "new-fork" names this epoch */
         struct esim_state *states;
+        struct esim_made made[ESIM_MADE];
 };
 
 /* n_committee: 32 (a period of 64 slots) or 512 (of 8192). head: how many slots above the
