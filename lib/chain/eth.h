@@ -145,7 +145,9 @@ struct eth {
         struct hash32 trust_root;
         uint64_t base_slot, base_ms; /* the same at the start of this run */
         bool accepted;               /* the operator waives the age until we follow */
+        uint64_t arrived_ms; /* while accepted: when a head was first followed; 0: not yet */
         bool too_old;
+        bool by_clock;            /* too_old only by the clock, seen while we followed */
         uint64_t too_old_s;       /* how far */
         uint64_t jumps, jumped_s; /* chain time crossed at once without a clock */
 

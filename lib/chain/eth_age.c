@@ -35,11 +35,31 @@ static void stop(struct eth *eth, uint64_t age_s) {
         eth->too_old_s = age_s;
 }
 
-static void check_clocks(struct eth *eth) {
+static bool clocks_call_it_old(const struct eth *eth, uint64_t *ret_age_s) {
         uint64_t at = eth_time(eth, eth->store.finalized.beacon.slot), now = eth_least_now(eth);
 
-        if (!eth->accepted && now > at && now - at > limit_of(eth))
-                stop(eth, now - at);
+        *ret_age_s = now > at ? now - at : 0;
+        return *ret_age_s > limit_of(eth);
+}
+
+static void check_clocks(struct eth *eth) {
+        uint64_t age;
+
+        if (eth->accepted || !clocks_call_it_old(eth, &age))
+                return;
+        eth->by_clock = eth->followed;
+        stop(eth, age);
+}
+
+/* A clock that was wrong for a moment, while we followed, has stopped us; the time since the boot
+ * never did. */
+static void clock_again(struct eth *eth) {
+        uint64_t age;
+
+        if (!eth->by_clock || clocks_call_it_old(eth, &age))
+                return;
+        eth->by_clock = eth->too_old = false;
+        eth->head_due = true;
 }
 
 /* fresh: from a checkpoint; else from our own state, whose trust point was saved. */
@@ -52,7 +72,8 @@ void eth_age_begin(struct eth *eth, bool fresh) {
                 eth->trust_slot = eth->store.finalized.beacon.slot;
                 eth->trust_root = root;
         }
-        eth->too_old = false;
+        eth->too_old = eth->by_clock = false;
+        eth->arrived_ms = 0;
         eth->accepted = !hash32_is_zero(accept) &&
                         (hash32_eq(accept, &eth->trust_root) || hash32_eq(accept, &root));
         set_base(eth);
@@ -74,17 +95,31 @@ bool eth_age_allows(const struct eth *eth, uint64_t slot) {
 }
 
 void eth_age_stop(struct eth *eth, uint64_t slot) {
+        eth->by_clock = false;
         stop(eth, MAX(crossed(eth, eth->trust_slot, slot), crossed(eth, eth->base_slot, slot)));
 }
 
-/* We follow: from here on trust is carried anew. An operator's waiver is used up. */
+/* An operator's waiver is used up when we have come to the present, not when one server shows a
+ * head of long ago: the others get the time to show theirs. */
+static void use_waiver(struct eth *eth) {
+        uint64_t age;
+
+        if (!eth->accepted)
+                return;
+        if (eth->arrived_ms == 0)
+                eth->arrived_ms = eth->now_ms;
+        if (eth->now_ms - eth->arrived_ms < eth_behind_ms(eth) || clocks_call_it_old(eth, &age))
+                return;
+        set_base(eth);
+        eth->accepted = false;
+}
+
+/* We follow: from here on trust is carried anew. */
 void eth_age_followed(struct eth *eth) {
         uint64_t slot = eth->store.finalized.beacon.slot;
         uint64_t jump = crossed(eth, eth->trust_slot, slot);
 
-        if (eth->accepted)
-                set_base(eth);
-        eth->accepted = false;
+        use_waiver(eth);
         if (slot == eth->trust_slot)
                 return;
         if (jump > ETH_JUMP_S && eth->wall_s == 0) {
@@ -101,6 +136,10 @@ void eth_age_followed(struct eth *eth) {
 }
 
 void eth_age_tick(struct eth *eth) {
-        if (eth->store.is_set && !eth->too_old)
+        if (!eth->store.is_set)
+                return;
+        if (eth->too_old)
+                clock_again(eth);
+        else
                 check_clocks(eth);
 }

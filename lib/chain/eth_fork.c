@@ -121,5 +121,6 @@ bool eth_fork_stuck(const struct eth *eth) {
         if (eth->unknown_ms == 0)
                 return false;
         return since >= UNKNOWN_MS ||
-               (eth->alarm.on && reached(eth, eth->alarm.epoch) && since >= eth->cfg.request_ms);
+               (eth->alarm.on && reached(eth, eth->alarm.epoch) && since >= eth->cfg.request_ms &&
+                               eth->now_ms - eth->head_moved_ms >= eth_behind_ms(eth));
 }

@@ -279,6 +279,14 @@ static enum eth_judged judge_parsed(struct eth *eth, unsigned u, const struct lc
         return is_news(eth, up, &moved) ? ETH_TAKEN : ETH_OLD;
 }
 
+/* A guess begins with the newest fork that our data has a date for, which may be still to come. */
+static bool older_guess(const struct eth *eth, enum eth_fork *form) {
+        if (!eth->guessed || *form <= ETH_FULU)
+                return false;
+        *form = (enum eth_fork)(*form - 1);
+        return true;
+}
+
 enum eth_judged eth_judge_update(struct eth *eth, unsigned u, const struct ethapi_object *o,
                 enum lc_kind kind, uint64_t *ret_slot, uint64_t *ret_signed) {
         enum eth_judged judged;
@@ -289,6 +297,8 @@ enum eth_judged eth_judge_update(struct eth *eth, unsigned u, const struct ethap
         if (!eth_form_of(eth, u, o, &form))
                 return ETH_REFUSED;
         r = lc_update_parse(&eth->net, form, kind, o->ssz, &up);
+        while (r < 0 && older_guess(eth, &form))
+                r = lc_update_parse(&eth->net, form, kind, o->ssz, &up);
         if (r < 0 && eth->guessed)
                 r = -EPROTONOSUPPORT;
         if (r == -EPROTONOSUPPORT) { /* its slot lies where our data ends, whatever it is called */

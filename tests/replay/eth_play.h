@@ -89,3 +89,9 @@ void proofs_nobody_has(void);
 void by_number(void);
 void cancelled(void);
 void cost(void);
+
+/* eth_liars.c */
+void blob_step_before_a_fork(void);
+void waiver_outlives_a_liar(void);
+void clock_wrong_for_a_moment(void);
+void fork_of_one_liar(void);

@@ -686,6 +686,10 @@ static const struct {
         PLAY(by_number),
         PLAY(cancelled),
         PLAY(cost),
+        PLAY(blob_step_before_a_fork),
+        PLAY(waiver_outlives_a_liar),
+        PLAY(clock_wrong_for_a_moment),
+        PLAY(fork_of_one_liar),
 };
 
 static int play(const char *name) {

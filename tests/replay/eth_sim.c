@@ -264,7 +264,8 @@ void esim_step(struct esim *s, const struct chain_in *in) {
         for (unsigned i = 0; i < 64; i++) {
                 now.now_ms = s->now_ms;
                 now.wall_s = s->wall ? eth_slot_time(&s->net, s->head) +
-                                                             (s->now_ms - s->boot_ms) / 1000
+                                                             (s->now_ms - s->boot_ms) / 1000 +
+                                                             s->wall_ahead_s
                                      : 0;
                 if (chain_step(s->machine, &now, &out) < 0)
                         abort();

@@ -56,8 +56,9 @@ struct esim {
         struct lc_make *other; /* NULL, or another chain, of which the servers have bootstraps */
         uint64_t first; /* slot of the checkpoint; the chain is at `head` when the clock is at 0 */
         uint64_t head;
-        bool halted; /* the head does not move with the clock */
-        bool wall;   /* the machine is told the time */
+        bool halted;           /* the head does not move with the clock */
+        bool wall;             /* the machine is told the time */
+        uint64_t wall_ahead_s; /* which is wrong by so much */
         struct ethereum_config config;
         struct chain *machine;
         uint64_t now_ms, wake_ms, boot_ms; /* boot_ms: when the chain was at head */
