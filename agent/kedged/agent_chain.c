@@ -49,8 +49,9 @@ static int new_blockquick(const struct agent *a, const struct config_chain *conf
 
 static int new_ethereum(struct agent *a, const struct config_chain *config,
                 struct view state, struct chain **ret) {
+        struct eth_network net = config->eth;
         struct ethereum_config eth = {
-                .net = &config->eth,
+                .net = &net,
                 .checkpoint = config->checkpoint.hash,
                 .accept_old = config->accept_old,
                 .checkpoint_age_s = config->checkpoint_age_ms / 1000,
@@ -63,6 +64,8 @@ static int new_ethereum(struct agent *a, const struct config_chain *config,
                 .state = state,
         };
 
+        /* What the machine tells an operator to type is about the section, not the network's file. */
+        (void) snprintf(net.name, sizeof(net.name), "%s", config->name);
         for (size_t i = 0; i < config->upstreams.n; i++)
                 eth.upstream[i] = config->upstreams.u[i].kind == UPSTREAM_BEACON
                                                   ? ETHEREUM_BEACON

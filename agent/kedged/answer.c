@@ -169,7 +169,8 @@ static bool tell_status(
         put_text(s->chain, sizeof(s->chain), run->config.name);
         put_text(s->backend, sizeof(s->backend), run->config.backend);
         put_chain(s, &run->status, now);
-        if (!run->linked && s->text[0] == 0)
+        /* What the machine says of its servers is then but a consequence. */
+        if (!run->linked && run->status.state != CHAIN_STUCK && !run->status.conflict)
                 put_text(s->text, sizeof(s->text), "kedge-fetch is not connected: start it");
         s->state = (uint8_t) agent_chain_state(a, run, now);
         s->n_chains = (uint32_t) a->n_runs;

@@ -25,12 +25,9 @@ static enum chain_state state_of(const struct eth *eth) {
 
 static void stuck_text(const struct eth *eth, char *ret, size_t cap) {
         if (eth->conflict)
-                (void) chain_say(ret, cap,
-                                "two finalized headers at slot %n: %h here, %h "
-                                "elsewhere; find out which is right, then kedgectl checkpoint "
-                                "accept %s",
-                                eth->conflict_slot, &eth->conflict_ours, &eth->conflict_theirs,
-                                eth->net.name);
+                /* whole, since one of them is to be typed; nothing else has room beside them */
+                (void) chain_say(ret, cap, "slot %n: ours %H or %H", eth->conflict_slot,
+                                &eth->conflict_ours, &eth->conflict_theirs);
         else if (eth->check == ETH_CHECK_WRONG)
                 (void) chain_say(ret, cap,
                                 "Checkpoint= (slot %n, %h) contradicts our chain (%h); "

@@ -311,6 +311,10 @@ class EthAgent(Agent):
 
     CHAIN = "ethnode"
 
+    def named(self):
+        """The network, where the chain is not called like it."""
+        return [] if self.CHAIN == "ethnode" else ["Network=ethnode"]
+
     def __init__(self, folder, dn, upstreams=None, checkpoint=None, name="agent", **chain):
         self.given = upstreams
         super().__init__(folder, dn, upstreams, checkpoint, name, **{"HeadEvery": "0", **chain})
@@ -319,7 +323,7 @@ class EthAgent(Agent):
         return ["NetworksDirectory=" + self.dn.networks]
 
     def chain_lines(self):
-        return ["[Chain ethnode]", "Checkpoint=" + self.checkpoint,
+        return [f"[Chain {self.CHAIN}]", *self.named(), "Checkpoint=" + self.checkpoint,
                 *["Upstream=" + u for u in self.given or []]]
 
     def tool_env(self):
