@@ -457,7 +457,9 @@ static bool set_limits(struct http *h) {
                curl->easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES) == CURLE_OK &&
                curl->easy_setopt(e, CURLOPT_LOW_SPEED_TIME, SLOW_S) == CURLE_OK &&
                curl->easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t) h->body_max) ==
-                               CURLE_OK;
+                               CURLE_OK &&
+               /* libcurl never forgets the host of a connection that it kept and then gave up */
+               curl->easy_setopt(e, CURLOPT_FORBID_REUSE, h->foreign ? 1L : 0L) == CURLE_OK;
 }
 
 static bool set_callbacks(struct http *h) {
@@ -471,11 +473,13 @@ static bool set_callbacks(struct http *h) {
                curl->easy_setopt(e, CURLOPT_HEADERDATA, h) == CURLE_OK;
 }
 
-/* Hands libcurl the addresses of the host, as the entry HOST:PORT:ADDRESS,ADDRESS. */
+/* Hands libcurl the addresses of the host, as the entry +HOST:PORT:ADDRESS,ADDRESS. All requests
+ * share its table of hosts; without the plus a host stays there for good, and a server that
+ * redirects to ever new names fills the memory. */
 static bool set_addresses(struct http *h, const struct resolve_list *list) {
         const struct libcurl *curl = h->client->curl;
         char entry[ENTRY_MAX];
-        int n = snprintf(entry, sizeof(entry), "%s:%ld", h->host, url_port(curl, h->url));
+        int n = snprintf(entry, sizeof(entry), "+%s:%ld", h->host, url_port(curl, h->url));
 
         for (unsigned i = 0; i < list->n && n < (int) sizeof(entry); i++) {
                 const union resolve_address *at = &list->at[i];

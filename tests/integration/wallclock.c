@@ -1,5 +1,6 @@
-/* Loaded before the C library: a wall clock that is KEDGE_TEST_CLOCK_OFFSET seconds off. The clocks
- * that count from the boot stay as they are, and so do timers. */
+/* Loaded before the C library: a wall clock that is KEDGE_TEST_CLOCK_OFFSET seconds off, or goes
+ * KEDGE_TEST_CLOCK_RATE times as fast since the boot. The clocks that count from the boot stay as
+ * they are, and so do timers. */
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -8,10 +9,19 @@
 
 #define VISIBLE __attribute__((visibility("default")))
 
-static long offset(void) {
-        const char *text = getenv("KEDGE_TEST_CLOCK_OFFSET");
+static long number(const char *name) {
+        const char *text = getenv(name);
 
         return text ? strtol(text, NULL, 10) : 0;
+}
+
+static long offset(void) {
+        long rate = number("KEDGE_TEST_CLOCK_RATE");
+        struct timespec t = { 0 };
+
+        if (rate > 0)
+                (void) syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
+        return number("KEDGE_TEST_CLOCK_OFFSET") + t.tv_sec * rate + t.tv_nsec / 1000 * rate / 1000000;
 }
 
 VISIBLE int clock_gettime(clockid_t id, struct timespec *ret) {
