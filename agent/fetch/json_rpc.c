@@ -192,6 +192,7 @@ static bool read_hash(const json_t *value, struct hash32 *ret) {
 static bool read_proof(const struct ethapi_request *q, const json_t *result, struct buf *out,
                 struct ethapi_answer *a) {
         const json_t *slots = json_object_get(result, "storageProof");
+        size_t n_slots;
 
         if (!json_quantity_u64(json_object_get(result, "nonce"), &a->proof.nonce) ||
                         !json_quantity(json_object_get(result, "balance"), &a->proof.balance) ||
@@ -202,9 +203,11 @@ static bool read_proof(const struct ethapi_request *q, const json_t *result, str
                                         &a->proof.account))
                 return false;
 
-        if (json_array_size(slots) != q->n_slots)
+        /* some servers show no slot of an account that has no storage */
+        n_slots = json_array_size(slots);
+        if (n_slots != q->n_slots && !(json_is_array(slots) && n_slots == 0))
                 return false;
-        for (size_t i = 0; i < q->n_slots; i++) {
+        for (size_t i = 0; i < n_slots; i++) {
                 const json_t *slot = json_array_get(slots, i);
 
                 /* the key is hex that some servers shorten and some pad */
@@ -215,7 +218,7 @@ static bool read_proof(const struct ethapi_request *q, const json_t *result, str
                                                 &a->proof.slot[i].nodes))
                         return false;
         }
-        a->proof.n_slots = q->n_slots;
+        a->proof.n_slots = n_slots;
         return true;
 }
 

@@ -84,6 +84,7 @@ struct lie {
 
 /* eth_questions.c */
 void questions(void);
+void no_account(void);
 void lying_proofs(void);
 void proofs_nobody_has(void);
 void by_number(void);

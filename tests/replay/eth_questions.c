@@ -31,6 +31,25 @@ void questions(void) {
         must_prove(4);
 }
 
+/* Servers may show no slot of what has no storage: the account's proof says all. */
+void no_account(void) {
+        struct chain_ask ask = {
+                .id = 1, .at = CHAIN_AT_FINALIZED, .contract = { { 0x77 } }, .n_slots = 12
+        };
+        struct chain_in in = { .event = CHAIN_EV_ASK, .ask = &ask };
+
+        world("be", 30);
+        s.nobodys = true;
+        start();
+        run(30);
+        esim_step(&s, &in);
+        run(3);
+        MUST(answer_of(1)->verdict == CHAIN_PROVEN && answer_of(1)->n_values == 12);
+        for (size_t i = 0; i < 12; i++)
+                MUST(hash32_is_zero(&answer_of(1)->values[i]));
+        MUST(s.node[1].blamed == 0);
+}
+
 static const struct lie proof_lies[] = {
         { "node", "value" },
         { "account-node", "account" },
@@ -40,6 +59,7 @@ static const struct lie proof_lies[] = {
         { "key", "another slot" },
         { "balance", "other fields" },
         { "fewer", "another number" },
+        { "no-slots", "another number" },
         { "other-block", "account" },
         { "other-account", "account" },
         { "other-slot", "value" },

@@ -681,6 +681,7 @@ static const struct {
         PLAY(forced_updates),
         PLAY(two_finalized_headers),
         PLAY(questions),
+        PLAY(no_account),
         PLAY(lying_proofs),
         PLAY(proofs_nobody_has),
         PLAY(by_number),

@@ -305,10 +305,13 @@ static void spoil_proof(const struct esim_node *n, struct ethapi_answer *a) {
                 a->proof.balance.b[31] ^= 1;
         if (faulty(n, "fewer") && a->proof.n_slots > 0)
                 a->proof.n_slots--;
+        if (faulty(n, "no-slots"))
+                a->proof.n_slots = 0;
 }
 
 static void serve_proof(struct esim *s, const struct esim_node *n, const struct ethapi_request *r,
                 struct ethapi_answer *a, struct proofs *p) {
+        struct address contract = esim_contract();
         struct lc_made_block block;
         struct esim_account account;
         uint64_t slot = r->number;
@@ -321,6 +324,11 @@ static void serve_proof(struct esim *s, const struct esim_node *n, const struct 
                         (!r->by_number && !find_block(s, n, &r->root, &block))) {
                 a->result = ETHAPI_ABSENT;
                 a->text = VIEW_TEXT("unknown block");
+                return;
+        }
+        if (!address_eq(&r->address, &contract)) { /* nobody's: no slot of it is shown */
+                esim_prove_absent(s->states, slot, &r->address, &p->account);
+                put_nodes(&p->account, &a->proof.account);
                 return;
         }
         if (faulty(n, "other-block"))

@@ -196,7 +196,7 @@ static void on_answer(struct esim *s, const struct chain_answer *a) {
         case CHAIN_UNPROVEN:
                 return;
         case CHAIN_PROVEN:
-                for (unsigned i = 0; i < a->n_values; i++) {
+                for (unsigned i = 0; i < a->n_values && !s->nobodys; i++) {
                         esim_value(a->block.ref.number, i, &want);
                         if (!hash32_eq(&want, &a->values[i]))
                                 broken(s, "a proven value is the contract's");
@@ -208,6 +208,8 @@ static void on_answer(struct esim *s, const struct chain_answer *a) {
                 break;
         }
         esim_storage_root(s, a->block.ref.number, &want);
+        if (s->nobodys)
+                want = mpt_empty_root;
         if (!hash32_eq(&want, &a->storage_root) || !on_our_chain(s, &a->block))
                 broken(s, "a proven storage root is the contract's");
 }

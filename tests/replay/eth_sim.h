@@ -76,6 +76,7 @@ struct esim {
         size_t broken;                      /* properties that did not hold */
         bool wrong_chain_allowed;
         uint32_t random;
+        bool nobodys;            /* what is asked for belongs to no account */
         uint64_t schedule_epoch; /* fault "new-fork" names this epoch */
         struct esim_state *states;
         struct esim_made made[ESIM_MADE];

@@ -174,3 +174,8 @@ void esim_prove_slot(struct esim_state *all, uint64_t slot, const struct hash32 
                 struct trie_proof *ret_proof) {
         (void) trie_prove(at(all, slot)->storage, VIEW_OF(key), ret_proof);
 }
+
+void esim_prove_absent(struct esim_state *all, uint64_t slot, const struct address *address,
+                struct trie_proof *ret_proof) {
+        (void) trie_prove(at(all, slot)->state, VIEW_OF(address), ret_proof);
+}

@@ -19,5 +19,8 @@ struct esim_account {
 /* other: a neighbour's proof instead of the contract's. */
 void esim_prove_account(struct esim_state *all, uint64_t slot, bool other, struct esim_account *ret,
                 struct trie_proof *ret_proof);
+/* Of an address that has no account. */
+void esim_prove_absent(struct esim_state *all, uint64_t slot, const struct address *address,
+                struct trie_proof *ret_proof);
 void esim_prove_slot(struct esim_state *all, uint64_t slot, const struct hash32 *key,
                 struct trie_proof *ret_proof);

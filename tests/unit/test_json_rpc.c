@@ -119,7 +119,8 @@ static const struct proof_case {
         { "null hashes", "{" ACCOUNT ",\"accountProof\":[\"0xc0\"],\"storageProof\":[" SLOT "],\"codeHash\":null}", 1, ETHAPI_OK },
         { "no node", "{" ACCOUNT ",\"accountProof\":[],\"storageProof\":[" SLOT "]}", 1, ETHAPI_OK },
         { "a short hash", "{" ACCOUNT ",\"accountProof\":[],\"storageProof\":[" SLOT "],\"codeHash\":\"0x11\"}", 1, ETHAPI_NONSENSE },
-        { "no slots", "{" ACCOUNT ",\"accountProof\":[\"0xc0\"],\"storageProof\":[]}", 1, ETHAPI_NONSENSE },
+        { "no slots", "{" ACCOUNT ",\"accountProof\":[\"0xc0\"],\"storageProof\":[]}", 1, ETHAPI_OK },
+        { "no array of slots", "{" ACCOUNT ",\"accountProof\":[\"0xc0\"]}", 1, ETHAPI_NONSENSE },
         { "slots that nobody asked for", "{" ACCOUNT ",\"accountProof\":[\"0xc0\"]"
                 ",\"storageProof\":[" SLOT "," SLOT "]}", 1, ETHAPI_NONSENSE },
         { "no list of slots, none asked for", "{" ACCOUNT ",\"accountProof\":[\"0xc0\"]}", 0, ETHAPI_OK },
