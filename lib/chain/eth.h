@@ -88,6 +88,8 @@ struct eth_upstream {
         uint64_t since_ms, rest_until_ms, rest_ms, lie_ms, asked_ms, stale_until_ms;
         uint64_t schedule_at_ms, shown_ms, shown_slot;
         uint64_t failures, lies, bytes_in, bytes_out, peak;
+        uint64_t alarm_epoch; /* it announces a fork that we do not know, for then; 0: none */
+        uint8_t alarm_version[4];
         struct eth_request request[ETH_INFLIGHT];
         char last_error[ETH_ERROR_MAX];
 };
@@ -111,14 +113,6 @@ enum eth_checkpoint {
         ETH_CHECK_AHEAD,   /* to be compared when we get there */
         ETH_CHECK_OK,
         ETH_CHECK_WRONG,
-};
-
-struct eth_alarm {
-        bool on;
-        uint64_t epoch;
-        uint8_t version[4];
-        enum eth_fork known; /* a fork that we know, at another epoch; ETH_FORKS: unknown */
-        unsigned upstream;   /* who announced it */
 };
 
 struct eth {
@@ -167,7 +161,6 @@ struct eth {
         uint64_t check_slot;
         struct hash32 check_committee, contradicted;
 
-        struct eth_alarm alarm;
         bool guessed;        /* of this step's object: its digest is in no data of ours */
         bool blobs_noted;    /* that was said */
         uint64_t unknown_ms; /* since when objects of a fork that we do not know are shown; 0: none

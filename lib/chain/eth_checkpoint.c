@@ -5,6 +5,8 @@
 
 #include "chain/eth.h"
 
+#include <errno.h>
+
 #define CHECK_AGAIN_MS (UINT64_C(3600) * 1000)
 
 void eth_check_start(struct eth *eth) {
@@ -75,9 +77,19 @@ static void begin_anew(struct eth *eth, const struct lc_bootstrap *b) {
         eth->save_due = eth->head_due = true;
 }
 
+static enum lc_verdict judge_object(const struct eth *eth, enum eth_fork form, struct view ssz,
+                struct lc_bootstrap *ret) {
+        int r = lc_bootstrap_parse(&eth->net, form, ssz, ret);
+
+        if (r == -EPROTONOSUPPORT)
+                return LC_UNKNOWN_FORK;
+        return r < 0 ? LC_UNPROVEN : lc_bootstrap_check(&eth->store, &eth->cfg.checkpoint, ret);
+}
+
 void eth_check_object(struct eth *eth, unsigned u, const struct ethapi_object *o) {
         struct lc_bootstrap b;
         enum eth_fork form;
+        enum lc_verdict v;
 
         if (eth->check != ETH_CHECK_PENDING)
                 return;
@@ -85,9 +97,13 @@ void eth_check_object(struct eth *eth, unsigned u, const struct ethapi_object *o
                 eth_job_again(eth, ETH_CHECK, u, false);
                 return;
         }
-        if (lc_bootstrap_parse(&eth->net, form, o->ssz, &b) < 0 ||
-                        lc_bootstrap_check(&eth->store, &eth->cfg.checkpoint, &b) != LC_VALID) {
-                eth_lie(eth, u, eth_culprit(eth, u), "a bootstrap that is not of Checkpoint=");
+        v = judge_object(eth, form, o->ssz, &b);
+        if (v != LC_VALID) {
+                if (v == LC_UNKNOWN_FORK)
+                        eth_fork_seen(eth, u, "");
+                else
+                        eth_lie(eth, u, eth_culprit(eth, u),
+                                        "a bootstrap that is not of Checkpoint=");
                 eth_job_again(eth, ETH_CHECK, u, false);
                 return;
         }

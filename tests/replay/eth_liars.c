@@ -111,3 +111,53 @@ void fork_of_one_liar(void) {
         }
         MUST(s.node[0].dropped > 0);
 }
+
+/* What one announces hides nothing that others do. */
+void forks_of_many(void) {
+        world("bbbee", 30);
+        s.schedule_epoch = eth_epoch(&s.net, s.head) + 5;
+        fault(0, "dated-fork");
+        fault(1, "new-fork");
+        start();
+        run(30);
+        must_follow();
+        MUST(esim_said(&s, CHAIN_DO_NOTE, "fork gloas is announced") == 1);
+        MUST(esim_said(&s, CHAIN_DO_NOTE, "unknown fork, version 0x09000099") == 1);
+        esim_done(&s);
+
+        world("bbbee", 30); /* shown is what most say */
+        s.schedule_epoch = eth_epoch(&s.net, s.head) + 5;
+        fault(0, "dated-fork");
+        fault(1, "new-fork");
+        fault(2, "new-fork");
+        start();
+        run(30);
+        must_follow();
+        MUST(strstr(st.alarm, "unknown fork, version 0x09000099"));
+        MUST(esim_said(&s, CHAIN_DO_NOTE, "unknown fork, version 0x09000099") == 1);
+        run(6 * 96);
+        must_follow();
+        MUST(!st.alarm[0]);
+        MUST(esim_said(&s, CHAIN_DO_NOTE, "did not happen") == 2);
+}
+
+/* The operator's checkpoint may be of a fork that our data lacks: whoever has it tells no lie. */
+void checkpoint_past_our_forks(void) {
+        struct eth_network ours;
+
+        world("be", 2 * PERIOD);
+        ours = s.net;
+        ours.unknown_epoch = eth_epoch(&s.net, s.head) + 4;
+        s.config.net = &ours;
+        start();
+        run(30);
+        must_follow();
+        s.node[0].stops_at = ours.unknown_epoch * 8 - 8;
+        run(6 * 96);
+        lc_make_root(s.maker, ours.unknown_epoch * 8 + 8, &s.config.checkpoint);
+        start();
+        run(60);
+        MUST(s.node[0].asked[ETHAPI_BOOTSTRAP] > 1);
+        MUST(s.node[0].blamed == 0 && st.upstream[0].lies == 0);
+        MUST(esim_said(&s, CHAIN_DO_NOTE, "which is not known here") > 0);
+}
