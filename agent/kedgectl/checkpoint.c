@@ -5,12 +5,10 @@
 #include "agent/kedgectl/checkpoint.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/hex.h"
 #include "config.h"
@@ -233,35 +231,10 @@ static enum ctl_exit fetch(const struct ctl *ctl, const char *chain) {
         return ctl->json ? json_fetched(chain, &all) : print_fetched(ctl, chain, &all, &times);
 }
 
-/* The file in the folder of drop-ins: a reader finds the old one or the new one, whole. */
-static int write_drop_in(const char *folder, const char *path, const char *text) {
-        char draft[4096];
-        size_t n = strlen(text);
-        int fd, r = 0;
-
-        if (snprintf(draft, sizeof(draft), "%s.new", path) >= (int) sizeof(draft))
-                return -ENAMETOOLONG;
-        if (mkdir(folder, 0755) < 0 && errno != EEXIST)
-                return -errno;
-        fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-        if (fd < 0)
-                return -errno;
-        errno = EIO;
-        if (fchmod(fd, 0644) < 0 || write(fd, text, n) != (ssize_t) n || fsync(fd) < 0)
-                r = -errno;
-        if (close(fd) < 0 && r == 0)
-                r = -errno;
-        if (r == 0 && rename(draft, path) < 0)
-                r = -errno;
-        if (r < 0)
-                (void) unlink(draft);
-        return r;
-}
-
 static enum ctl_exit set(const struct ctl *ctl, const char *chain, const char *kind,
                 const char *key, const char *value) {
         const char *config = ctl->config ? ctl->config : KEDGE_CONF_DIR "/kedged.conf";
-        char folder[2048], path[2176], text[512];
+        char folder[2048], path[2176], text[512], why[CHECKPOINT_WHY];
         int r;
 
         if (snprintf(folder, sizeof(folder), "%s.d", config) >= (int) sizeof(folder))
@@ -270,7 +243,13 @@ static enum ctl_exit set(const struct ctl *ctl, const char *chain, const char *k
         (void) snprintf(text, sizeof(text),
                         "# Written by kedgectl checkpoint.\n[Chain %s]\n%s=%s\n", chain, key,
                         value);
-        r = write_drop_in(folder, path, text);
+        r = mkdir(folder, 0755) < 0 && errno != EEXIST ? -errno
+                                                       : checkpoint_write(config, path, text, why);
+        if (r == -EBADMSG)
+                return ctl_fail(ctl, CTL_FAILURE,
+                                "kedged would not start with %s=%s of chain %s, so it is not "
+                                "written: %s",
+                                key, value, chain, why);
         if (r == -EACCES || r == -EPERM)
                 return ctl_fail(ctl, CTL_FAILURE,
                                 "%s cannot be written: only root may; type it again with sudo in "

@@ -36,6 +36,12 @@ void checkpoint_find(const struct ctl *ctl, const char *chain, struct checkpoint
 /* Asks all of them at once, through kedge-fetch. */
 void checkpoint_ask(const struct ctl *ctl, struct checkpoint_sources *all);
 
+/* checkpoint_write.c: makes text the file path, in whose folder the drop-ins of config lie. -EBADMSG
+ * where kedged refuses config with it, with its reason: then all is as it was. Other -errno. */
+#define CHECKPOINT_WHY 400
+_must_check_ int checkpoint_write(const char *config, const char *path, const char *text,
+                char ret_why[CHECKPOINT_WHY]);
+
 /* checkpoint_judge.c: pure. Which block they agree on. */
 enum checkpoint_agreement {
         CHECKPOINT_NO_ANSWER = 0,

@@ -327,7 +327,8 @@ class EthAgent(Agent):
                 *["Upstream=" + u for u in self.given or []]]
 
     def tool_env(self):
-        return {"KEDGE_NETWORKS_DIR": self.dn.networks, "KEDGE_FETCH": program("agent/fetch/kedge-fetch")}
+        return {"KEDGE_NETWORKS_DIR": self.dn.networks, "KEDGE_FETCH": program("agent/fetch/kedge-fetch"),
+                "KEDGED": program("agent/kedged/kedged")}
 
     def status_text(self):
         """(exit status, what kedgectl says)"""

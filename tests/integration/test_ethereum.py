@@ -318,6 +318,18 @@ def test_what_there_is_to_type_names_the_chain_and_not_its_network(folder):
     granted(agent)
 
 
+def test_a_chain_that_is_misspelt_keeps_nobody_from_starting(folder):
+    en = chain(folder)
+    agent = HomeAgent(folder, en)
+    root = en.info["CHECKPOINT"]
+    for verb, name, value in (("import", "hom", root), ("import", "ethnode", root), ("accept", "hom", root),
+                              ("import", "home", "500:" + root)):
+        code, out, err = agent.kedgectl("--config", agent.conf, "checkpoint", verb, name, value)
+        assert code == 1 and "kedged would not start" in err and "[Chain " in err, (code, out, err)
+    agent.restart()
+    granted(agent)
+
+
 def test_without_its_carrier_the_agent_says_so_first(folder):
     en = chain(folder)
     agent = EthAgent(folder, en)

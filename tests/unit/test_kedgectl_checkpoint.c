@@ -146,9 +146,9 @@ static int run(const char *args) {
         int status;
 
         (void) snprintf(command, sizeof(command),
-                        "KEDGE_RUNTIME_DIR=%s KEDGE_NETWORKS_DIR=%s KEDGE_FETCH=%s/fetch '%s' %s "
-                        ">%s/out 2>%s/err",
-                        agent.dir, work, work, program, args, work, work);
+                        "KEDGE_RUNTIME_DIR=%s KEDGE_NETWORKS_DIR=%s KEDGE_FETCH=%s/fetch "
+                        "KEDGED=%s/kedged '%s' %s >%s/out 2>%s/err",
+                        agent.dir, work, work, work, program, args, work, work);
         status = system(command);
         slurp("out", out, sizeof(out));
         slurp("err", err, sizeof(err));
@@ -184,6 +184,15 @@ static const char fetch[] = "#!/bin/sh\n"
                             "*) printf 'kedge-fetch: \\033[31mno such host\\n' >&2; exit 1 ;;\n"
                             "esac\n";
 
+/* kedged, as far as that goes: there is no chain of this name, and no block of this root. */
+static const char kedged[] =
+                "#!/bin/sh\n"
+                "[ \"$1\" = --check-config ] || exit 2\n"
+                "grep -qs -e 'Chain typo' -e " ROOT_B " \"${2#--config=}\".d/*.conf || exit 0\n"
+                "echo '<4>k.conf: a warning' >&2\n"
+                "echo '<3>k.conf: [Chain typo] has no Upstream=' >&2\n"
+                "exit 1\n";
+
 static const char net[] =
                 "# a network\n[Network]\nGenesisTime=1600000000\nSecondsPerSlot=12\n"
                 "Upstream=beacon+https://a.example\nUpstream=execution+https://x.example\n"
@@ -194,6 +203,7 @@ static void begin(void) {
         ck_assert_ptr_nonnull(mkdtemp(work));
         ck_assert_int_eq(chmod(work, 0755), 0);
         put("fetch", fetch, 0755);
+        put("kedged", kedged, 0755);
         put("devnet.conf", net, 0644);
         agent_start(&agent);
         agent.fn = answers_one_chain;
@@ -369,6 +379,43 @@ START_TEST(import_and_accept_write_a_drop_in) {
 }
 END_TEST
 
+static void set_to(const char *chain, const char *root, int want) {
+        char args[256];
+
+        (void) snprintf(args, sizeof(args), "--config %s/k.conf checkpoint import %s %s", work,
+                        chain, root);
+        ck_assert_int_eq(run(args), want);
+}
+
+static bool is_there(const char *name) {
+        char path[160];
+
+        path_of(name, path);
+        return access(path, F_OK) == 0;
+}
+
+START_TEST(what_kedged_would_not_start_with_is_taken_back) {
+        char text[512];
+
+        begin();
+        put("k.conf", "", 0644);
+        set_to("typo", ROOT_A, 1);
+        ck_assert_ptr_nonnull(strstr(err, "kedged would not start with Checkpoint="));
+        ck_assert_ptr_nonnull(strstr(err, ": k.conf: [Chain typo] has no Upstream=\n"));
+        ck_assert(!is_there("k.conf.d/50-checkpoint-typo.conf"));
+        set_to("devnet", ROOT_A, 0);
+        set_to("devnet", ROOT_B, 1);
+        slurp("k.conf.d/50-checkpoint-devnet.conf", text, sizeof(text));
+        ck_assert_ptr_nonnull(strstr(text, "Checkpoint=" ROOT_A "\n"));
+        ck_assert(!is_there("k.conf.d/50-checkpoint-devnet.conf.before"));
+        ck_assert(!is_there("k.conf.d/50-checkpoint-devnet.conf.new"));
+        put("kedged", "", 0644); /* nobody to ask */
+        set_to("devnet", ROOT_B, 0);
+        ck_assert(!is_there("k.conf.d/50-checkpoint-devnet.conf.before"));
+        end();
+}
+END_TEST
+
 static const struct {
         const char *args, *word;
 } usages[] = {
@@ -418,6 +465,7 @@ int main(int argc, char **argv) {
         tcase_add_test(t, fetch_compares_the_agents_servers_and_the_networks);
         tcase_add_loop_test(t, fetch_exits_as_the_sources_agree, 0, ELEMENTSOF(fetched));
         tcase_add_test(t, import_and_accept_write_a_drop_in);
+        tcase_add_test(t, what_kedged_would_not_start_with_is_taken_back);
         tcase_add_loop_test(t, a_usage_error_is_2_and_writes_nothing, 0, ELEMENTSOF(usages));
         suite_add_tcase(s, t);
         return unit_run(s);
