@@ -197,12 +197,16 @@ static enum eth_judged judge_verdict(struct eth *eth, unsigned u, const struct l
         case LC_UNKNOWN_FORK:
                 eth_fork_seen(eth, u, "");
                 return ETH_REFUSED;
+        case LC_FROM_FUTURE: /* its clock or ours is wrong: not a liar's long rest for all of them
+                              */
+                eth_fault(eth, u, eth_culprit(eth, u), "%s: %s", kind_text[kind],
+                                lc_verdict_text(v));
+                return ETH_REFUSED;
         case LC_UNPROVEN:
         case LC_BAD_HEADER:
         case LC_NOT_TRUSTED_ROOT:
         case LC_NO_SIGNERS:
         case LC_BAD_ORDER:
-        case LC_FROM_FUTURE:
         case LC_BAD_FINALITY:
         case LC_BAD_COMMITTEE:
         case LC_BAD_SIGNATURE:

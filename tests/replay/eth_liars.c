@@ -161,3 +161,22 @@ void checkpoint_past_our_forks(void) {
         MUST(s.node[0].blamed == 0 && st.upstream[0].lies == 0);
         MUST(esim_said(&s, CHAIN_DO_NOTE, "which is not known here") > 0);
 }
+
+/* A clock that is slow and called good believes nobody; nobody is a liar for it. */
+void clock_too_slow(void) {
+        world("bbbee", 30);
+        s.wall = true;
+        start();
+        run(60);
+        must_follow();
+        s.wall_ahead_s = (uint64_t) -120;
+        run(1800);
+        MUST(st.state == CHAIN_BEHIND);
+        for (unsigned u = 0; u < 3; u++)
+                MUST(st.upstream[u].lies == 0);
+        s.wall_ahead_s = 0;
+        run(900);
+        must_follow();
+        for (unsigned u = 0; u < 3; u++)
+                MUST(st.upstream[u].state == UPSTREAM_UP);
+}

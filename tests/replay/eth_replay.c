@@ -691,6 +691,7 @@ static const struct {
         PLAY(waiver_outlives_a_liar),
         PLAY(clock_wrong_for_a_moment),
         PLAY(fork_of_one_liar),
+        PLAY(clock_too_slow),
         PLAY(forks_of_many),
         PLAY(checkpoint_past_our_forks),
 };
