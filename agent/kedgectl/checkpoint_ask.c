@@ -93,6 +93,32 @@ static void add_agents(const struct ctl *ctl, uint32_t chain, struct checkpoint_
         }
 }
 
+/* What the agent's file says of the chain: its network, and servers of its own. Those with a
+ * password are left out, since the arguments of a program are seen by all. */
+static void add_configured(const struct ctl *ctl, const char *chain, struct checkpoint_sources *all,
+                char network[CHECKPOINT_CHAIN_MAX]) {
+        FILE *f = fopen(ctl->config ? ctl->config : KEDGE_CONF_DIR "/kedged.conf", "re");
+        char head[CHECKPOINT_CHAIN_MAX + 16], line[NETWORK_LINE];
+        bool here = false;
+
+        (void) snprintf(head, sizeof(head), "[Chain %s]", chain);
+        while (f && fgets(line, sizeof(line), f)) {
+                const char *v;
+
+                if (line[0] == '[')
+                        here = strncmp(line, head, strlen(head)) == 0;
+                line[strcspn(line, " \t\r\n")] = '\0';
+                v = value_of(line, "Network");
+                if (here && v && checkpoint_chain_valid(v))
+                        strcpy(network, v);
+                v = value_of(line, "Upstream");
+                if (here && v && strncmp(v, "beacon+", 7) == 0 && !strchr(v, '@'))
+                        checkpoint_add(all, v);
+        }
+        if (f)
+                (void) fclose(f);
+}
+
 void checkpoint_find(const struct ctl *ctl, const char *chain, struct checkpoint_sources *all,
                 struct checkpoint_times *ret_times) {
         char network[CHECKPOINT_CHAIN_MAX];
@@ -103,8 +129,13 @@ void checkpoint_find(const struct ctl *ctl, const char *chain, struct checkpoint
                 struct query_request q = { .verb = QUERY_CHECKPOINT, .index = i };
                 struct query_reply a;
 
-                if (query_ask(ctl->path, &q, ctl->timeout_ms, &a) < 0 || a.result != QUERY_OK)
-                        break; /* it may well not run yet: that is what the checkpoint is for */
+                if (query_ask(ctl->path, &q, ctl->timeout_ms, &a) < 0) {
+                        /* it may well not run yet: that is what the checkpoint is for */
+                        add_configured(ctl, chain, all, network);
+                        break;
+                }
+                if (a.result != QUERY_OK)
+                        break;
                 if (strcmp(a.checkpoint.chain, chain) != 0)
                         continue;
                 add_agents(ctl, i, all);
@@ -143,7 +174,8 @@ static void run_child(const char *program, const char *url, int out_fd) {
 
         if (null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 && dup2(out_fd, STDOUT_FILENO) >= 0 &&
                         dup2(out_fd, STDERR_FILENO) >= 0 && step_down()) {
-                (void) execl(program, program, "--checkpoint", url, (char *) NULL);
+                /* A checkpoint is believed as it is told: nothing proves it afterwards. */
+                (void) execl(program, program, "--checkpoint", url, "--verify", (char *) NULL);
                 (void) fprintf(stderr, "%s cannot be run: %s\n", program, strerrordesc_np(errno));
         }
         _exit(127);

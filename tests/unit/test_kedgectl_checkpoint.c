@@ -173,7 +173,7 @@ static enum agent_act answers_one_chain(
 
 /* kedge-fetch, as far as the verb goes: by host. */
 static const char fetch[] = "#!/bin/sh\n"
-                            "[ \"$1\" = --checkpoint ] || exit 2\n"
+                            "[ \"$1 $3\" = '--checkpoint --verify' ] || exit 2\n"
                             "case \"$2\" in\n"
                             "*a.example) echo \"64 " ROOT_A "\" ;;\n"
                             "*b.example) echo \"64 " ROOT_A "\" ;;\n"
@@ -271,6 +271,7 @@ START_TEST(show_of_one_too_old_is_3_and_says_what_to_type) {
 END_TEST
 
 START_TEST(fetch_compares_the_agents_servers_and_the_networks) {
+        char args[256];
         json_t *o;
 
         begin();
@@ -296,6 +297,17 @@ START_TEST(fetch_compares_the_agents_servers_and_the_networks) {
         ck_assert_ptr_nonnull(strstr(out, "  agree       2 of 2"));
         ck_assert_int_eq(run("checkpoint fetch other"), 1);
         ck_assert_ptr_nonnull(strstr(err, "nobody to ask"));
+        put("k.conf",
+                        "[Chain diode]\nNetwork=none\n[Chain home]\nNetwork=devnet\n"
+                        "Upstream=beacon+https://own.example\n"
+                        "Upstream=beacon+https://me:secret@b.example/x\n[Chain more]\n"
+                        "Network=none\n",
+                        0644);
+        (void) snprintf(args, sizeof(args), "--config %s/k.conf checkpoint fetch home", work);
+        ck_assert_int_eq(run(args), 0);
+        ck_assert_ptr_nonnull(strstr(out, "  agree       3 of 3"));
+        ck_assert_ptr_null(strstr(out, "secret"));
+        ck_assert_ptr_nonnull(strstr(out, "  next        kedgectl checkpoint import home 0x"));
         agent_listen(&agent);
         agent_go(&agent);
         end();
