@@ -9,43 +9,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define BQ_KEPT_ACTIONS 16   /* room left for what an event itself must say */
-#define BQ_KEPT_BYTES   2048
 #define BQ_MINER_GAP    4    /* of 3.6: not four blocks in a row by one miner */
-
-/* A 64-bit boundary: answers are structs. */
-uint8_t *bq_claim(struct bq *bq, size_t n) {
-        size_t at = (bq->out->used + 7) & ~(size_t) 7;
-
-        if (at > CHAIN_OUT_BYTES || n > CHAIN_OUT_BYTES - at)
-                return NULL;
-        bq->out->used = at + n;
-        return bq->out->bytes + at;
-}
 
 struct view bq_culprit(const struct bq *bq, unsigned u) {
         return bq->culprit_up == u ? bq->culprit : VIEW(NULL, 0);
-}
-
-bool bq_room(struct bq *bq, size_t actions, size_t bytes) {
-        if (bq->out->n + actions + BQ_KEPT_ACTIONS <= CHAIN_ACTIONS_MAX &&
-            bq->out->used + bytes + BQ_KEPT_BYTES <= CHAIN_OUT_BYTES)
-                return true;
-
-        bq->out->more = true;
-        return false;
-}
-
-/* Never NULL in practice: who emits more than BQ_KEPT_ACTIONS asks bq_room() first. The last
- * action is overwritten rather than one written outside. */
-struct chain_action *bq_act(struct bq *bq, enum chain_action_kind kind, unsigned u) {
-        struct chain_action *a;
-
-        if (bq->out->n == CHAIN_ACTIONS_MAX)
-                bq->out->n--;
-        a = &bq->out->action[bq->out->n++];
-        *a = (struct chain_action){ .kind = kind, .upstream = u };
-        return a;
 }
 
 void bq_note(struct bq *bq, unsigned u, const char *fmt, ...) {
@@ -78,14 +45,6 @@ bool bq_save(struct bq *bq) {
         bq_act(bq, CHAIN_DO_SAVE, 0)->bytes = v;
         bq->save_due = false;
         return true;
-}
-
-uint64_t bq_jitter(struct bq *bq, uint64_t ms) {
-        /* xorshift32: only spreads load, nothing rests on it */
-        bq->random ^= bq->random << 13;
-        bq->random ^= bq->random >> 17;
-        bq->random ^= bq->random << 5;
-        return ms + bq->random % (ms / 4 + 1);
 }
 
 /* What is saved comes before what rests on it. */

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 
 #include "chain/blockquick.h"
+#include "chain/out.h"
 #include "chain/text.h"
 #include "core/account_diode.h"
 #include "core/edge.h"
@@ -240,13 +241,27 @@ struct bq {
         char note[CHAIN_TEXT_MAX]; /* why catching up does not get on; empty where it does */
 };
 
+static inline bool bq_room(struct bq *bq, size_t actions, size_t bytes) {
+        return out_room(bq->out, actions, bytes);
+}
+
+static inline struct chain_action *bq_act(
+                struct bq *bq, enum chain_action_kind kind, unsigned u) {
+        return out_act(bq->out, kind, u);
+}
+
+/* Bytes of the chain_out; NULL: no room. */
+static inline uint8_t *bq_claim(struct bq *bq, size_t n) {
+        return out_claim(bq->out, n);
+}
+
+static inline uint64_t bq_jitter(struct bq *bq, uint64_t ms) {
+        return out_jitter(&bq->random, ms);
+}
+
 /* blockquick.c: what comes out */
-bool bq_room(struct bq *bq, size_t actions, size_t bytes);
-struct chain_action *bq_act(struct bq *bq, enum chain_action_kind kind, unsigned u);
-uint8_t *bq_claim(struct bq *bq, size_t n); /* bytes of the chain_out; NULL if there is no room */
 void bq_note(struct bq *bq, unsigned u, const char *fmt, ...);
 bool bq_save(struct bq *bq); /* false: no room in this step */
-uint64_t bq_jitter(struct bq *bq, uint64_t ms);
 static inline uint64_t bq_final(const struct bq *bq) {
         return bq->rep.number;
 }

@@ -8,6 +8,7 @@
 
 #include "base/ethapi.h"
 #include "chain/ethereum.h"
+#include "chain/out.h"
 #include "chain/text.h"
 #include "core/account_exec.h"
 #include "core/header_exec.h"
@@ -202,12 +203,26 @@ static inline bool eth_stopped(const struct eth *eth) {
         return eth->too_old || eth->conflict || eth->check == ETH_CHECK_WRONG;
 }
 
+static inline bool eth_room(struct eth *eth, size_t actions, size_t bytes) {
+        return out_room(eth->out, actions, bytes);
+}
+
+static inline struct chain_action *eth_act(
+                struct eth *eth, enum chain_action_kind kind, unsigned u) {
+        return out_act(eth->out, kind, u);
+}
+
+/* Bytes of the chain_out; NULL: no room. */
+static inline uint8_t *eth_claim(struct eth *eth, size_t n) {
+        return out_claim(eth->out, n);
+}
+
+static inline uint64_t eth_jitter(struct eth *eth, uint64_t ms) {
+        return out_jitter(&eth->random, ms);
+}
+
 /* ethereum.c: what comes out */
-bool eth_room(struct eth *eth, size_t actions, size_t bytes);
-struct chain_action *eth_act(struct eth *eth, enum chain_action_kind kind, unsigned u);
-uint8_t *eth_claim(struct eth *eth, size_t n); /* bytes of the chain_out; NULL: no room */
 void eth_note(struct eth *eth, unsigned u, const char *fmt, ...);
-uint64_t eth_jitter(struct eth *eth, uint64_t ms);
 struct view eth_culprit(const struct eth *eth, unsigned u);
 
 /* eth_status.c */

@@ -10,43 +10,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define ETH_KEPT_ACTIONS 16 /* room left for what an event itself must say */
-#define ETH_KEPT_BYTES   2048
 #define ETH_MS_MAX       (UINT64_C(86400) * 1000)
-
-/* A 64-bit boundary: answers are structs. */
-uint8_t *eth_claim(struct eth *eth, size_t n) {
-        size_t at = (eth->out->used + 7) & ~(size_t) 7;
-
-        if (at > CHAIN_OUT_BYTES || n > CHAIN_OUT_BYTES - at)
-                return NULL;
-        eth->out->used = at + n;
-        return eth->out->bytes + at;
-}
 
 struct view eth_culprit(const struct eth *eth, unsigned u) {
         return eth->culprit_up == u ? eth->culprit : VIEW(NULL, 0);
-}
-
-bool eth_room(struct eth *eth, size_t actions, size_t bytes) {
-        if (eth->out->n + actions + ETH_KEPT_ACTIONS <= CHAIN_ACTIONS_MAX &&
-                        eth->out->used + bytes + ETH_KEPT_BYTES <= CHAIN_OUT_BYTES)
-                return true;
-
-        eth->out->more = true;
-        return false;
-}
-
-/* Who emits more than ETH_KEPT_ACTIONS asks eth_room() first. The last action is overwritten
- * rather than one written outside. */
-struct chain_action *eth_act(struct eth *eth, enum chain_action_kind kind, unsigned u) {
-        struct chain_action *a;
-
-        if (eth->out->n == CHAIN_ACTIONS_MAX)
-                eth->out->n--;
-        a = &eth->out->action[eth->out->n++];
-        *a = (struct chain_action){ .kind = kind, .upstream = u };
-        return a;
 }
 
 void eth_note(struct eth *eth, unsigned u, const char *fmt, ...) {
@@ -59,14 +26,6 @@ void eth_note(struct eth *eth, unsigned u, const char *fmt, ...) {
         va_start(args, fmt);
         (void) chain_say_va(a->text, sizeof(a->text), fmt, args);
         va_end(args);
-}
-
-uint64_t eth_jitter(struct eth *eth, uint64_t ms) {
-        /* xorshift32: only spreads load, nothing rests on it */
-        eth->random ^= eth->random << 13;
-        eth->random ^= eth->random >> 17;
-        eth->random ^= eth->random << 5;
-        return ms + eth->random % (ms / 4 + 1);
 }
 
 /* What is saved comes before what rests on it, and a message never stands right behind it: where
