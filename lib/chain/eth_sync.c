@@ -213,12 +213,21 @@ static uint64_t slot_now(const struct eth *eth) {
         return (eth->wall_s - eth->net.genesis_time) / eth->net.seconds_per_slot;
 }
 
+/* Stricter than 2.9, which goes by whatever was signed best: after a day without power that may be
+ * what one server shows first, signed by one member of the committee. */
+static bool half_signed(const struct eth *eth) {
+        const struct lc_best *best = eth->store.best;
+
+        return best->is_set &&
+               2 * lc_participants(&eth->net, &best->update) > eth->net.committee_size;
+}
+
 /* 2.9, where the operator allows it and a clock tells that finality is late. */
 static void force(struct eth *eth) {
         struct lc_moved moved = { 0 };
 
         if (!eth->store.best || !eth->store.is_set || slot_now(eth) == LC_NO_CLOCK ||
-                        eth_stopped(eth))
+                        eth_stopped(eth) || !half_signed(eth))
                 return;
         lc_store_force(&eth->store, slot_now(eth), &moved);
         if (!moved.finalized && !moved.committee)

@@ -180,3 +180,26 @@ void clock_too_slow(void) {
         for (unsigned u = 0; u < 3; u++)
                 MUST(st.upstream[u].state == UPSTREAM_UP);
 }
+
+/* Where finality may be done without, one member of the committee is still nobody to go by. */
+void forced_by_one(void) {
+        uint64_t final;
+
+        world("be", 30);
+        s.wall = true;
+        s.config.forced_updates = true;
+        start();
+        run(60);
+        must_follow();
+        final = st.finalized.ref.number;
+        s.head += PERIOD + 20; /* off for more than a period */
+        s.net.genesis_time -= (PERIOD + 20) * 12;
+        fault(0, "one-signer");
+        start();
+        run(60);
+        MUST(s.node[0].asked[ETHAPI_FINALITY] > 1);
+        MUST(st.finalized.ref.number == final);
+        fault(0, "weak"); /* more than half, less than two thirds */
+        run(900);
+        MUST(st.finalized.ref.number > final);
+}

@@ -97,5 +97,6 @@ void waiver_outlives_a_liar(void);
 void clock_wrong_for_a_moment(void);
 void fork_of_one_liar(void);
 void clock_too_slow(void);
+void forced_by_one(void);
 void forks_of_many(void);
 void checkpoint_past_our_forks(void);

@@ -692,6 +692,7 @@ static const struct {
         PLAY(clock_wrong_for_a_moment),
         PLAY(fork_of_one_liar),
         PLAY(clock_too_slow),
+        PLAY(forced_by_one),
         PLAY(forks_of_many),
         PLAY(checkpoint_past_our_forks),
 };

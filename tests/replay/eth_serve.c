@@ -30,6 +30,10 @@ static void choose_how(const struct esim *s, const struct esim_node *n, uint64_t
         *how = (struct lc_make_how){ .participants = (unsigned) s->net.committee_size };
         if (faulty(n, "weak")) /* one below two thirds: 21 of 32, 341 of 512 */
                 how->participants = (unsigned) (s->net.committee_size * 2 + 2) / 3 - 1;
+        if (faulty(n, "one-signer")) {
+                how->participants = 1;
+                how->no_finality = true;
+        }
         if (faulty(n, "other-signers"))
                 how->other_signers = true;
         if (faulty(n, "no-finality"))
