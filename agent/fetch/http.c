@@ -255,8 +255,15 @@ static enum ring ring_of_4(const uint8_t *ip) {
 }
 
 static enum ring ring_of_6(const struct in6_addr *ip) {
+        static const uint8_t nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
+
         if (IN6_IS_ADDR_V4MAPPED(ip))
                 return ring_of_4(ip->s6_addr + 12);
+        /* what a translator of this network makes of it: NAT64, 6to4 */
+        if (memcmp(ip->s6_addr, nat64, sizeof(nat64)) == 0)
+                return ring_of_4(ip->s6_addr + 12);
+        if (ip->s6_addr[0] == 0x20 && ip->s6_addr[1] == 0x02)
+                return ring_of_4(ip->s6_addr + 2);
         if (IN6_IS_ADDR_LOOPBACK(ip) || IN6_IS_ADDR_UNSPECIFIED(ip))
                 return RING_HOST;
         if ((ip->s6_addr[0] & 0xfe) == 0xfc || IN6_IS_ADDR_LINKLOCAL(ip) ||

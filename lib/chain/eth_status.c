@@ -31,8 +31,9 @@ static void stuck_text(const struct eth *eth, char *ret, size_t cap) {
         else if (eth->check == ETH_CHECK_WRONG)
                 (void) chain_say(ret, cap,
                                 "Checkpoint= (slot %n, %h) contradicts our chain (%h); "
-                                "correct it or remove the state folder's chain file",
-                                eth->check_slot, &eth->cfg.checkpoint, &eth->contradicted);
+                                "correct it or move chain-%s.state* away",
+                                eth->check_slot, &eth->cfg.checkpoint, &eth->contradicted,
+                                eth->net.name);
         else if (eth->too_old)
                 (void) chain_say(ret, cap,
                                 "%n days since our checkpoint: kedgectl checkpoint accept %s %H, "

@@ -452,7 +452,7 @@ static void checkpoint_contradicts(void) {
         start();
         run(60);
         MUST(st.state == CHAIN_STUCK && strstr(st.text, "contradicts our chain"));
-        MUST(strstr(st.text, "correct it or remove the state folder's chain file"));
+        MUST(strstr(st.text, "correct it or move chain-simnet.state* away"));
         MUST(s.node[0].blamed + s.node[1].blamed == 0);
         esim_ask(&s, 1, CHAIN_AT_FINALIZED, 1, NULL);
         MUST(unproven(1));

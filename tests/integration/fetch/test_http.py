@@ -651,6 +651,12 @@ class Names(Http):
         self.open(world.url(host="world.example"), 1)
         self.assertEqual(self.get(CHAIN_ID, upstream=1).text, "redirected further into the local network")
         self.assertEqual(len(lan.asked), before)
+        for i, address in enumerate(("64:ff9b::10.9.9.9", "64:ff9b::7f00:1", "2002:a09:909::1", "::ffff:10.9.9.9")):
+            world = self.web(lambda asked, _, address=address: response(b"", "307 Temporary Redirect",
+                                                                        Location=f"http://[{address}]:{lan.port}/"),
+                             address="198.18.0.1")
+            self.open(world.url(host="world.example"), 2 + i)
+            self.assertEqual(self.get(CHAIN_ID, upstream=2 + i).text, "redirected further into the local network", address)
 
     def test_certificate_of_a_stranger(self):
         """For this name, and of an authority that nobody knows."""
