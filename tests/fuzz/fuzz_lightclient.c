@@ -12,7 +12,7 @@ static struct lc_best best;
 static struct lc_store store, before, again;
 
 static void network(struct eth_network *net, enum eth_fork fork) {
-        /* of the official scenarios and of the one in Gloas' form, so that their signatures hold */
+        /* of what lc_make made and of the one in Gloas' form, so that their signatures hold */
         static const struct hash32 root = { { 0x0a, 0x08, 0xc2, 0x7f, 0xe4, 0xec, 0xe2, 0x48, 0x3f,
                                                    0x9e, 0x58, 0x1f, 0x78, 0xc6, 0x63, 0x79, 0xa0,
                                                    0x6f, 0x96, 0xe9, 0xc2, 0x4c, 0xd1, 0x39, 0x05,
