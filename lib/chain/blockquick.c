@@ -154,11 +154,11 @@ static void state_text(const struct bq *bq, enum chain_state state, char *ret, s
         ret[0] = 0;
         if (bq->conflict)
                 (void) chain_say(ret, cap, "two finalized headers: block %n is %h here, %h elsewhere; "
-                        "remove the state folder's chain file and set Checkpoint=",
+                        "move chain-NAME.state* away and set Checkpoint=",
                         bq->conflict_ours.number, &bq->conflict_ours.hash, &bq->conflict_theirs);
         else if (bq->checkpoint == BQ_CHECK_WRONG)
                 (void) chain_say(ret, cap, "Checkpoint= says block %n is %h, our chain has %h; "
-                        "correct it or remove the state folder's chain file",
+                        "correct it, or move chain-NAME.state* away",
                         bq->cfg.checkpoint.number, &bq->cfg.checkpoint.hash, &bq->contradicted);
         else if (bq->note[0])
                 (void) chain_say(ret, cap, "%s", bq->note);
