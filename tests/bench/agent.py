@@ -207,6 +207,29 @@ def far(folder, rotate, what):
     dn.stop()
 
 
+def ethereum(folder):
+    """A committee of 512 as on the public networks; the small network's periods are 64 slots, its proofs are short."""
+    en = harness.Ethnode(folder, lag=300, committee=512, nodes=2)
+    en.set("signature", bytes(range(1, 33)))
+    en.mine(25)
+    begun = time.monotonic()
+    agent = harness.EthAgent(folder, en, checkpoint=en.root(en.final()[0]), Poll="10s")
+    agent.wait_resolve("the pin", lambda r: r[0] == "ok")
+    figure("ethereum: first verified answer, cold", f"{time.monotonic() - begun:.2f} s after the start")
+    shown = json.loads(agent.kedgectl("--json", "upstreams")[1])["upstreams"]
+    beacons = sum(u["bytes_in"] for u in shown if u["url"].startswith("beacon"))
+    figure("  from the beacons until then", kilo(beacons), "56 kB")
+    memory(agent.kedged, "  kedged")
+    memory(agent.fetch, "  kedge-fetch, HTTP in use")
+    state = [os.path.join(agent.state, n) for n in os.listdir(agent.state) if n.startswith("chain-")]
+    figure("  state on disk, one generation", f"{max(os.path.getsize(p) for p in state)} bytes")
+    agent.kedged.kill()
+    agent.kedged.start()
+    begun = time.monotonic()
+    agent.wait_resolve("the pin again", lambda r: r[0] == "ok")
+    figure("ethereum: first verified answer, from the state", f"{time.monotonic() - begun:.2f} s after the start")
+
+
 def sizes(folder):
     for path, aim in (("nss/libnss_kedge.so.2", "16384"), ("lib/kedge/libkedge.so.1", ""),
                       ("lib/kedge-wolfssl/libkedge-wolfssl.so.1", ""), ("agent/kedged/kedged", ""),
@@ -235,6 +258,7 @@ def main():
         part(near)
         part(far, 400, "changing miners")
         part(far, 100000, "the same miners")
+        part(ethereum)
         part(sizes)
     except harness.Skip as e:
         print(f"  skipped: {e}")
