@@ -110,13 +110,13 @@ static void list_add(struct resolve_list *list, const struct sockaddr *address, 
 }
 
 static bool list_read_literal(struct resolve_list *list, const char *host, uint16_t port) {
-        struct sockaddr_in in = { .sin_family = AF_INET };
-        struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+        union resolve_address a = { .in = { .sin_family = AF_INET } };
+        union resolve_address b = { .in6 = { .sin6_family = AF_INET6 } };
 
-        if (inet_pton(AF_INET, host, &in.sin_addr) == 1)
-                list_add(list, (struct sockaddr *) &in, port);
-        else if (inet_pton(AF_INET6, host, &in6.sin6_addr) == 1)
-                list_add(list, (struct sockaddr *) &in6, port);
+        if (inet_pton(AF_INET, host, &a.in.sin_addr) == 1)
+                list_add(list, &a.any, port);
+        else if (inet_pton(AF_INET6, host, &b.in6.sin6_addr) == 1)
+                list_add(list, &b.any, port);
         return list->n > 0;
 }
 
