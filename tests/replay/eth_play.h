@@ -86,6 +86,7 @@ struct lie {
 void questions(void);
 void no_account(void);
 void lying_proofs(void);
+void two_months(void);
 void proofs_nobody_has(void);
 void by_number(void);
 void cancelled(void);

@@ -212,3 +212,22 @@ void cost(void) {
         printf("two weeks offline, after the bootstrap: %zu bytes\n", bytes_of_beacons() - 25700);
         MUST(bytes_of_beacons() - 25700 <= 400 * 1024);
 }
+
+/* As an operator meets it: sizes, periods and the age are the public networks' own. */
+void two_months(void) {
+        esim_init(&s, 512, 61 * 86400 / 12, "bee");
+        start();
+        run(60);
+        MUST(st.state == CHAIN_STUCK && st.too_old && !st.has_head);
+        MUST(strstr(st.text, "kedgectl checkpoint accept simnet 0x"));
+        esim_ask(&s, 1, CHAIN_AT_FINALIZED, 1, NULL);
+        MUST(unproven(1));
+        MUST(s.node[0].blamed == 0);
+
+        s.config.accept_old = st.anchor;
+        start();
+        run(120);
+        must_follow();
+        MUST(!st.too_old);
+        printf("two months offline: %zu bytes\n", bytes_of_beacons());
+}

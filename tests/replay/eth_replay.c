@@ -687,6 +687,7 @@ static const struct {
         PLAY(by_number),
         PLAY(cancelled),
         PLAY(cost),
+        PLAY(two_months),
         PLAY(blob_step_before_a_fork),
         PLAY(waiver_outlives_a_liar),
         PLAY(clock_wrong_for_a_moment),
