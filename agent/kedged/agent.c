@@ -77,6 +77,7 @@ static int on_housekeeping(sd_event_source *source, uint64_t usec _unused_, void
         uint64_t now = now_ms();
 
         query_expire(&a->query, now);
+        agent_tell_states(a, now);
         if (now - a->retried_ms >= AGENT_RETRY_MS) {
                 a->retried_ms = now;
                 watch_expire(&a->watch, now);
@@ -112,8 +113,7 @@ static void on_upstream(
                 if (upstream < run->base || upstream - run->base >= run->config.upstreams.n)
                         continue;
                 if (kind == COURIER_DOWN)
-                        log_info("chain %s: upstream %s: %.*s", run->config.name,
-                                        run->config.upstreams.u[upstream - run->base].shown,
+                        run_tell(run, NEWS_UPSTREAM, LOG_INFO, upstream - run->base, "%.*s",
                                         (int) body.n, (const char *) body.p);
                 run_event(run,
                         kind == COURIER_UP   ? CHAIN_EV_UP :
@@ -279,6 +279,7 @@ int agent_new(const char *config_path, struct config *config_take, struct agent 
         a->state_fd = a->run_fd = a->public_fd = a->lock_fd = -1;
         a->started_ms = now_ms();
         watch_init(&a->watch, a->config, a->runs, &a->proofs, &a->book, agent_on_name, a);
+        a->watch.news = &a->news;
         a->keys = (struct keys){ .config = a->config, .proofs = &a->proofs, .book = &a->book,
                                  .reply = agent_on_key, .userdata = a };
         r = open_folders(a);

@@ -10,6 +10,7 @@
 #include "agent/kedged/config.h"
 #include "agent/kedged/courier.h"
 #include "agent/kedged/keys.h"
+#include "agent/kedged/news.h"
 #include "agent/kedged/proof.h"
 #include "agent/kedged/publish.h"
 #include "agent/kedged/query.h"
@@ -38,6 +39,8 @@ struct agent {
         struct watch watch;
         struct keys keys;
         struct publish publish;
+        struct news_desk news;
+        enum name_state told[CONFIG_CHAINS_MAX]; /* the states that were told last */
         struct query query;
         char status_line[256];
 };
@@ -75,5 +78,8 @@ void agent_on_key(void *userdata, uint64_t client, const struct query_reply *rep
 /* One line: state, finalized, head, upstreams, names. */
 void agent_status_text(const struct agent *a, char *ret, size_t cap);
 
-enum agent_state { AGENT_STARTING = 0, AGENT_FOLLOWING, AGENT_BEHIND, AGENT_STALE, AGENT_STUCK };
-enum agent_state agent_chain_state(const struct agent *a, const struct run *run, uint64_t now);
+enum name_state agent_chain_state(const struct agent *a, const struct run *run, uint64_t now);
+const char *agent_state_word(enum name_state state);
+
+/* Tells of a chain whose state is another than the one told last. */
+void agent_tell_states(struct agent *a, uint64_t now);

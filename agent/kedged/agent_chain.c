@@ -133,7 +133,13 @@ static uint64_t on_wall_s(void *userdata) {
 static void on_moved(void *userdata, struct run *run) {
         struct agent *a = userdata;
 
+        struct news news = { .kind = NEWS_HEAD, .chain = run->config.name,
+                             .block = run->status.head.ref, .finalized = run->status.finalized.ref };
+
         watch_moved(&a->watch, run);
+        if (run->status.has_head)
+                news_tell(&a->news, &news);
+        agent_tell_states(a, now_ms());
 }
 
 static int open_state(struct agent *a, const struct config_chain *config, struct store *store,
@@ -165,7 +171,8 @@ static int open_state(struct agent *a, const struct config_chain *config, struct
 int agent_run_open(struct agent *a, size_t index) {
         const struct config_chain *config = &a->config->chain[index];
         const struct run_hooks hooks = {
-                .answer = on_answer, .moved = on_moved, .wall_s = on_wall_s, .userdata = a
+                .answer = on_answer, .moved = on_moved, .wall_s = on_wall_s, .news = &a->news,
+                .userdata = a
         };
         size_t n;
         _cleanup_(freep) uint8_t *state = NULL;

@@ -277,6 +277,11 @@ bool agent_answer(void *userdata, struct query_client *client, const struct quer
                 return tell_zone(a, request, ret);
         case QUERY_CHECKPOINT:
                 return tell_checkpoint(a, request, ret);
+        case QUERY_EXPLAIN:
+        case QUERY_ROLE:
+        case QUERY_WATCHED:
+        case QUERY_EVIDENCE:
+                break;
         }
         return say(ret, QUERY_UNKNOWN, "the agent does not know this question");
 }

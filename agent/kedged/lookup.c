@@ -120,6 +120,8 @@ static void put_times(struct name_answer *a, const struct lookup_values *v,
         a->proven_ms = v->proven_ms;
         a->deadline_ms = v->proven_ms + config_role_age_ms(&roles[ROLE_NAMES]);
         a->pins_deadline_ms = v->proven_ms + config_role_age_ms(&roles[ROLE_TLS]);
+        a->fresh_ms = v->proven_ms + roles[ROLE_NAMES].max_age_ms;
+        a->pins_fresh_ms = v->proven_ms + roles[ROLE_TLS].max_age_ms;
 }
 
 static void judge_served(const struct served *s, struct lookup_judgement *ret) {

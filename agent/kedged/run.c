@@ -8,6 +8,7 @@
 #include "agent/kedged/run.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,13 +19,28 @@
 #include "base/hex.h"
 
 #define RUN_CULPRIT_MAX 64
+#define RUN_NO_UPSTREAM CHAIN_UPSTREAMS_MAX
 #define RUN_STEPS_MAX   1024 /* of one event, with what the machine has left over */
 
 static void step(struct run *run, struct chain_in *in);
 
-static const char *upstream_url(const struct run *run, unsigned upstream) {
-        return upstream < run->config.upstreams.n ? run->config.upstreams.u[upstream].shown
-                                                  : "(no upstream)";
+void run_tell(const struct run *run, enum news_kind kind, int priority, unsigned upstream,
+                const char *format, ...) {
+        const char *url = upstream < run->config.upstreams.n
+                                          ? run->config.upstreams.u[upstream].shown
+                                          : NULL;
+        char text[LOG_LINE_MAX], line[LOG_LINE_MAX];
+        struct news news = { .kind = kind, .priority = priority, .line = line,
+                             .chain = run->config.name, .upstream = url, .why = text };
+        va_list ap;
+
+        va_start(ap, format);
+        (void) vsnprintf(text, sizeof(text), format, ap);
+        va_end(ap);
+        (void) snprintf(line, sizeof(line), "chain %s: %s%s%s%.*s", run->config.name,
+                        url ? "upstream " : "", url ? url : "", url ? ": " : "", LOG_LINE_MAX / 2,
+                        text);
+        news_tell(run->hooks.news, &news);
 }
 
 static int save(struct run *run) {
@@ -64,15 +80,14 @@ static void do_blame(const struct run *run, const struct chain_action *a) {
 
         if (n > 0)
                 (void) hex_encode(a->bytes.p, n, hex);
-        log_warning("chain %s: upstream %s: %s%s%s%s", run->config.name,
-                        upstream_url(run, a->upstream), a->text, n > 0 ? "; bytes " : "", hex,
-                        a->bytes.n > n ? "..." : "");
+        run_tell(run, NEWS_UPSTREAM, LOG_WARNING, a->upstream, "%s%s%s%s", a->text,
+                        n > 0 ? "; bytes " : "", hex, a->bytes.n > n ? "..." : "");
 }
 
 static void do_evidence(const struct run *run, const struct chain_action *a) {
         int r;
 
-        log_error("chain %s: evidence: %s", run->config.name, a->text);
+        run_tell(run, NEWS_EVIDENCE, LOG_ERR, RUN_NO_UPSTREAM, "evidence: %s", a->text);
         if (run->state_fd < 0)
                 return;
         r = evidence_keep(run->state_fd, run->config.name, a->text, a->bytes);
@@ -114,8 +129,7 @@ static bool carry_out(struct run *run, const struct chain_action *a) {
                 break;
         case CHAIN_DO_DROP:
                 if (a->text[0])
-                        log_notice("chain %s: upstream %s: %s", run->config.name,
-                                        upstream_url(run, a->upstream), a->text);
+                        run_tell(run, NEWS_UPSTREAM, LOG_NOTICE, a->upstream, "%s", a->text);
                 if (known && run->courier)
                         courier_drop(run->courier, run->base + a->upstream);
                 break;
@@ -135,7 +149,7 @@ static bool carry_out(struct run *run, const struct chain_action *a) {
                 do_evidence(run, a);
                 break;
         case CHAIN_DO_NOTE:
-                log_notice("chain %s: %s", run->config.name, a->text);
+                run_tell(run, NEWS_NOTE, LOG_NOTICE, RUN_NO_UPSTREAM, "%s", a->text);
                 break;
         }
         return false;

@@ -8,6 +8,7 @@
 
 #include "agent/kedged/config.h"
 #include "agent/kedged/courier.h"
+#include "agent/kedged/news.h"
 #include "agent/kedged/store.h"
 #include "base/cleanup.h"
 #include "chain/chain.h"
@@ -19,6 +20,7 @@ struct run_hooks {
         void (*moved)(void *userdata,
                         struct run *run); /* finalized, head or the state of trust has changed */
         uint64_t (*wall_s)(void *userdata); /* for chain_in.wall_s; NULL: there is no clock */
+        const struct news_desk *news; /* may be NULL */
         void *userdata;
 };
 
@@ -73,5 +75,9 @@ void run_cancel(struct run *run, uint64_t id);
 
 /* Tries again to save what could not be saved. */
 void run_retry(struct run *run);
+
+/* "chain NAME: [upstream URL: ]" and the text, as news. upstream: out of range for none. */
+void run_tell(const struct run *run, enum news_kind kind, int priority, unsigned upstream,
+                const char *format, ...) _printf_(5, 6);
 
 size_t run_upstreams_up(const struct run *run);

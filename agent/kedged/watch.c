@@ -260,6 +260,10 @@ void watch_reconfigure(struct watch *w, const struct config *config) {
                                                  config_role_age_ms(&config->role[ROLE_NAMES]);
                                 a->pins_deadline_ms = e->values.proven_ms +
                                                       config_role_age_ms(&config->role[ROLE_TLS]);
+                                a->fresh_ms = e->values.proven_ms +
+                                              config->role[ROLE_NAMES].max_age_ms;
+                                a->pins_fresh_ms = e->values.proven_ms +
+                                                   config->role[ROLE_TLS].max_age_ms;
                         }
                 }
         w->config = config;

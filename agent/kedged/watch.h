@@ -9,6 +9,7 @@
 #include "agent/kedged/book.h"
 #include "agent/kedged/config.h"
 #include "agent/kedged/lookup.h"
+#include "agent/kedged/news.h"
 #include "agent/kedged/proof.h"
 #include "base/cleanup.h"
 #include "wire/snapshot.h"
@@ -82,6 +83,12 @@ struct watch_group {
         struct hash32 final_at, final_root; /* the finalized block of the last proof; zero: none */
 };
 
+/* A revocation that is in force, and is told when the disk knows it. */
+struct watch_note {
+        char name[NAME_MAX_LEN + 1], chain[CONFIG_CHAIN_NAME];
+        struct revocation revocation;
+};
+
 /* Records to fetch, in the order in which they came. */
 struct watch_queue {
         struct watch_entry *first, **last;
@@ -100,8 +107,9 @@ struct watch {
         struct watch_entry *bucket[WATCH_BUCKETS];
         struct watch_queue fetch, fetch_absent; /* names that are there go first */
         struct watch_group *groups;
-        size_t n_announced; /* lines that wait for the disk */
-        char *announce[64];
+        const struct news_desk *news; /* may be NULL */
+        size_t n_announced; /* revocations that wait for the disk */
+        struct watch_note *announce[64];
         size_t unannounced; /* and those beyond */
 };
 

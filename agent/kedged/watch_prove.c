@@ -58,6 +58,18 @@ static void note_new(struct watch *w, const struct watch_entry *e, const struct 
                 }
 }
 
+/* But for where and when it was proven. */
+static bool same_answer(const struct name_answer *a, const struct name_answer *b) {
+        return memcmp(a, b, offsetof(struct name_answer, state)) == 0;
+}
+
+static void tell_changed(const struct watch *w, const struct watch_entry *e) {
+        struct news news = { .kind = NEWS_RECORD, .name = e->name,
+                             .chain = e->group->run->config.name, .block = e->values.head_at };
+
+        news_tell(w->news, &news);
+}
+
 /* Judges what stands in e->values, and brings the book and the readers up to it. */
 static void apply(struct watch *w, struct watch_entry *e) {
         const struct revocations *before;
@@ -79,6 +91,8 @@ static void apply(struct watch *w, struct watch_entry *e) {
         }
         if (j.result == QUERY_INVALID && (!e->known || e->reply.result != QUERY_INVALID))
                 log_warning("%s: %s; the name is not served", e->name, j.why);
+        if (!e->known || e->reply.result != j.result || !same_answer(&e->reply.answer, &j.answer))
+                tell_changed(w, e);
         e->known = true;
         e->reply.result = j.result;
         e->reply.answer = j.answer;
@@ -354,22 +368,39 @@ void watch_pump(struct watch *w, uint64_t now) {
 }
 
 void watch_note(struct watch *w, const struct watch_entry *e, const struct revocation *r) {
-        char text[160], *line;
+        struct watch_note *note = NULL;
 
-        lookup_revocation_text(r, text, sizeof(text));
-        if (w->n_announced == ELEMENTSOF(w->announce) ||
-                        asprintf(&line, "%s: %s", e->name, text) < 0) {
+        if (w->n_announced < ELEMENTSOF(w->announce))
+                note = malloc(sizeof(*note));
+        if (!note) {
                 w->unannounced++;
                 return;
         }
-        w->announce[w->n_announced++] = line;
+        memcpy(note->name, e->name, sizeof(note->name));
+        memcpy(note->chain, e->group->run->config.name, sizeof(note->chain));
+        note->revocation = *r;
+        w->announce[w->n_announced++] = note;
+}
+
+static void tell_revoked(const struct watch *w, const struct watch_note *note) {
+        const struct revocation *r = &note->revocation;
+        char text[160], line[sizeof(text) + NAME_MAX_LEN + 4];
+        struct news news = {
+                .kind = NEWS_REVOKED, .priority = LOG_NOTICE, .line = line, .chain = note->chain,
+                .name = note->name, .block = r->at,
+                .field = r->field == RECORD_FIELDS ? "record" : record_field_name(r->field),
+        };
+
+        lookup_revocation_text(r, text, sizeof(text));
+        (void) snprintf(line, sizeof(line), "%s: %s", note->name, text);
+        news_tell(w->news, &news);
 }
 
 void watch_announce(struct watch *w) {
         if (book_save(w->book) < 0)
                 return; /* what is revoked is refused already; it is said when a restart would know it too */
         for (size_t i = 0; i < w->n_announced; i++) {
-                log_notice("%s", w->announce[i]);
+                tell_revoked(w, w->announce[i]);
                 free(w->announce[i]);
         }
         if (w->unannounced > 0)

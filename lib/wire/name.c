@@ -63,7 +63,7 @@ bool name_addr_eq(const struct name_addr *a, const struct name_addr *b) {
 
 bool name_answer_is_sane(const struct name_answer *a) {
         if (a->verdict > NAME_ABSENT || a->n_addrs > NAME_ADDRS_MAX || a->n_pins > NAME_PINS_MAX ||
-                        a->has_device > ELEMENTSOF(a->device))
+                        a->has_device > ELEMENTSOF(a->device) || a->state > STATE_STUCK)
                 return false;
         if (a->verdict == NAME_ABSENT && a->n_addrs + a->n_pins + a->has_device > 0)
                 return false;

@@ -17,6 +17,9 @@ enum name_verdict {
         NAME_ABSENT,       /* proven: there is no such name, or it was revoked */
 };
 
+/* How the chain stands that it is from (design section 4). */
+enum name_state { STATE_STARTING = 0, STATE_FOLLOWING, STATE_BEHIND, STATE_STALE, STATE_STUCK };
+
 struct name_addr {
         uint8_t family; /* 4 or 6 */
         uint8_t b[16];
@@ -29,11 +32,14 @@ struct name_answer {
         struct name_addr addr[NAME_ADDRS_MAX];
         struct hash32 pin[NAME_PINS_MAX];   /* signature and signature_next: of leaf or SPKI */
         struct address device[2];           /* device and device_next; has_device of them */
-        uint8_t zero[6];       /* the layout is the same for 32-bit programs */
+        uint8_t state;         /* of the chain when this was told: enum name_state */
+        uint8_t zero[5];       /* the layout is the same for 32-bit programs */
         uint64_t final_number, head_number; /* blocks that it stands on */
         uint64_t proven_ms;    /* CLOCK_BOOTTIME of the last proof at a head */
         uint64_t deadline_ms;  /* CLOCK_BOOTTIME; no address is good after it (MaxAge=) */
         uint64_t pins_deadline_ms; /* the same for pins and device ([tls] MaxAge=) */
+        uint64_t fresh_ms; /* CLOCK_BOOTTIME; what is served after it is stale, by Stale=serve */
+        uint64_t pins_fresh_ms; /* the same for pins and device */
 };
 
 /* Lower-cases text into ret (NUL-terminated, no trailing dot). -EINVAL for what is not a host
@@ -56,4 +62,4 @@ _must_check_ bool name_answer_is_sane(const struct name_answer *a);
 
 _must_check_ bool name_addr_eq(const struct name_addr *a, const struct name_addr *b);
 
-_Static_assert(sizeof(struct name_answer) == 288, "the layout of an answer is part of two formats");
+_Static_assert(sizeof(struct name_answer) == 304, "the layout of an answer is part of two formats");

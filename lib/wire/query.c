@@ -42,7 +42,7 @@ int query_request_check(struct view packet, struct query_request *ret) {
         if (r < 0)
                 return r;
         memcpy(&q, packet.p, sizeof(q));
-        if (q.verb < QUERY_RESOLVE || q.verb > QUERY_CHECKPOINT)
+        if (q.verb < QUERY_RESOLVE || q.verb > QUERY_EVIDENCE)
                 return -EPROTONOSUPPORT;
         if (!TEXT_ENDS(q.name) || !TEXT_ENDS(q.chain))
                 return -EBADMSG;
@@ -65,6 +65,12 @@ int query_reply_check(struct view packet, uint32_t id, struct query_reply *ret) 
         return 0;
 }
 
+static bool explain_is_sane(const struct query_explain *e) {
+        return TEXT_ENDS(e->zone) && TEXT_ENDS(e->chain) && TEXT_ENDS(e->final_upstream) &&
+               TEXT_ENDS(e->head_upstream) && TEXT_ENDS(e->field) && TEXT_ENDS(e->why) &&
+               TEXT_ENDS(e->revoked) && e->state <= STATE_STUCK;
+}
+
 int query_reply_check_body(const struct query_reply *a, uint16_t verb) {
         bool good = false;
 
@@ -73,8 +79,10 @@ int query_reply_check_body(const struct query_reply *a, uint16_t verb) {
                 good = name_answer_is_sane(&a->name);
                 break;
         case QUERY_LOOKUP:
-        case QUERY_TIME:
                 good = true;
+                break;
+        case QUERY_TIME:
+                good = a->time.state <= STATE_STUCK && a->time.stale <= 1;
                 break;
         case QUERY_STATUS:
                 good = TEXT_ENDS(a->status.version) && TEXT_ENDS(a->status.chain) &&
@@ -91,6 +99,23 @@ int query_reply_check_body(const struct query_reply *a, uint16_t verb) {
         case QUERY_CHECKPOINT:
                 good = TEXT_ENDS(a->checkpoint.chain) && TEXT_ENDS(a->checkpoint.backend) &&
                        TEXT_ENDS(a->checkpoint.network) && TEXT_ENDS(a->checkpoint.text);
+                break;
+        case QUERY_EXPLAIN:
+                good = explain_is_sane(&a->explain);
+                break;
+        case QUERY_ROLE:
+                good = TEXT_ENDS(a->role.chain) && TEXT_ENDS(a->role.role) &&
+                       TEXT_ENDS(a->role.why) && a->role.policy <= QUERY_POLICY_KEEP &&
+                       a->role.verdict <= QUERY_ROLE_KEPT && a->role.state <= STATE_STUCK;
+                break;
+        case QUERY_WATCHED:
+                good = TEXT_ENDS(a->watched.name) && TEXT_ENDS(a->watched.chain) &&
+                       TEXT_ENDS(a->watched.why) && a->watched.result <= QUERY_INVALID &&
+                       a->watched.state <= STATE_STUCK;
+                break;
+        case QUERY_EVIDENCE:
+                good = TEXT_ENDS(a->evidence.file) && TEXT_ENDS(a->evidence.chain) &&
+                       TEXT_ENDS(a->evidence.text);
                 break;
         }
         return good ? 0 : -EBADMSG;

@@ -11,7 +11,7 @@
 #include "wire/name.h"
 
 #define QUERY_MAGIC    UINT32_C(0x4b454447) /* KEDG */
-#define QUERY_VERSION  2
+#define QUERY_VERSION  3
 #define QUERY_WAIT_MS  5000
 #define QUERY_CHAINS_MAX 4
 
@@ -23,6 +23,10 @@ enum query_verb {
         QUERY_UPSTREAM,    /* of chain number index: upstream number item */
         QUERY_ZONE,        /* zone number index */
         QUERY_CHECKPOINT,  /* of chain number index: what its trust stands on */
+        QUERY_EXPLAIN,     /* name: why it is served or not; item: a field, and a revocation */
+        QUERY_ROLE,        /* of chain number index: what role number item gets now */
+        QUERY_WATCHED,     /* the watched name after name, by its bytes; empty: the first */
+        QUERY_EVIDENCE,    /* file number index of the evidence kept */
 };
 
 enum query_result {
@@ -62,6 +66,12 @@ struct query_time {
         uint64_t upper;       /* an estimate, 0: none */
         uint64_t number;      /* of the head it comes from */
         uint64_t age_ms;      /* since head last moved */
+        uint64_t floor;       /* it is at least: all chains, the disk, the build's date */
+        uint64_t wall;        /* the system's clock, if called synchronised; else 0 */
+        uint64_t max_age_ms;  /* of [time] */
+        uint8_t state;        /* of the chain: enum name_state */
+        uint8_t stale;        /* older than [time] MaxAge=, told by Stale=serve */
+        uint8_t zero[6];
 };
 
 struct query_status {
@@ -81,6 +91,8 @@ struct query_status {
         struct query_block anchor; /* good as Checkpoint= elsewhere; the zero hash: none yet */
         char alarm[160];  /* what an operator must do before a date */
         char detail[320]; /* in the chain's own words */
+        uint64_t floor;   /* as in query_time */
+        uint64_t budget_bytes, budget_left; /* a day's, for proofs; 0: no limit */
 };
 
 struct query_upstream {
@@ -115,6 +127,65 @@ struct query_checkpoint {
         char text[160];
 };
 
+enum query_policy { QUERY_POLICY_DENY = 0, QUERY_POLICY_SERVE, QUERY_POLICY_KEEP };
+
+/* What a role of the configuration gets of a chain at this moment. Zero refuses. */
+enum query_role_verdict {
+        QUERY_ROLE_REFUSED = 0, /* stale beyond policy, or nothing was proven in this boot yet */
+        QUERY_ROLE_FRESH,
+        QUERY_ROLE_SERVED,      /* stale, and Stale=serve says go on */
+        QUERY_ROLE_KEPT,        /* stale, and Stale=keep leaves what stands */
+};
+
+struct query_role {
+        char chain[32], role[16];
+        uint8_t policy, verdict;
+        uint8_t state; /* of the chain: enum name_state */
+        uint8_t zero[5];
+        uint64_t max_age_ms, stale_max_ms;
+        uint64_t age_ms; /* since head last moved; UINT64_MAX: no head */
+        char why[160];
+};
+
+struct query_explain {
+        char zone[NAME_MAX_LEN + 3], chain[32];
+        char final_upstream[96], head_upstream[96]; /* whose bytes proved it; empty: not known */
+        struct address contract;
+        uint8_t kind;          /* as in query_zone */
+        uint8_t n_fields;      /* item counts up to it */
+        uint8_t n_revocations; /* in force; item counts through them too */
+        uint8_t state;         /* of the chain: enum name_state */
+        uint64_t slot, proven_ms;
+        struct query_block final, head; /* blocks of the proof */
+        struct hash32 final_root, head_root; /* the contract's storage roots there */
+        uint64_t serial;       /* of the proof: the same for all items of one answer */
+        /* Field number item. */
+        char field[24];
+        char why[64];          /* what is served of it, and why, in words */
+        struct hash32 field_slot, field_final, field_head;
+        /* Revocation number item. */
+        char revoked[24];      /* the field, or "record" */
+        struct hash32 revoked_key;
+        struct query_block revoked_at;
+};
+
+struct query_watched {
+        char name[NAME_MAX_LEN + 3], chain[32];
+        uint8_t result; /* enum query_result, as a question for it gets now */
+        uint8_t state;  /* of the chain: enum name_state */
+        uint8_t n_revocations, zero[5];
+        uint64_t asked_ms, proven_ms, deadline_ms, changed_ms; /* CLOCK_BOOTTIME */
+        uint64_t final_number, head_number;
+        char why[160];
+};
+
+struct query_evidence {
+        char file[32], chain[32];
+        uint64_t n;      /* how many there are */
+        uint64_t kept_s; /* of the file, by the system's clock */
+        char text[160];
+};
+
 struct query_reply {
         uint32_t magic;
         uint16_t version, result; /* enum query_result */
@@ -128,13 +199,17 @@ struct query_reply {
                 struct query_upstream upstream;
                 struct query_zone zone;
                 struct query_checkpoint checkpoint;
+                struct query_explain explain;
+                struct query_role role;
+                struct query_watched watched;
+                struct query_evidence evidence;
         };
 };
 
 /* Explicit zeros above keep one layout for 64-bit and 32-bit programs, and let nothing of the
  * agent's memory out. */
 _Static_assert(sizeof(struct query_request) == 368, "the layout is the protocol");
-_Static_assert(sizeof(struct query_reply) == 1160, "the layout is the protocol");
+_Static_assert(sizeof(struct query_reply) == 1184, "the layout is the protocol");
 
 /* Checks a packet from outside: size, magic, version, verb, every text NUL-terminated. -EBADMSG,
  * -EPROTONOSUPPORT. */

@@ -16,7 +16,7 @@
 #include "wire/name.h"
 
 #define SNAPSHOT_MAGIC     "KEDGNAM\n"
-#define SNAPSHOT_VERSION   1
+#define SNAPSHOT_VERSION   2
 #define SNAPSHOT_NAME_SIZE 256
 
 struct snapshot_header {
@@ -38,7 +38,7 @@ struct snapshot_record {
 };
 
 _Static_assert(sizeof(struct snapshot_header) == 64, "the layout is the format");
-_Static_assert(sizeof(struct snapshot_record) == 552, "the layout is the format");
+_Static_assert(sizeof(struct snapshot_record) == 568, "the layout is the format");
 
 /* Where each part begins. */
 struct snapshot_layout {

@@ -217,7 +217,7 @@ class Agent:
 
     def query(self, verb, name="", index=0, item=0, contract=b"", slot=0, key=b""):
         self.id += 1
-        packet = struct.pack("=IHHIII20sQ32s256s32s", 0x4b454447, 2, verb, self.id, index, item,
+        packet = struct.pack("=IHHIII20sQ32s256s32s", 0x4b454447, 3, verb, self.id, index, item,
                              contract, slot, key, name.encode(), b"")
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
             s.settimeout(15)
@@ -225,7 +225,7 @@ class Agent:
             s.send(packet)
             reply = s.recv(4096)
         magic, version, result, got = struct.unpack_from("=IHHI", reply)
-        assert (len(reply), magic, version, got) == (1160, 0x4b454447, 2, self.id)
+        assert (len(reply), magic, version, got) == (1184, 0x4b454447, 3, self.id)
         return RESULTS[result], text(reply[16:176]), reply[176:]
 
     def queue_is_full(self, s):

@@ -76,6 +76,10 @@ static enum agent_act says(
         case QUERY_ZONE:
                 reply->result = q->index < 1 ? QUERY_OK : QUERY_UNKNOWN;
                 break;
+        case QUERY_EXPLAIN:
+        case QUERY_ROLE:
+        case QUERY_WATCHED:
+        case QUERY_EVIDENCE:
         case QUERY_CHECKPOINT:
                 reply->result = q->index < 1 ? QUERY_OK : QUERY_UNKNOWN;
                 break;
