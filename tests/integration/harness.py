@@ -165,6 +165,8 @@ class Ethnode(TestNode):
 STATES = ["starting", "following", "behind", "stale", "stuck"]
 RESULTS = ["unproven", "ok", "absent", "stale", "refused", "unknown", "invalid"]
 RESOLVE, LOOKUP, TIME, STATUS, UPSTREAM, ZONE = range(1, 7)
+# lib/wire/query.h: QUERY_MAGIC, QUERY_VERSION, sizeof(struct query_reply)
+QUERY_MAGIC, QUERY_VERSION, REPLY_SIZE = 0x4b454447, 3, 1184
 
 
 def text(raw):
@@ -217,7 +219,7 @@ class Agent:
 
     def query(self, verb, name="", index=0, item=0, contract=b"", slot=0, key=b""):
         self.id += 1
-        packet = struct.pack("=IHHIII20sQ32s256s32s", 0x4b454447, 3, verb, self.id, index, item,
+        packet = struct.pack("=IHHIII20sQ32s256s32s", QUERY_MAGIC, QUERY_VERSION, verb, self.id, index, item,
                              contract, slot, key, name.encode(), b"")
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
             s.settimeout(15)
@@ -225,7 +227,7 @@ class Agent:
             s.send(packet)
             reply = s.recv(4096)
         magic, version, result, got = struct.unpack_from("=IHHI", reply)
-        assert (len(reply), magic, version, got) == (1184, 0x4b454447, 3, self.id)
+        assert (len(reply), magic, version, got) == (REPLY_SIZE, QUERY_MAGIC, QUERY_VERSION, self.id)
         return RESULTS[result], text(reply[16:176]), reply[176:]
 
     def queue_is_full(self, s):

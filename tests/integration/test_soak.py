@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 
-from harness import LOOKUP, RESOLVE, RESULTS, Agent, Devnode, run, wait
+from harness import LOOKUP, QUERY_MAGIC, QUERY_VERSION, REPLY_SIZE, RESOLVE, RESULTS, Agent, Devnode, run, wait
 
 NAME = "plant-control.fleet"
 SECONDS = float(os.environ.get("KEDGE_SOAK_SECONDS", "12"))
@@ -93,7 +93,7 @@ class Oracle:
 
 
 def packet(verb, name="", n=1, contract=b"", key=b""):
-    return struct.pack(REQUEST, 0x4b454447, 2, verb, n, 0, 0, contract, 0, key, name.encode(), b"")
+    return struct.pack(REQUEST, QUERY_MAGIC, QUERY_VERSION, verb, n, 0, 0, contract, 0, key, name.encode(), b"")
 
 
 def connect(agent):
@@ -109,7 +109,7 @@ def ask(agent, oracle, chain, rng):
     with connect(agent) as s:
         s.send(packet(RESOLVE, f"{host}.{NAME}"))
         reply = s.recv(4096)
-    if len(reply) == 1160:
+    if len(reply) == REPLY_SIZE:
         oracle.name(host, RESULTS[struct.unpack_from("=H", reply, 6)[0]], "", reply[176:], asked)
 
 
