@@ -72,6 +72,13 @@ void agent_reload(struct agent *a);
 /* Verbs of the query socket; see query_ask_fn. */
 bool agent_answer(void *userdata, struct query_client *client, const struct query_request *request,
         struct query_reply *ret);
+/* answer_explain.c: what we know, read-only and without asking the chain. */
+bool agent_tell_explain(struct agent *a, const struct query_request *q, struct query_reply *ret);
+bool agent_tell_watched(struct agent *a, const struct query_request *q, struct query_reply *ret);
+bool agent_tell_evidence(struct agent *a, const struct query_request *q, struct query_reply *ret);
+/* Sets result and reason; true. */
+bool agent_say(struct query_reply *ret, enum query_result result, const char *reason);
+
 void agent_on_name(void *userdata, uint64_t client, uint32_t id, const struct watch_reply *reply);
 void agent_on_key(void *userdata, uint64_t client, const struct query_reply *reply);
 

@@ -12,7 +12,7 @@ static void put_text(char *to, size_t cap, const char *from) {
         (void) snprintf(to, cap, "%s", from);
 }
 
-static bool say(struct query_reply *ret, enum query_result result, const char *reason) {
+bool agent_say(struct query_reply *ret, enum query_result result, const char *reason) {
         ret->result = (uint16_t) result;
         put_text(ret->reason, sizeof(ret->reason), reason);
         return true;
@@ -63,13 +63,13 @@ void agent_on_key(void *userdata, uint64_t client, const struct query_reply *rep
 static bool not_asked(struct query_reply *ret, int r) {
         switch (r) {
         case -ENOENT:
-                return say(ret, QUERY_UNKNOWN, "no zone of ours holds this name");
+                return agent_say(ret, QUERY_UNKNOWN, "no zone of ours holds this name");
         case -EBUSY:
-                return say(ret, QUERY_REFUSED, "too many questions are open: ask again later");
+                return agent_say(ret, QUERY_REFUSED, "too many questions are open: ask again later");
         case -ENOMEM:
-                return say(ret, QUERY_UNPROVEN, "out of memory");
+                return agent_say(ret, QUERY_UNPROVEN, "out of memory");
         default:
-                return say(ret, QUERY_REFUSED, "not a host name that a record can have");
+                return agent_say(ret, QUERY_REFUSED, "not a host name that a record can have");
         }
 }
 
@@ -85,7 +85,7 @@ static bool resolve(struct agent *a, struct query_client *client, const struct q
         int r;
 
         if (name_normalize(VIEW_TEXT(q->name), name) < 0)
-                return say(ret, QUERY_REFUSED, "not a host name");
+                return agent_say(ret, QUERY_REFUSED, "not a host name");
         r = lookup_zone(a->config, name, &zone, &host);
         if (r < 0)
                 return not_asked(ret, r);
@@ -94,7 +94,7 @@ static bool resolve(struct agent *a, struct query_client *client, const struct q
                 return true;
         }
         if (!query_may_look_up(client))
-                return say(ret, QUERY_REFUSED, too_much);
+                return agent_say(ret, QUERY_REFUSED, too_much);
         r = watch_ask(&a->watch, name, client->id, q->id, now);
         return r < 0 ? not_asked(ret, r) : false;
 }
@@ -106,9 +106,9 @@ static bool look_up(struct agent *a, struct query_client *client, const struct q
         int r;
 
         if (!run)
-                return say(ret, QUERY_UNKNOWN, "no chain of this name");
+                return agent_say(ret, QUERY_UNKNOWN, "no chain of this name");
         if (!query_may_look_up(client))
-                return say(ret, QUERY_REFUSED, too_much);
+                return agent_say(ret, QUERY_REFUSED, too_much);
         key.run = a->runs[run->index];
         r = keys_ask(&a->keys, &key, client->id, q->id, now_ms());
         return r < 0 ? not_asked(ret, r) : false;
@@ -120,9 +120,9 @@ static bool tell_time(
         uint64_t now = now_ms();
 
         if (!run)
-                return say(ret, QUERY_UNKNOWN, "no chain of this name");
+                return agent_say(ret, QUERY_UNKNOWN, "no chain of this name");
         if (!run->status.has_head || run->status.conflict || run->status.time_lower == 0)
-                return say(ret, QUERY_UNPROVEN,
+                return agent_say(ret, QUERY_UNPROVEN,
                                 run->status.text[0] ? run->status.text
                                                     : "no head was accepted yet since the start");
         ret->result = QUERY_OK;
@@ -162,7 +162,7 @@ static bool tell_status(
         const struct run *run;
 
         if (q->index >= a->n_runs)
-                return say(ret, QUERY_UNKNOWN, "no chain of this number");
+                return agent_say(ret, QUERY_UNKNOWN, "no chain of this number");
         run = a->runs[q->index];
         ret->result = QUERY_OK;
         put_text(s->version, sizeof(s->version), KEDGE_VERSION);
@@ -193,10 +193,10 @@ static bool tell_upstream(
         const struct run *run;
 
         if (q->index >= a->n_runs)
-                return say(ret, QUERY_UNKNOWN, "no chain of this number");
+                return agent_say(ret, QUERY_UNKNOWN, "no chain of this number");
         run = a->runs[q->index];
         if (q->item >= run->status.n_upstreams || q->item >= run->config.upstreams.n)
-                return say(ret, QUERY_UNKNOWN, "no upstream of this number");
+                return agent_say(ret, QUERY_UNKNOWN, "no upstream of this number");
         from = &run->status.upstream[q->item];
         ret->result = QUERY_OK;
         put_text(to->url, sizeof(to->url), run->config.upstreams.u[q->item].shown);
@@ -218,7 +218,7 @@ static bool tell_zone(
         struct query_zone *to = &ret->zone;
 
         if (q->index >= a->config->n_zones)
-                return say(ret, QUERY_UNKNOWN, "no zone of this number");
+                return agent_say(ret, QUERY_UNKNOWN, "no zone of this number");
         from = &a->config->zone[q->index];
         ret->result = QUERY_OK;
         put_text(to->suffix, sizeof(to->suffix), from->suffix);
@@ -238,7 +238,7 @@ static bool tell_checkpoint(
         const struct run *run;
 
         if (q->index >= a->n_runs)
-                return say(ret, QUERY_UNKNOWN, "no chain of this number");
+                return agent_say(ret, QUERY_UNKNOWN, "no chain of this number");
         run = a->runs[q->index];
         chain = &run->config;
         ret->result = QUERY_OK;
@@ -278,10 +278,13 @@ bool agent_answer(void *userdata, struct query_client *client, const struct quer
         case QUERY_CHECKPOINT:
                 return tell_checkpoint(a, request, ret);
         case QUERY_EXPLAIN:
-        case QUERY_ROLE:
+                return agent_tell_explain(a, request, ret);
         case QUERY_WATCHED:
+                return agent_tell_watched(a, request, ret);
         case QUERY_EVIDENCE:
+                return agent_tell_evidence(a, request, ret);
+        case QUERY_ROLE:
                 break;
         }
-        return say(ret, QUERY_UNKNOWN, "the agent does not know this question");
+        return agent_say(ret, QUERY_UNKNOWN, "the agent does not know this question");
 }

@@ -33,6 +33,8 @@ struct side {
         bool ended;
         bool gone;              /* the registry names no resolver */
         struct block_ref block; /* of the first step */
+        uint64_t time;          /* of the block */
+        unsigned upstream;      /* of the last step */
         uint64_t serial, head_moved_ms;
         struct address resolver;
         uint64_t version;
@@ -116,7 +118,11 @@ static void finish(struct walk *w) {
         w->result.serial = MIN(f->serial, h->serial);
         v->final_at = f->block;
         v->head_at = h->block;
+        v->final_time = f->time;
+        v->head_time = h->time;
         v->proven_ms = h->head_moved_ms;
+        w->result.final_upstream = f->upstream;
+        w->result.head_upstream = h->upstream;
         v->bad_final = f->bad;
         v->bad_head = h->bad;
         memcpy(v->final, f->value, sizeof(v->final));
@@ -263,9 +269,11 @@ static void on_step(void *userdata, const struct proof_result *result) {
         } else {
                 if (s->step == STEP_REGISTRY) {
                         s->block = a->block.ref;
+                        s->time = a->block.timestamp;
                         s->serial = result->serial;
                         s->head_moved_ms = result->head_moved_ms;
                 }
+                s->upstream = a->upstream;
                 take(s, a);
         }
         if (s->step == STEP_DONE) {

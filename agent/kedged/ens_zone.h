@@ -16,6 +16,7 @@ struct ens_result {
         char why[CHAIN_TEXT_MAX]; /* not proven: the reason */
         uint64_t serial;          /* as in proof_result */
         struct lookup_values values;
+        unsigned final_upstream, head_upstream; /* whose bytes proved the last step */
 };
 
 /* Called once for each ens_zone_start() that returned 0; never from inside it. */

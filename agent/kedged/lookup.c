@@ -165,6 +165,8 @@ void lookup_judge(const struct lookup_values *values, const struct revocations *
                                             : "the head lies below the finalized block");
                 return;
         }
+        for (size_t i = 0; i < LOOKUP_FIELDS; i++)
+                ret->field_why[i] = served.why[fields[i]];
         ret->revocations = served.revocations;
         ret->revocations_changed = served.revocations_changed;
         if (values->unverifiable[0])

@@ -18,6 +18,7 @@
 /* Values as proven. */
 struct lookup_values {
         struct block_ref final_at, head_at;
+        uint64_t final_time, head_time; /* of these blocks, as they say: seconds since 1970 */
         struct hash32 final[LOOKUP_FIELDS], head[LOOKUP_FIELDS];
         uint64_t proven_ms; /* when the head they stand on was reached */
         uint32_t bad_final, bad_head; /* fields that hold what is no value of theirs, one bit each:
@@ -31,6 +32,7 @@ struct lookup_judgement {
         enum query_result result; /* OK, ABSENT, INVALID, or UNPROVEN with the reason */
         char why[LOOKUP_WHY_MAX];
         struct name_answer answer;
+        enum served_why field_why[LOOKUP_FIELDS];
         struct revocations revocations; /* in force from now on */
         bool revocations_changed;
         bool keep_revocations; /* there are too many to keep: what was in force stays, nothing is served */

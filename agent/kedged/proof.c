@@ -101,6 +101,7 @@ static bool take_known_final(struct proof *p) {
                 .verdict = CHAIN_UNCHANGED,
                 .at = CHAIN_AT_FINALIZED,
                 .block = st->finalized,
+                .upstream = PROOF_NO_UPSTREAM,
                 .storage_root = p->question.known_final_root,
         };
         return true;

@@ -14,6 +14,9 @@
 #define PROOF_DEADLINE_MS 5000
 #define PROOF_ASKS_MAX    (CHAIN_ASKS_MAX - 4) /* of one chain's questions; the rest wait their turn */
 
+/* As chain_answer.upstream: the finalized side was known, and nobody was asked. */
+#define PROOF_NO_UPSTREAM CHAIN_UPSTREAMS_MAX
+
 /* Which of the two blocks is asked about. */
 enum proof_only { PROOF_BOTH = 0, PROOF_FINAL, PROOF_HEAD };
 

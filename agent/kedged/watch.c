@@ -161,6 +161,28 @@ static bool current(const struct watch_entry *e, uint64_t now, struct watch_repl
         return true;
 }
 
+const struct watch_entry *watch_find(const struct watch *w, const char *name) {
+        const struct watch_entry *e = find(w, name);
+
+        return e && e->known ? e : NULL;
+}
+
+const struct watch_entry *watch_after(const struct watch *w, const char *name) {
+        const struct watch_entry *best = NULL;
+
+        for (size_t i = 0; i < WATCH_BUCKETS; i++)
+                for (const struct watch_entry *e = w->bucket[i]; e; e = e->bucket_next)
+                        if (e->known && strcmp(e->name, name) > 0 &&
+                                        (!best || strcmp(e->name, best->name) < 0))
+                                best = e;
+        return best;
+}
+
+void watch_stands(const struct watch_entry *e, uint64_t now, struct watch_reply *ret) {
+        if (!current(e, now, ret))
+                stale(e, "no newer head since", now, ret);
+}
+
 void watch_answer(struct watch *w, struct watch_entry *e, const char *failed, uint64_t now) {
         struct watch_waiter *all = TAKE_PTR(e->waiters);
         struct watch_reply reply = { 0 };

@@ -22,6 +22,7 @@
 #define WATCH_RETRY_MS  2000 /* between two tries at a contract that could not be proven */
 #define WATCH_FETCH_MAX                                                                            \
         12 /* records of changed contracts in flight: questions of clients go on beside */
+#define WATCH_URL_MAX   96
 #define WATCH_WAITERS   256  /* for one name */
 
 struct watch_reply {
@@ -35,6 +36,12 @@ typedef void watch_reply_fn(
                 void *userdata, uint64_t client, uint32_t id, const struct watch_reply *reply);
 
 struct watch_group;
+
+/* Whose bytes proved it, at finalized and at head; copied, as upstreams come and go with the
+ * configuration. Empty: not known. */
+struct watch_proven_by {
+        char final[WATCH_URL_MAX], head[WATCH_URL_MAX];
+};
 
 struct watch_entry {
         struct watch_entry *bucket_next, *group_next, *fetch_next;
@@ -54,6 +61,9 @@ struct watch_entry {
         struct hash32 final_root, head_root;
         struct lookup_values values;
         struct watch_reply reply;
+        enum served_why field_why[LOOKUP_FIELDS];
+        struct watch_proven_by by;
+        uint64_t changed_ms; /* when reply last became another */
         size_t n_waiters;
         struct watch_waiter *waiters;
 };
@@ -81,6 +91,7 @@ struct watch_group {
         uint64_t started_ms, retry_ms;
         struct hash32 head_root; /* of the last proof; zero: none */
         struct hash32 final_at, final_root; /* the finalized block of the last proof; zero: none */
+        struct watch_proven_by by;
 };
 
 /* A revocation that is in force, and is told when the disk knows it. */
@@ -129,6 +140,17 @@ _must_check_ int watch_ask(
 
 /* The chain moved: each contract on it is to be proven again. */
 void watch_moved(struct watch *w, const struct run *run);
+
+/* What is known of names, without counting as a question for them. NULL: nothing is. The second
+ * walks: the known name that comes next after name by its bytes, empty for the first. */
+const struct watch_entry *watch_find(const struct watch *w, const char *name);
+const struct watch_entry *watch_after(const struct watch *w, const char *name);
+
+/* What a question for e gets now: what stands, or that it is stale. */
+void watch_stands(const struct watch_entry *e, uint64_t now, struct watch_reply *ret);
+
+/* The revocations in force of e's record; NULL: none. Good until the next proof. */
+const struct revocations *watch_revocations(const struct watch *w, const struct watch_entry *e);
 
 /* Starts what is due; drops names that nobody asks for any more. */
 void watch_pump(struct watch *w, uint64_t now);

@@ -42,6 +42,13 @@ static void book_key_of(const struct watch *w, const struct watch_entry *e, stru
         memcpy(ret->host, e->name, e->host_n);
 }
 
+const struct revocations *watch_revocations(const struct watch *w, const struct watch_entry *e) {
+        struct book_key key;
+
+        book_key_of(w, e, &key);
+        return book_find(w->book, &key);
+}
+
 static bool known_revocation(const struct revocations *all, const struct revocation *r) {
         for (size_t i = 0; all && i < all->n; i++)
                 if (all->r[i].field == r->field && hash32_eq(&all->r[i].key, &r->key))
@@ -84,6 +91,7 @@ static void apply(struct watch *w, struct watch_entry *e) {
                 if (book_settle(w->book, &key, &j.revocations, e->group->run->store.fallback) < 0) {
                         j.result = QUERY_UNPROVEN;
                         j.answer = (struct name_answer){ .deadline_ms = j.answer.deadline_ms };
+                        memset(j.field_why, 0, sizeof(j.field_why));
                         (void) snprintf(j.why, sizeof(j.why),
                                         "no room left to note a revocation: nothing is served");
                         log_error("%s: %s", e->name, j.why);
@@ -91,13 +99,32 @@ static void apply(struct watch *w, struct watch_entry *e) {
         }
         if (j.result == QUERY_INVALID && (!e->known || e->reply.result != QUERY_INVALID))
                 log_warning("%s: %s; the name is not served", e->name, j.why);
-        if (!e->known || e->reply.result != j.result || !same_answer(&e->reply.answer, &j.answer))
+        if (!e->known || e->reply.result != j.result || !same_answer(&e->reply.answer, &j.answer)) {
+                e->changed_ms = now_ms();
                 tell_changed(w, e);
+        }
         e->known = true;
         e->reply.result = j.result;
         e->reply.answer = j.answer;
+        memcpy(e->field_why, j.field_why, sizeof(e->field_why));
         memcpy(e->reply.why, j.why, sizeof(e->reply.why));
         w->changed = true;
+}
+
+static void put_url(const struct run *run, unsigned upstream, char ret[WATCH_URL_MAX]) {
+        if (upstream < run->config.upstreams.n)
+                (void) snprintf(ret, WATCH_URL_MAX, "%.*s", WATCH_URL_MAX - 1,
+                                run->config.upstreams.u[upstream].shown);
+}
+
+/* Where the finalized side was known already, by says who proved it then; and where there is no
+ * head ahead of it, that stands for the head too. */
+static void take_proven_by(const struct run *run, const struct proof_result *result,
+                struct watch_proven_by *by) {
+        put_url(run, result->final.upstream, by->final);
+        if (result->head.upstream == PROOF_NO_UPSTREAM)
+                memcpy(by->head, by->final, sizeof(by->head));
+        put_url(run, result->head.upstream, by->head);
 }
 
 static void take_values(struct watch_entry *e, const struct proof_result *result) {
@@ -105,7 +132,10 @@ static void take_values(struct watch_entry *e, const struct proof_result *result
         e->serial = result->serial;
         e->values.final_at = result->final.block.ref;
         e->values.head_at = result->head.block.ref;
+        e->values.final_time = result->final.block.timestamp;
+        e->values.head_time = result->head.block.timestamp;
         e->values.proven_ms = result->head_moved_ms;
+        take_proven_by(e->group->run, result, &e->by);
         e->final_root = result->final.storage_root;
         e->head_root = result->head.storage_root;
         memcpy(e->values.final, result->final.values, sizeof(e->values.final));
@@ -163,6 +193,8 @@ static void on_walked(void *userdata, const struct ens_result *result) {
         if (fetched(e, result->proven, result->serial)) {
                 e->serial = result->serial;
                 e->values = result->values;
+                put_url(e->group->run, result->final_upstream, e->by.final);
+                put_url(e->group->run, result->head_upstream, e->by.head);
                 apply(e->watch, e);
                 watch_announce(e->watch);
         }
@@ -257,9 +289,12 @@ static bool carry_over(struct watch_entry *e, const struct proof_result *result)
         else if (!hash32_eq(&result->final.storage_root, &e->final_root))
                 return false;
         e->serial = result->serial;
+        e->by = e->group->by;
         e->final_root = result->final.storage_root;
         e->values.final_at = result->final.block.ref;
         e->values.head_at = result->head.block.ref;
+        e->values.final_time = result->final.block.timestamp;
+        e->values.head_time = result->head.block.timestamp;
         e->values.proven_ms = result->head_moved_ms;
         return true;
 }
@@ -273,6 +308,7 @@ static void on_refreshed(void *userdata, const struct proof_result *result) {
                 g->due = true;
                 g->retry_ms = now + WATCH_RETRY_MS;
         } else {
+                take_proven_by(g->run, result, &g->by);
                 g->head_root = result->head.storage_root;
                 g->final_root = result->final.storage_root;
                 g->final_at = result->final.block.ref.hash;

@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""What the agent tells of what it knows, and kedgectl on real daemons."""
+import os
+import struct
+import sys
+
+from harness import Agent, Devnode, run, text, wait
+
+NAME = "plant-control.fleet"
+PIN = bytes(range(1, 33))
+EXPLAIN, ROLE, WATCHED, EVIDENCE = 8, 9, 10, 11
+EXPLAIN_FORMAT = "=256s32s96s96s20s4BQQQQ32sQQ32s32s32sQ24s64s32s32s32s24s32sQQ32s"
+WATCHED_FORMAT = "=256s32sBBB5x6Q160s"
+
+
+def start(folder, interval=100, **chain):
+    dn = Devnode(folder, blocks=300)
+    dn.set("server_ip", "10.1.2.3")
+    dn.set("signature", PIN)
+    dn.set("pump1.server_ip", "10.9.9.9")
+    dn.mine(12)
+    dn.command(f"interval {interval}")
+    agent = Agent(folder, dn, **chain)
+    agent.wait_following(dn.final()[0])
+    agent.wait_resolve("the pin", lambda r: r[0] == "ok" and r[4] == [PIN])
+    return dn, agent
+
+
+def explain(agent, name, item):
+    result, reason, body = agent.query(EXPLAIN, name, item=item)
+    e = struct.unpack(EXPLAIN_FORMAT, body[:struct.calcsize(EXPLAIN_FORMAT)])
+    return result, reason, {
+        "zone": text(e[0]), "chain": text(e[1]), "by": (text(e[2]), text(e[3])), "contract": e[4],
+        "n_fields": e[6], "n_revocations": e[7], "state": e[8], "proven_ms": e[10],
+        "final": e[11:14], "head": e[14:17], "roots": e[17:19], "serial": e[19], "field": text(e[20]), "why": text(e[21]),
+        "slot": e[22], "values": e[23:25], "revoked": text(e[25]), "key": e[26], "at": e[27]}
+
+
+def whole(agent, name):
+    """All items of one proof."""
+    def collected():
+        items = [explain(agent, name, 0)[2]]
+        items += [explain(agent, name, i)[2] for i in range(1, max(items[0]["n_fields"], items[0]["n_revocations"]))]
+        return items if len({i["serial"] for i in items}) == 1 else None
+    return wait("one proof", collected)
+
+
+def watched(agent):
+    names, after = [], ""
+    while True:
+        result, _, body = agent.query(WATCHED, after)
+        if result == "unknown":
+            return names
+        w = struct.unpack(WATCHED_FORMAT, body[:struct.calcsize(WATCHED_FORMAT)])
+        after = text(w[0])
+        names.append({"name": after, "result": w[2], "revocations": w[4], "deadline": w[7], "changed": w[8]})
+
+
+def test_what_was_proven_is_explained(folder):
+    dn, agent = start(folder)
+    assert explain(agent, "pump1." + NAME, 0)[0] == "unproven", "it was not asked for yet"
+    assert explain(agent, "example.org", 0)[0] == "unknown"
+    agent.resolve("pump1." + NAME)
+    items = whole(agent, NAME)
+    e = items[0]
+    assert (e["zone"], e["chain"], e["contract"]) == (NAME, "diode", dn.contract), e
+    assert e["n_fields"] == 7 and e["n_revocations"] == 0 and all(by in agent.upstreams for by in e["by"]), e
+    assert e["final"][0] <= e["head"][0] and e["final"][2] == dn.block(dn.command(f"header {e['final'][0]}"))[1]
+    by_name = {i["field"]: i for i in items}
+    assert by_name["signature"]["values"] == (PIN, PIN) and by_name["signature"]["why"] == "granted"
+    assert by_name["server_ip"]["values"][0].rstrip(b"\0") == b"10.1.2.3"
+    assert by_name["port"]["why"] == "proven absent" and any(by_name["port"]["slot"])
+    assert explain(agent, NAME, 7)[0] == "unknown", "there is no eighth field"
+    later = agent.wait_status("blocks to pass", lambda s: s["final"] > e["final"][0] + 3)
+    e = wait("the same at a later block", lambda: [x for x in [explain(agent, NAME, 0)[2]] if x["final"][0] >= later["final"]])[0]
+    assert all(by in agent.upstreams for by in e["by"]) and e["final"][1] > 0, e
+    assert [w["name"] for w in watched(agent)] == [NAME, "pump1." + NAME], watched(agent)
+
+
+def test_a_revocation_is_explained(folder):
+    dn, agent = start(folder, interval=0)
+
+    def mined(number):
+        while dn.peak()[0] < number:
+            n, _ = dn.mine()
+            wait("the block to be seen", lambda: all(agent.upstream(i)["peak"] >= n for i in range(3)))
+    mined(314)  # the order of miners is the seed's: 313 stays final while the head goes to 317
+    before = watched(agent)[0]
+    dn.command("clear signature")
+    mined(317)
+    agent.wait_resolve("no pin", lambda r: PIN not in r[4])
+    items = whole(agent, NAME)
+    e = {i["field"]: i for i in items}["signature"]
+    assert e["values"] == (PIN, bytes(32)) and e["why"] == "revoked at head", e
+    assert e["n_revocations"] == 1 and items[0]["revoked"] == "signature" and items[0]["key"] == PIN, items[0]
+    assert 315 <= items[0]["at"] <= items[0]["head"][0], items[0]
+    after = watched(agent)[0]
+    assert after["revocations"] == 1 and after["changed"] > before["changed"], (before, after)
+
+
+def test_evidence_is_listed(folder):
+    dn, agent = start(folder)
+    assert agent.query(EVIDENCE)[0] == "unknown"
+    os.mkdir(agent.state + "/evidence", 0o700)
+    for i, name in enumerate(["bb.txt", "aa.txt", "cc.txt.new"]):
+        with open(f"{agent.state}/evidence/{name}", "w") as f:
+            f.write(f"chain diode\ntwo headers at {i}\n00ff\n")
+    result, _, body = agent.query(EVIDENCE)
+    assert (result, text(body), text(body[32:]), struct.unpack_from("=Q", body, 64)[0], text(body[80:])) == (
+        "ok", "aa.txt", "diode", 2, "two headers at 1"), (result, body[:120])
+    assert agent.query(EVIDENCE, index=2)[0] == "unknown"
+    with open(agent.state + "/evidence/aa.txt", "w") as f:
+        f.write("something else\n")
+    assert agent.query(EVIDENCE)[0] == "invalid"
+
+
+if __name__ == "__main__":
+    sys.exit(run([f for name, f in list(globals().items()) if name.startswith("test_")]))
