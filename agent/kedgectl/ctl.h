@@ -39,6 +39,14 @@ typedef enum ctl_exit ctl_verb_fn(const struct ctl *ctl, int argc, char **argv);
 ctl_verb_fn verb_status, verb_upstreams, verb_zones, verb_query, verb_lookup, verb_time,
                 verb_record, verb_checkpoint;
 
+/* main.c: the help text; and a usage error about word. */
+void ctl_help(void);
+enum ctl_exit ctl_usage(const struct ctl *ctl, const char *what, const char *word);
+
+/* options.c: 0: optind tells where the verb is; 1: all is done; -EINVAL: what is wrong was told. */
+_must_check_ int options_take(struct ctl *ctl, int argc, char **argv);
+void options_help(void);
+
 /* tell.c: one line on stderr, and with --json an object with "result" and "reason" on stdout.
  * Returns code. */
 enum ctl_exit ctl_fail(const struct ctl *ctl, enum ctl_exit code, const char *format, ...)

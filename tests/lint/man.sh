@@ -58,7 +58,7 @@ done
 for verb in $(sed -n 's/^ *{ "\([a-z]*\)", ".*verb_.*/\1/p' agent/kedgectl/main.c); do
         stands "$verb" docs/man/kedgectl.1.rst "the verb"
 done
-for option in $(sed -n 's/^ *{ "\([a-z-]*\)", [a-z]*_argument,.*/--\1/p' agent/kedgectl/main.c); do
+for option in $(sed -n 's/^ *{ "\([a-z-]*\)", [a-z]*_argument,.*/--\1/p' agent/kedgectl/options.c); do
         stands "$option" docs/man/kedgectl.1.rst "the option"
 done
 

@@ -1,0 +1,144 @@
+/* The options of kedgectl: one table, one switch. A value that is none is a usage error that names
+ * it; nothing is guessed. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+
+#include "agent/kedgectl/ctl.h"
+#include "base/hex.h"
+#include "config.h"
+
+enum {
+        OPT_JSON = 1000,
+        OPT_NO_COLOR,
+        OPT_CHAIN,
+        OPT_CHAIN_ID,
+        OPT_CONTRACT,
+        OPT_ZONE,
+        OPT_SLOT,
+        OPT_TIMEOUT,
+        OPT_URL,
+        OPT_CONFIG,
+        OPT_HELP,
+        OPT_VERSION
+};
+
+static const struct option options[] = {
+        { "json", no_argument, NULL, OPT_JSON },
+        { "no-color", no_argument, NULL, OPT_NO_COLOR },
+        { "chain", required_argument, NULL, OPT_CHAIN },
+        { "chain-id", required_argument, NULL, OPT_CHAIN_ID },
+        { "contract", required_argument, NULL, OPT_CONTRACT },
+        { "zone", required_argument, NULL, OPT_ZONE },
+        { "slot", required_argument, NULL, OPT_SLOT },
+        { "timeout", required_argument, NULL, OPT_TIMEOUT },
+        { "url", required_argument, NULL, OPT_URL },
+        { "config", required_argument, NULL, OPT_CONFIG },
+        { "help", no_argument, NULL, OPT_HELP },
+        { "version", no_argument, NULL, OPT_VERSION },
+        { 0 },
+};
+
+/* What record's transactions go to, and what checkpoint asks and writes. -EINVAL: not told yet. */
+static int take_target(struct ctl *ctl, int option) {
+        switch (option) {
+        case OPT_CHAIN_ID:
+                return ctl_number(optarg, INT64_MAX, &ctl->chain_id) < 0 || ctl->chain_id == 0
+                                       ? -EINVAL
+                                       : 0;
+        case OPT_CONTRACT:
+                ctl->has_contract =
+                                hex_decode(VIEW_TEXT(optarg), ctl->contract.b, ADDRESS_SIZE) == 0;
+                return ctl->has_contract ? 0 : -EINVAL;
+        case OPT_URL:
+                if (ctl->n_urls == CTL_URLS_MAX)
+                        return -E2BIG;
+                ctl->url[ctl->n_urls++] = optarg;
+                return 0;
+        case OPT_CONFIG:
+                ctl->config = optarg;
+                return 0;
+        default:
+                return name_normalize(VIEW_TEXT(optarg), ctl->zone);
+        }
+}
+
+/* 0: go on; 1: done; -EINVAL: told. */
+static int take_option(struct ctl *ctl, int option, const char *word) {
+        uint64_t x;
+
+        switch (option) {
+        case OPT_JSON:
+                ctl->json = true;
+                return 0;
+        case OPT_NO_COLOR:
+                ctl->colour = false;
+                return 0;
+        case OPT_CHAIN:
+                if (strlen(optarg) == 0 || strlen(optarg) >= sizeof(ctl->chain))
+                        break;
+                strcpy(ctl->chain, optarg);
+                return 0;
+        case OPT_CHAIN_ID:
+        case OPT_CONTRACT:
+        case OPT_ZONE:
+        case OPT_URL:
+        case OPT_CONFIG:
+                if (take_target(ctl, option) < 0)
+                        break;
+                return 0;
+        case OPT_SLOT:
+                if (ctl_number(optarg, UINT64_MAX, &ctl->slot) < 0)
+                        break;
+                return 0;
+        case OPT_TIMEOUT:
+                if (ctl_number(optarg, 600, &x) < 0 || x == 0)
+                        break;
+                ctl->timeout_ms = (int) x * 1000;
+                return 0;
+        case OPT_HELP:
+                ctl_help();
+                return 1;
+        case OPT_VERSION:
+                puts("kedgectl " KEDGE_VERSION);
+                return 1;
+        case ':':
+                (void) ctl_usage(ctl, "this option needs a value:", word);
+                return -EINVAL;
+        default:
+                (void) ctl_usage(ctl, "no such option:", word);
+                return -EINVAL;
+        }
+        (void) ctl_usage(ctl, "not a value for its option:", optarg);
+        return -EINVAL;
+}
+
+void options_help(void) {
+        puts("\nOptions:\n"
+             "  --json             answer as one JSON object\n"
+             "  --no-color         plain text on a terminal too\n"
+             "  --chain NAME       of which chain (lookup, time); default: the agent's first\n"
+             "  --zone NAME, --contract 0x..., --chain-id N\n"
+             "                     where the record is (record), in place of the agent's answer\n"
+             "  --slot N           storage slot of the mapping (record); default: 0\n"
+             "  --url URL          a server to ask (checkpoint fetch); may be repeated\n"
+             "  --config FILE      the agent's configuration (checkpoint import, accept)\n"
+             "  --timeout SECONDS  how long to wait for the agent; default: 10\n"
+             "  --help, --version\n"
+             "\nExit codes: 0 ok, 1 failure, 2 usage, 3 stale, 4 not proven, 5 proven absent,\n"
+             "6 agent not reachable. More: man kedgectl");
+}
+
+int options_take(struct ctl *ctl, int argc, char **argv) {
+        int option;
+
+        opterr = 0;
+        while ((option = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
+                int r = take_option(ctl, option, argv[optind - 1]);
+
+                if (r != 0)
+                        return r;
+        }
+        return 0;
+}
