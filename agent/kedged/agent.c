@@ -82,6 +82,8 @@ static int on_housekeeping(sd_event_source *source, uint64_t usec _unused_, void
                 a->retried_ms = now;
                 watch_expire(&a->watch, now);
                 watch_announce(&a->watch);
+                (void) agent_floor_s(a);
+                floor_keep(&a->floor, now, false);
                 for (size_t i = 0; i < a->n_runs; i++)
                         run_retry(a->runs[i]);
         }
@@ -228,6 +230,18 @@ static int open_book(struct agent *a) {
         return r;
 }
 
+/* Before any chain is made: each is told what time it is at least. */
+static int open_floor(struct agent *a) {
+        int r = publish_boot_id(a->publish.boot_id);
+
+        if (r < 0) {
+                log_error("the id of this boot cannot be read from /proc: %s", strerror(-r));
+                return r;
+        }
+        floor_open(&a->floor, a->state_fd, a->publish.boot_id);
+        return 0;
+}
+
 static int open_sockets(struct agent *a) {
         char path[CONFIG_PATH_MAX + 32];
         int r;
@@ -253,11 +267,6 @@ static int open_readers(struct agent *a) {
 
         a->publish.run_fd = a->run_fd;
         a->publish.public_fd = a->public_fd;
-        r = publish_boot_id(a->publish.boot_id);
-        if (r < 0) {
-                log_error("the id of this boot cannot be read from /proc: %s", strerror(-r));
-                return r;
-        }
         publish_withdraw(&a->publish); /* of an agent that was killed: its names are ours to prove again */
         r = publish_suffixes(&a->publish, a->config);
         if (r < 0)
@@ -288,6 +297,8 @@ int agent_new(const char *config_path, struct config *config_take, struct agent 
         if (r >= 0)
                 r = open_book(a);
         if (r >= 0)
+                r = open_floor(a);
+        if (r >= 0)
                 r = open_loop(a);
         for (size_t i = 0; r >= 0 && i < a->config->n_chains; i++)
                 r = agent_run_open(a, i);
@@ -312,6 +323,8 @@ int agent_serve(struct agent *a) {
         for (size_t i = 0; i < a->n_runs; i++)
                 run_retry(a->runs[i]);
         watch_announce(&a->watch);
+        (void) agent_floor_s(a);
+        floor_keep(&a->floor, now_ms(), true);
         log_info("stopped");
         return r;
 }

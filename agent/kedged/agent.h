@@ -6,9 +6,9 @@
 #include <systemd/sd-event.h>
 
 #include "agent/kedged/book.h"
-#include "agent/kedged/clock.h"
 #include "agent/kedged/config.h"
 #include "agent/kedged/courier.h"
+#include "agent/kedged/floor.h"
 #include "agent/kedged/keys.h"
 #include "agent/kedged/news.h"
 #include "agent/kedged/proof.h"
@@ -29,7 +29,7 @@ struct agent {
         sd_event_source *post, *timer, *deadline, *sigterm, *sigint, *sighup;
         int state_fd, run_fd, public_fd, lock_fd;
         uint64_t started_ms, retried_ms;
-        struct clock_floor floor;
+        struct floor floor;
         uint8_t device_key[SECP_PRIVKEY_SIZE];
         struct courier courier;
         size_t n_runs;

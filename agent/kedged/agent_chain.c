@@ -16,8 +16,8 @@ uint64_t agent_floor_s(struct agent *a) {
         uint64_t now = now_ms();
 
         for (size_t i = 0; i < a->n_runs; i++)
-                clock_floor_raise(&a->floor, a->runs[i]->status.time_lower, now);
-        return clock_floor_s(&a->floor, now);
+                floor_raise(&a->floor, a->runs[i]->status.time_lower, now);
+        return floor_s(&a->floor, now);
 }
 
 static int new_blockquick(const struct agent *a, const struct config_chain *config,
@@ -132,10 +132,11 @@ static uint64_t on_wall_s(void *userdata) {
 
 static void on_moved(void *userdata, struct run *run) {
         struct agent *a = userdata;
-
         struct news news = { .kind = NEWS_HEAD, .chain = run->config.name,
                              .block = run->status.head.ref, .finalized = run->status.finalized.ref };
 
+        (void) agent_floor_s(a);
+        floor_keep(&a->floor, now_ms(), false); /* before anything is made of the new head */
         watch_moved(&a->watch, run);
         if (run->status.has_head)
                 news_tell(&a->news, &news);
