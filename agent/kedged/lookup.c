@@ -13,33 +13,13 @@
 #include <string.h>
 
 #include "base/hex.h"
-#include "core/slot.h"
-
-static const enum record_field fields[LOOKUP_FIELDS] = {
-        RECORD_SERVER_IP,      RECORD_SERVER_IP6, RECORD_PORT,        RECORD_SIGNATURE,
-        RECORD_SIGNATURE_NEXT, RECORD_DEVICE,     RECORD_DEVICE_NEXT,
-};
 
 enum record_field lookup_field(size_t i) {
-        return fields[i];
+        return name_record_field(i);
 }
 
 int lookup_slots(struct view host, uint64_t slot, struct hash32 ret[LOOKUP_FIELDS]) {
-        char text[SLOT_TEXT_MAX + 1];
-        struct hash32 key;
-
-        if (host.n > 0 && !record_host_valid(host))
-                return -EINVAL;
-        for (size_t i = 0; i < LOOKUP_FIELDS; i++) {
-                int r = record_key_text(host, fields[i], text, sizeof(text));
-
-                if (r >= 0)
-                        r = slot_key_of_text(VIEW_TEXT(text), &key);
-                if (r < 0)
-                        return r;
-                slot_of_mapping(&key, slot, &ret[i]);
-        }
-        return 0;
+        return name_record_slots(host, slot, ret);
 }
 
 int lookup_zone(const struct config *config, const char *name, size_t *ret_zone,
@@ -59,32 +39,6 @@ int lookup_zone(const struct config *config, const char *name, size_t *ret_zone,
         *ret_zone = at;
         *ret_host = VIEW(name, strlen(name) == best ? 0 : strlen(name) - best - 1);
         return 0;
-}
-
-/* The field whose value does not parse, or RECORD_FIELDS. Such a field counts as absent. */
-static enum record_field read_record(const struct hash32 values[LOOKUP_FIELDS], uint32_t bad_fields,
-                struct record *ret) {
-        enum record_field bad = RECORD_FIELDS;
-
-        memset(ret, 0, sizeof(*ret));
-        for (size_t i = 0; i < LOOKUP_FIELDS; i++) {
-                struct record_value v;
-
-                if (!(bad_fields & UINT32_C(1) << i) &&
-                                record_value_parse(fields[i], &values[i], &v) >= 0)
-                        ret->field[fields[i]] = v;
-                else if (bad == RECORD_FIELDS)
-                        bad = fields[i];
-        }
-        return bad;
-}
-
-static void invalid(
-                struct lookup_judgement *j, enum record_field field, const struct block_ref *at) {
-        j->result = QUERY_INVALID;
-        (void) snprintf(j->why, sizeof(j->why),
-                        "field %s at block %llu holds bytes that are no value of it",
-                        record_field_name(field), (unsigned long long) at->number);
 }
 
 static void put_addr(struct name_answer *a, const struct record_value *v) {
@@ -124,39 +78,47 @@ static void put_times(struct name_answer *a, const struct lookup_values *v,
         a->pins_fresh_ms = v->proven_ms + roles[ROLE_TLS].max_age_ms;
 }
 
-static void judge_served(const struct served *s, struct lookup_judgement *ret) {
-        switch (s->record_why) {
-        case SERVED_GRANTED:
+static void put_verdict(const struct name_record *n, struct lookup_judgement *ret) {
+        switch (n->verdict) {
+        case NAME_RECORD_PRESENT:
                 ret->result = QUERY_OK;
                 ret->answer.verdict = NAME_PRESENT;
-                put_answer(&ret->answer, &s->record);
+                put_answer(&ret->answer, &n->served.record);
                 return;
-        case SERVED_ABSENT:
-        case SERVED_REVOKED_AT_HEAD:
-        case SERVED_REVOKED_EARLIER:
+        case NAME_RECORD_ABSENT:
                 ret->result = QUERY_ABSENT;
                 ret->answer.verdict = NAME_ABSENT;
                 break;
-        case SERVED_UNPROVEN:
-        case SERVED_NOT_FINAL:
+        case NAME_RECORD_INVALID:
+                ret->result = QUERY_INVALID;
+                (void) snprintf(ret->why, sizeof(ret->why),
+                                "field %s at block %llu holds bytes that are no value of it",
+                                record_field_name(n->bad_field),
+                                (unsigned long long) n->bad_at.number);
+                return;
+        case NAME_RECORD_UNPROVEN:
                 ret->result = QUERY_UNPROVEN;
                 break;
         }
-        (void) snprintf(ret->why, sizeof(ret->why), "%s", served_why_text(s->record_why));
+        (void) snprintf(ret->why, sizeof(ret->why), "%s", served_why_text(n->served.record_why));
 }
 
 void lookup_judge(const struct lookup_values *values, const struct revocations *earlier,
         const struct config_role roles[ROLES], struct lookup_judgement *ret) {
-        enum record_field bad_final, bad_head;
-        struct record final, head;
-        struct served served;
+        struct name_record_values proven = {
+                .final_at = values->final_at,
+                .head_at = values->head_at,
+                .bad_final = values->bad_final,
+                .bad_head = values->bad_head,
+        };
+        struct name_record n;
         int r;
 
+        memcpy(proven.final, values->final, sizeof(proven.final));
+        memcpy(proven.head, values->head, sizeof(proven.head));
         memset(ret, 0, sizeof(*ret));
         put_times(&ret->answer, values, roles);
-        bad_final = read_record(values->final, values->bad_final, &final);
-        bad_head = read_record(values->head, values->bad_head, &head);
-        r = served_decide(&final, &values->final_at, &head, &values->head_at, earlier, &served);
+        r = name_record_judge(&proven, earlier, &n);
         if (r < 0) {
                 ret->keep_revocations = true;
                 (void) snprintf(ret->why, sizeof(ret->why), "%s",
@@ -166,17 +128,13 @@ void lookup_judge(const struct lookup_values *values, const struct revocations *
                 return;
         }
         for (size_t i = 0; i < LOOKUP_FIELDS; i++)
-                ret->field_why[i] = served.why[fields[i]];
-        ret->revocations = served.revocations;
-        ret->revocations_changed = served.revocations_changed;
+                ret->field_why[i] = n.served.why[lookup_field(i)];
+        ret->revocations = n.served.revocations;
+        ret->revocations_changed = n.served.revocations_changed;
         if (values->unverifiable[0])
                 (void) snprintf(ret->why, sizeof(ret->why), "%s", values->unverifiable);
-        else if (bad_head != RECORD_FIELDS)
-                invalid(ret, bad_head, &values->head_at);
-        else if (bad_final != RECORD_FIELDS)
-                invalid(ret, bad_final, &values->final_at);
         else
-                judge_served(&served, ret);
+                put_verdict(&n, ret);
 }
 
 void lookup_revocation_text(const struct revocation *r, char *ret, size_t cap) {

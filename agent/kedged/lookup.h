@@ -8,11 +8,12 @@
 #include "agent/kedged/config.h"
 #include "base/cleanup.h"
 #include "chain/chain.h"
+#include "core/name_record.h"
 #include "core/served.h"
 #include "wire/name.h"
 #include "wire/query.h"
 
-#define LOOKUP_FIELDS   7 /* of a record that is a name: addresses, port, pins, device */
+#define LOOKUP_FIELDS   NAME_RECORD_FIELDS
 #define LOOKUP_WHY_MAX  160
 
 /* Values as proven. */
