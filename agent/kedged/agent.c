@@ -72,6 +72,21 @@ static int on_deadline(
         return 0; /* on_post() follows */
 }
 
+static size_t budgets_of(const struct agent *a, struct budget *ret[CONFIG_CHAINS_MAX]) {
+        for (size_t i = 0; i < a->n_runs; i++)
+                ret[i] = &a->runs[i]->budget;
+        return a->n_runs;
+}
+
+/* Where it cannot be written it is tried again; a restart would begin with what the disk has. */
+static void save_budgets(struct agent *a, bool stopping) {
+        struct budget *all[CONFIG_CHAINS_MAX];
+        size_t n = budgets_of(a, all);
+
+        (void) budget_save(a->state_fd, a->publish.boot_id, all, n, stopping, now_ms(),
+                        &a->budget_saved_ms);
+}
+
 static int on_housekeeping(sd_event_source *source, uint64_t usec _unused_, void *userdata) {
         struct agent *a = userdata;
         uint64_t now = now_ms();
@@ -86,6 +101,7 @@ static int on_housekeeping(sd_event_source *source, uint64_t usec _unused_, void
                 floor_keep(&a->floor, now, false);
                 for (size_t i = 0; i < a->n_runs; i++)
                         run_retry(a->runs[i]);
+                save_budgets(a, false);
         }
         tell_systemd(a);
         (void) sd_event_source_set_time(source, (now + AGENT_HOUSEKEEPING_MS) * 1000);
@@ -275,6 +291,14 @@ static int open_readers(struct agent *a) {
         return r;
 }
 
+static void load_budgets(struct agent *a) {
+        struct budget *all[CONFIG_CHAINS_MAX];
+        size_t n = budgets_of(a, all);
+
+        budget_load(a->state_fd, a->publish.boot_id, all, n);
+        a->budget_saved_ms = now_ms();
+}
+
 int agent_new(const char *config_path, struct config *config_take, struct agent **ret) {
         _cleanup_(agent_freep) struct agent *a = calloc(1, sizeof(*a));
         int r;
@@ -308,6 +332,7 @@ int agent_new(const char *config_path, struct config *config_take, struct agent 
                 r = open_sockets(a);
         if (r < 0)
                 return r;
+        load_budgets(a);
         *ret = TAKE_PTR(a);
         return 0;
 }
@@ -325,6 +350,7 @@ int agent_serve(struct agent *a) {
         watch_announce(&a->watch);
         (void) agent_floor_s(a);
         floor_keep(&a->floor, now_ms(), true);
+        save_budgets(a, true);
         log_info("stopped");
         return r;
 }

@@ -28,7 +28,7 @@ struct agent {
         sd_event *event;
         sd_event_source *post, *timer, *deadline, *sigterm, *sigint, *sighup;
         int state_fd, run_fd, public_fd, lock_fd;
-        uint64_t started_ms, retried_ms;
+        uint64_t started_ms, retried_ms, budget_saved_ms;
         struct floor floor;
         uint8_t device_key[SECP_PRIVKEY_SIZE];
         struct courier courier;

@@ -182,6 +182,8 @@ static bool tell_status(
         s->revocations = book_count(&a->book);
         s->names_max_age_ms = a->config->role[ROLE_NAMES].max_age_ms;
         s->tls_max_age_ms = a->config->role[ROLE_TLS].max_age_ms;
+        s->budget_bytes = run->budget.daily;
+        s->budget_left = budget_left(&run->budget);
         return true;
 }
 

@@ -43,6 +43,7 @@ static const struct config_key keys[] = {
         { SECTION_CHAIN, "MaxGap", config_parse_number, CHAIN(max_gap), false, OF_BLOCKQUICK },
         { SECTION_CHAIN, "HeadShare", config_parse_share, CHAIN(head_share), false, OF_BLOCKQUICK },
         { SECTION_CHAIN, "HeadEvery", config_parse_pause, CHAIN(head_every_ms), false },
+        { SECTION_CHAIN, "DailyBytes", config_parse_bytes, CHAIN(daily_bytes), false },
         { SECTION_CHAIN, "Poll", config_parse_wait, CHAIN(poll_ms), false },
         { SECTION_CHAIN, "RequestTimeout", config_parse_wait, CHAIN(request_ms), false },
         { SECTION_CHAIN, "RestTime", config_parse_wait, CHAIN(rest_ms), false },
@@ -66,7 +67,7 @@ static const struct config_key keys[] = {
         { SECTION_ROLE, "StaleMax", config_parse_duration, ROLE(stale_max_ms), false },
 };
 
-_Static_assert(ELEMENTSOF(keys) < 31, "a bit for each key, and one for the section");
+_Static_assert(ELEMENTSOF(keys) < CONFIG_SEEN_SECTION, "a bit for each key, and one for the section");
 
 static size_t key_index(enum config_section section, const char *key) {
         size_t i = 0;
@@ -130,11 +131,11 @@ static void take_key(struct ini_text *text, const char *key, const char *value) 
                 unknown_key(in, key);
                 return;
         }
-        if (*in->seen & UINT32_C(1) << i && !keys[i].repeats) {
+        if (*in->seen & UINT64_C(1) << i && !keys[i].repeats) {
                 ini_complain(text, key, "stands twice in this section");
                 return;
         }
-        *in->seen |= UINT32_C(1) << i;
+        *in->seen |= UINT64_C(1) << i;
         why = keys[i].parse(value, (char *) section_base(in) + keys[i].offset);
         if (why)
                 ini_complain(text, key, why);

@@ -67,7 +67,7 @@ struct config_chain {
         char backend[16]; /* "blockquick", "ethereum" */
         uint64_t keys;    /* which keys were set in some file, by their place in config.c's table */
         uint64_t chain_id, max_gap, poll_ms, request_ms, rest_ms, head_every_ms, head_share,
-                        ticket_version;
+                        ticket_version, daily_bytes; /* the last: 0, no limit */
         struct block_ref checkpoint; /* the zero hash: none; Ethereum: number 0, the hash is a root
                                       */
         struct config_upstreams upstreams;

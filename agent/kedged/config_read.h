@@ -15,9 +15,10 @@ enum config_section {
         SECTION_UNKNOWN,
 };
 
-/* Which keys this file has set so far, one bit each; bit 31 is the section itself. */
+/* Which keys this file has set so far, one bit each; CONFIG_SEEN_SECTION is the section itself. */
+#define CONFIG_SEEN_SECTION 63
 struct config_seen {
-        uint32_t agent, unknown, chain[CONFIG_CHAINS_MAX], zone[CONFIG_ZONES_MAX], role[ROLES];
+        uint64_t agent, unknown, chain[CONFIG_CHAINS_MAX], zone[CONFIG_ZONES_MAX], role[ROLES];
 };
 
 struct config_reader {
@@ -25,7 +26,7 @@ struct config_reader {
         struct config *config;
         enum config_section section;
         size_t index;   /* of the chain, zone or role */
-        uint32_t *seen; /* of the open section */
+        uint64_t *seen; /* of the open section */
         struct config_seen file;
 };
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/kedged/budget.h"
 #include "agent/kedged/config_value.h"
 
 const char *const config_role_names[ROLES] = {
@@ -32,6 +33,7 @@ static void chain_defaults(struct config_chain *chain, const char *name) {
                 .request_ms = 10000,
                 .rest_ms = 5000,
                 .ticket_version = 1,
+                .daily_bytes = BUDGET_DEFAULT,
         };
         (void) snprintf(chain->name, sizeof(chain->name), "%s", name);
 }
@@ -124,7 +126,7 @@ void config_section_open(struct ini_text *text, const char *name) {
                 open_plain(in, name);
         if (text->failed)
                 return;
-        if (*in->seen & UINT32_C(1) << 31)
+        if (*in->seen & UINT64_C(1) << CONFIG_SEEN_SECTION)
                 ini_complain(text, name, "is a section that stands twice in this file");
-        *in->seen |= UINT32_C(1) << 31;
+        *in->seen |= UINT64_C(1) << CONFIG_SEEN_SECTION;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/kedged/budget.h"
 #include "agent/kedged/config.h"
 #include "agent/kedged/util.h"
 #include "base/hex.h"
@@ -90,6 +91,30 @@ const char *config_parse_number(const char *text, void *dest) {
         if (!digits(&text, &x) || *text != 0)
                 return "is not a decimal number";
         *(uint64_t *) dest = x;
+        return NULL;
+}
+
+const char *config_parse_bytes(const char *text, void *dest) {
+        static const struct {
+                const char *unit;
+                uint64_t bytes;
+        } units[] = { { "kB", 1000 }, { "MB", 1000000 }, { "GB", 1000000000 } };
+        uint64_t x, unit = 0;
+
+        if (!digits(&text, &x))
+                return "is not a number of bytes such as 500kB, 20MB or 1GB";
+        while (*text == ' ')
+                text++;
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
+                if (strcmp(text, units[i].unit) == 0)
+                        unit = units[i].bytes;
+        if (unit == 0 && (x != 0 || *text != 0))
+                return "has no unit that we know: kB, MB or GB";
+        if (x > 0 && x > BUDGET_MAX / unit)
+                return "is more than 100GB: write 0 for no limit";
+        if (x > 0 && x * unit < BUDGET_MIN)
+                return "is less than 1MB, which follows no chain; 0 is no limit";
+        *(uint64_t *) dest = x * unit;
         return NULL;
 }
 

@@ -8,6 +8,7 @@ config_parse_fn config_parse_path;     /* char[CONFIG_PATH_MAX + 1] */
 config_parse_fn config_parse_uid;      /* uid_t */
 config_parse_fn config_parse_user;     /* uid_t, of a name in /etc/passwd */
 config_parse_fn config_parse_number;   /* uint64_t */
+config_parse_fn config_parse_bytes;    /* uint64_t, of a day; zero is fine */
 config_parse_fn config_parse_share;    /* uint64_t, 1 to 50 */
 config_parse_fn config_parse_version;  /* uint64_t, 1 or 2 */
 config_parse_fn config_parse_duration; /* uint64_t, ms; not zero */

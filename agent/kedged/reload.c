@@ -63,6 +63,8 @@ static int replace(struct agent *a, struct config **next) {
                         run_replace(a->runs[i], &(*next)->chain[i], TAKE_PTR(m.chain[i]));
                 else
                         a->runs[i]->config = (*next)->chain[i];
+        for (size_t i = 0; i < a->n_runs; i++)
+                budget_limit(&a->runs[i]->budget, (*next)->chain[i].daily_bytes, now_ms());
         return 0;
 }
 

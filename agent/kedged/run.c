@@ -215,6 +215,7 @@ static void drain(struct run *run, const struct chain_in *first) {
         }
         run->busy = false;
         chain_status(run->chain, &run->status);
+        budget_count(&run->budget, run_bytes(run), now_ms());
         set_timer(run);
 }
 
@@ -293,6 +294,7 @@ int run_new(const struct config_chain *config, size_t index, unsigned base,
         run->width = CHAIN_UPSTREAMS_MAX;
         run->state_fd = -1;
         run->config = *config;
+        budget_init(&run->budget, config->name, config->daily_bytes, now_ms());
         run->hooks = *hooks;
         if (event) {
                 r = sd_event_add_time(event, &run->timer, CLOCK_BOOTTIME, 0, 1000, on_timer, run);
@@ -323,6 +325,7 @@ void run_replace(struct run *run, const struct config_chain *config, struct chai
         run->config = *config;
         run->n_asks = run->n_cancels = 0;
         chain_status(run->chain, &run->status);
+        budget_count(&run->budget, run_bytes(run), now_ms());
         run->hooks.moved(run->hooks.userdata, run);
         if (run->linked)
                 run_event(run, CHAIN_EV_TICK, 0, VIEW(NULL, 0));
@@ -333,5 +336,13 @@ size_t run_upstreams_up(const struct run *run) {
 
         for (size_t i = 0; i < run->status.n_upstreams && i < CHAIN_UPSTREAMS_MAX; i++)
                 n += run->status.upstream[i].state == UPSTREAM_UP;
+        return n;
+}
+
+uint64_t run_bytes(const struct run *run) {
+        uint64_t n = 0;
+
+        for (size_t i = 0; i < run->status.n_upstreams && i < CHAIN_UPSTREAMS_MAX; i++)
+                n += run->status.upstream[i].bytes_in + run->status.upstream[i].bytes_out;
         return n;
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "agent/kedged/budget.h"
 #include "agent/kedged/config.h"
 #include "agent/kedged/courier.h"
 #include "agent/kedged/news.h"
@@ -39,6 +40,7 @@ struct run {
         bool busy;   /* inside the machine's actions: questions wait */
         bool ended;  /* a stop that no later event undoes: the machine refused an event */
         struct chain_status status; /* after the last event */
+        struct budget budget;
         size_t n_asks, n_cancels;
         struct chain_ask ask[CHAIN_ASKS_MAX];
         struct chain_ask cancel[CHAIN_ASKS_MAX];
@@ -81,3 +83,6 @@ void run_tell(const struct run *run, enum news_kind kind, int priority, unsigned
                 const char *format, ...) _printf_(5, 6);
 
 size_t run_upstreams_up(const struct run *run);
+
+/* Payload bytes of this machine, both ways, since it was made. */
+uint64_t run_bytes(const struct run *run);

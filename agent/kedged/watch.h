@@ -89,6 +89,7 @@ struct watch_group {
         struct watch_entry *entries;
         bool due, running;
         uint64_t started_ms, retry_ms;
+        uint64_t fresh_ms; /* until then its records are younger than MaxAge=; 0: not known */
         struct hash32 head_root; /* of the last proof; zero: none */
         struct hash32 final_at, final_root; /* the finalized block of the last proof; zero: none */
         struct watch_proven_by by;

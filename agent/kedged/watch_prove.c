@@ -208,6 +208,8 @@ static void on_fetched(void *userdata, const struct proof_result *result) {
                 take_values(e, result);
                 apply(e->watch, e);
                 e->group->head_root = e->head_root;
+                if (e->group->fresh_ms == 0)
+                        e->group->fresh_ms = e->reply.answer.fresh_ms;
                 watch_announce(e->watch);
         }
         fetch_ended(e, result->proven ? NULL : result->why);
@@ -312,6 +314,7 @@ static void on_refreshed(void *userdata, const struct proof_result *result) {
                 g->head_root = result->head.storage_root;
                 g->final_root = result->final.storage_root;
                 g->final_at = result->final.block.ref.hash;
+                g->fresh_ms = result->head_moved_ms + w->config->role[ROLE_NAMES].max_age_ms;
         }
         for (struct watch_entry *e = g->entries, *next; result->proven && e; e = next) {
                 next = e->group_next;
@@ -332,6 +335,7 @@ static void on_refreshed(void *userdata, const struct proof_result *result) {
 static void refresh_ens(struct watch *w, struct watch_group *g, uint64_t now) {
         g->due = false;
         g->started_ms = now;
+        g->fresh_ms = now + w->config->role[ROLE_NAMES].max_age_ms;
         g->running = true; /* until here the group stays, also without a name in it */
         for (struct watch_entry *e = g->entries, *next; e; e = next) {
                 next = e->group_next;
@@ -380,27 +384,77 @@ void watch_moved(struct watch *w, const struct run *run) {
                 }
 }
 
+/* False where the day's bytes do not allow it now. That records get old by it is said once a
+ * day. */
+static bool affords(struct run *run, uint64_t fresh_ms, uint64_t now) {
+        struct budget *b = &run->budget;
+
+        if (budget_allows(b, now))
+                return true;
+        if (fresh_ms != 0 && now > fresh_ms && budget_may_warn(b, now))
+                run_tell(run, NEWS_NOTE, LOG_WARNING, CHAIN_UPSTREAMS_MAX,
+                                "records are older than MaxAge= of [names], because "
+                                "DailyBytes=%lluMB does not let them be proven more often: raise "
+                                "it, or HeadEvery=",
+                                (unsigned long long) (b->daily / 1000000));
+        return false;
+}
+
+/* The next record to fetch that is affordable, out of its queue; NULL: none. */
+static struct watch_entry *next_fetch(struct watch_queue *q, uint64_t now) {
+        struct watch_entry **at = &q->first, *e;
+
+        while (*at && !affords((*at)->group->run, (*at)->reply.answer.fresh_ms, now))
+                at = &(*at)->fetch_next;
+        e = *at;
+        if (!e)
+                return NULL;
+        *at = e->fetch_next;
+        if (!*at)
+                q->last = at;
+        e->wanted = false;
+        return e;
+}
+
+static void put_back(struct watch_queue *q, struct watch_entry *e) {
+        e->wanted = true;
+        e->fetch_next = q->first;
+        q->first = e;
+        if (!e->fetch_next)
+                q->last = &e->fetch_next;
+}
+
+static void pump_fetches(struct watch *w, uint64_t now) {
+        struct watch_queue *const queues[] = { &w->fetch, &w->fetch_absent };
+
+        while (w->n_fetching < WATCH_FETCH_MAX) {
+                struct watch_queue *q = NULL;
+                struct watch_entry *e = NULL;
+
+                for (size_t i = 0; i < ELEMENTSOF(queues) && !e; i++) {
+                        q = queues[i];
+                        e = next_fetch(q, now);
+                }
+                if (!e)
+                        return;
+                if (e->running)
+                        e->again = true;
+                else if (start_fetch(w, e, true, now) < 0) {
+                        put_back(q, e);
+                        return;
+                }
+        }
+}
+
 void watch_pump(struct watch *w, uint64_t now) {
         for (struct watch_group *g = w->groups, *next; g; g = next) {
                 next = g->next;
                 if (g->due && !g->running && now >= g->retry_ms &&
-                        (g->started_ms == 0 || now >= g->started_ms + g->run->config.head_every_ms))
+                        (g->started_ms == 0 || now >= g->started_ms + g->run->config.head_every_ms) &&
+                        affords(g->run, g->fresh_ms, now))
                         start_refresh(w, g, now);
         }
-
-        while (w->n_fetching < WATCH_FETCH_MAX && (w->fetch.first || w->fetch_absent.first)) {
-                struct watch_queue *q = w->fetch.first ? &w->fetch : &w->fetch_absent;
-                struct watch_entry *e = q->first;
-
-                if (e->running)
-                        e->again = true;
-                else if (start_fetch(w, e, true, now) < 0)
-                        return;
-                q->first = e->fetch_next;
-                if (!q->first)
-                        q->last = &q->first;
-                e->wanted = false;
-        }
+        pump_fetches(w, now);
 }
 
 void watch_note(struct watch *w, const struct watch_entry *e, const struct revocation *r) {

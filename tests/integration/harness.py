@@ -186,7 +186,8 @@ class Agent:
         os.makedirs(self.run, mode=0o755)
         os.makedirs(self.state, mode=0o755)
         self.conf = self.home + "/kedged.conf"
-        self.chain = {"Poll": "100ms", "RequestTimeout": "1500ms", "RestTime": "300ms", **chain}
+        # The test node's days are minutes long: a day's bytes would be spent in each.
+        self.chain = {"Poll": "100ms", "RequestTimeout": "1500ms", "RestTime": "300ms", "DailyBytes": "0", **chain}
         self.roles, self.more = "", []
         self.upstreams = dn.nodes if upstreams is None else upstreams
         self.checkpoint = checkpoint or dn.info["CHECKPOINT"]

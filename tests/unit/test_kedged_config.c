@@ -83,6 +83,12 @@ static const struct bad {
         { CHAIN "[TLS]\nMaxAge=1min\n", ":4: [TLS] is not a section" },
         { CHAIN "Poll=1s\nPoll=2s\n", ":5: Poll stands twice" },
         { CHAIN "HeadShare=0\n", ":4: HeadShare is not a number from 1 to 50" },
+        { CHAIN "DailyBytes=5\n", ":4: DailyBytes has no unit" },
+        { CHAIN "DailyBytes=-1MB\n", ":4: DailyBytes is not a number of bytes" },
+        { CHAIN "DailyBytes=1MiB\n", ":4: DailyBytes has no unit" },
+        { CHAIN "DailyBytes=999kB\n", ":4: DailyBytes is less than 1MB" },
+        { CHAIN "DailyBytes=101GB\n", ":4: DailyBytes is more than 100GB" },
+        { CHAIN "DailyBytes=18446744073709551GB\n", ":4: DailyBytes is more than 100GB" },
         { CHAIN "HeadShare=51\n", ":4: HeadShare is not a number from 1 to 50" },
         { CHAIN "TicketVersion=3\n", ":4: TicketVersion is neither 1 nor 2" },
         { CHAIN "Backend=bitcoin\n", ":4: Backend is not a backend" },
@@ -226,7 +232,7 @@ START_TEST(config_reads_every_key) {
                         "\n"
                         "Upstream=" NODE "node.example:41046\nUpstream=" NODE
                         "[::1]:1 ; a comment\nMaxGap=7\nHeadShare=33\n"
-                        "Poll=250ms\nRequestTimeout=2min\nRestTime=1h\nHeadEvery=0\nTicketVersion="
+                        "Poll=250ms\nRequestTimeout=2min\nRestTime=1h\nHeadEvery=0\nDailyBytes=30MB\nTicketVersion="
                         "2\n"
                         "Fleet=0x6000000000000000000000000000000000000000\n"
                         "[Zone Plant.Fleet]\nChain=diode\n" CONTRACT "Slot=3\n"
@@ -252,6 +258,7 @@ START_TEST(config_reads_every_key) {
         ck_assert_uint_eq(c->chain[0].request_ms, 120000);
         ck_assert_uint_eq(c->chain[0].rest_ms, 3600000);
         ck_assert_uint_eq(c->chain[0].ticket_version, 2);
+        ck_assert_uint_eq(c->chain[0].daily_bytes, 30000000);
         ck_assert_uint_eq(c->chain[0].fleet.b[0], 0x60);
         ck_assert_str_eq(c->zone[0].suffix, "plant.fleet");
         ck_assert_uint_eq(c->zone[0].slot, 3);
@@ -290,6 +297,7 @@ START_TEST(config_reload_changes_what_it_may) {
         } rows[] = {
                 { CHAIN "HeadEvery=1min\n[names]\nMaxAge=2h\n[Zone a.internal]\n" CONTRACT, 0 },
                 { CHAIN "Upstream=" NODE "b:1\n", 0 },
+                { CHAIN "DailyBytes=20MB\n", 0 },
                 { CHAIN "Poll=6s\n", -EINVAL },
                 { CHAIN "MaxGap=1\n", -EINVAL },
                 { CHAIN "Checkpoint=100:" HASH "\n", -EINVAL },

@@ -1,0 +1,140 @@
+/* agent/kedged/watch: what many records cost, and what a day's bytes hold back. */
+
+#include "watch_world.h"
+
+#include "agent/kedged/log.h"
+
+/* So many contracts, and names in each, all of them proven. */
+static void fleet(unsigned contracts, unsigned names) {
+        char text[64];
+
+        for (unsigned c = 0; c < contracts; c++) {
+                (void) snprintf(text, sizeof(text), "z%u.internal", c);
+                zone(c, text, (uint8_t) (c + 1));
+        }
+        for (unsigned c = 0; c < contracts; c++)
+                for (unsigned i = 0; i < names; i++) {
+                        (void) snprintf(text, sizeof(text), "host%u.z%u.internal", i, c);
+                        w.n_replies = 0;
+                        (void) ask(text);
+                }
+        w.fake.asks = w.fake.unchanged = 0;
+}
+
+START_TEST(watch_thousand_records_in_twenty_contracts_cost_twenty_proofs) {
+        pump1();
+        heads(100, 103);
+        fleet(20, 50);
+        ck_assert_uint_eq(w.watch.n, 1000);
+        heads(100, 104);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        ck_assert_uint_eq(w.fake.asks, 40); /* each contract at finalized and at head */
+        heads(100, 105);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        ck_assert_uint_eq(w.fake.asks, 60); /* the finalized block is the same: it is not asked about */
+        heads(101, 106);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        ck_assert_uint_eq(w.fake.asks, 100);
+        ck_assert_uint_eq(w.fake.unchanged, 100);
+        for (size_t i = 0; i < WATCH_BUCKETS; i++)
+                for (struct watch_entry *e = w.watch.bucket[i]; e; e = e->bucket_next) {
+                        ck_assert_uint_eq(e->values.head_at.number, 106);
+                        ck_assert_uint_eq(e->values.final_at.number, 101);
+                }
+} END_TEST
+
+START_TEST(watch_one_changed_contract_costs_its_own_records) {
+        pump1();
+        set("host3.server_ip", RECORD_SERVER_IP, "10.0.0.3", "10.0.0.3");
+        heads(100, 103);
+        fleet(20, 12);
+        heads(100, 104);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        w.fake.asks = w.fake.unchanged = 0;
+        w.fake.head_change[7] = 1;
+        clock_ms += WATCH_KEEP_ABSENT_MS + 1; /* of the changed contract, only the one that is there */
+        heads(100, 105);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        ck_assert_uint_eq(w.fake.unchanged, 19);
+        ck_assert_uint_eq(w.fake.asks, 20 + 2); /* its record: at finalized and at head */
+} END_TEST
+
+static size_t n_notes;
+
+static void count_notes(void *userdata _unused_, const struct news *news) {
+        n_notes += news->kind == NEWS_NOTE && news->priority == LOG_WARNING;
+}
+
+START_TEST(watch_budget_holds_back_what_can_wait_and_says_what_gets_old) {
+        struct budget *b = &w.runs[0]->budget;
+        struct news_desk desk = { 0 };
+
+        n_notes = 0;
+        ck_assert_int_eq(news_listen(&desk, count_notes, NULL), 0);
+        w.runs[0]->hooks.news = &desk;
+        pump1();
+        heads(100, 103);
+        (void) ask("pump1.plant.fleet");
+        budget_limit(b, 8000000, now_ms());
+        budget_count(b, b->seen + 2000000, now_ms());
+        heads(100, 104);
+        watch_moved(&w.watch, w.runs[0]);
+        w.fake.asks = 0;
+        pump();
+        ck_assert_uint_eq(w.fake.asks, 0);
+        ck_assert_uint_eq(n_notes, 0);
+        (void) ask("pump2.plant.fleet"); /* a client's own question goes through */
+        ck_assert_uint_eq(w.fake.asks, 2);
+
+        clock_ms += 3600001; /* MaxAge= */
+        b->left = -1000000;
+        b->at_ms = now_ms();
+        pump();
+        pump();
+        ck_assert_uint_eq(w.fake.asks, 2);
+        ck_assert_uint_eq(n_notes, 1);
+
+        clock_ms += 4 * 3600000; /* a million and more has come since */
+        pump();
+        ck_assert_uint_gt(w.fake.asks, 2);
+        ck_assert_uint_eq(entry("pump1.plant.fleet")->values.head_at.number, 104);
+} END_TEST
+
+START_TEST(watch_budget_holds_back_the_records_of_a_changed_contract) {
+        struct budget *b = &w.runs[0]->budget;
+
+        pump1();
+        heads(100, 103);
+        (void) ask("pump1.plant.fleet");
+        set("pump1.signature", RECORD_SIGNATURE, NULL, "");
+        contract_changes(104);
+        budget_limit(b, 8000000, now_ms());
+        watch_pump(&w.watch, now_ms() + 10000); /* the account's proof is put */
+        budget_count(b, b->seen + 2000000, now_ms());
+        pump();
+        ck_assert_uint_eq(entry("pump1.plant.fleet")->reply.answer.n_pins, 1);
+        clock_ms += 12 * 3600000;
+        pump();
+        ck_assert_uint_eq(entry("pump1.plant.fleet")->reply.answer.n_pins, 0);
+        ck_assert_ptr_null(w.watch.fetch.first);
+        ck_assert(w.watch.fetch.last == &w.watch.fetch.first);
+} END_TEST
+
+int main(void) {
+        Suite *s = suite_create("kedged fleet");
+        TCase *t = tcase_create("fleet");
+
+        tcase_add_checked_fixture(t, setup, teardown);
+        tcase_set_timeout(t, 60);
+        tcase_add_test(t, watch_thousand_records_in_twenty_contracts_cost_twenty_proofs);
+        tcase_add_test(t, watch_one_changed_contract_costs_its_own_records);
+        tcase_add_test(t, watch_budget_holds_back_what_can_wait_and_says_what_gets_old);
+        tcase_add_test(t, watch_budget_holds_back_the_records_of_a_changed_contract);
+        suite_add_tcase(s, t);
+        return unit_run(s);
+}
