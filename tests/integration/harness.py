@@ -94,12 +94,12 @@ class TestNode(Process):
 
     PROGRAM = ""
 
-    def __init__(self, folder, name, **options):
+    def __init__(self, folder, name, env=None, **options):
         self.info_file = os.path.join(folder.path, name + ".info")
         self.control_file = os.path.join(folder.path, name + ".ctl")
         super().__init__(folder, name, [program(self.PROGRAM), "--info=" + self.info_file,
                                         "--control=" + self.control_file,
-                                        *[f"--{k.replace('_', '-')}={v}" for k, v in options.items()]])
+                                        *[f"--{k.replace('_', '-')}={v}" for k, v in options.items()]], env)
         wait("the test node to be ready", lambda: os.path.exists(self.info_file))
         with open(self.info_file) as f:
             self.info = dict(line.strip().split("=", 1) for line in f)
@@ -193,7 +193,7 @@ class Agent:
         self.checkpoint = checkpoint or dn.info["CHECKPOINT"]
         self.write_config()
         self.kedged = Process(folder, name + "-kedged", [program("agent/kedged/kedged"),
-                                                         "--config=" + self.conf])
+                                                         "--config=" + self.conf], self.kedged_env())
         self.fetch = Process(folder, name + "-fetch", [program("agent/fetch/kedge-fetch"),
                                                        f"--socket={self.run}/fetch.sock"])
         self.id = 0
@@ -211,6 +211,9 @@ class Agent:
         return []
 
     def tool_env(self):
+        return {}
+
+    def kedged_env(self):
         return {}
 
     def chain_lines(self):

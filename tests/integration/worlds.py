@@ -1,0 +1,138 @@
+"""A chain with an agent on it, the same to a test on either chain, and time as the test wants it: the chain lives a year
+from now, so that no date of this program's build is near, and it has a clock of its own."""
+import re
+import socket
+import threading
+import time
+
+from clocks import Clocks, DAY, clocked
+from harness import Agent, Devnode, EthAgent, Ethnode, wait
+
+NAME = "plant-control.fleet"
+PIN = bytes(range(1, 33))
+VALUE = "10.1.2.3"
+HOUR = 3600
+ROLES = "[names]\nMaxAge=4h\n[tls]\nMaxAge=4h\n[time]\nMaxAge=4h"
+
+
+class World:
+    """node: the test node, clocks: those of the machine that the agent runs on, agent: it."""
+
+    AGENT = Agent
+    BESIDE = 0.3  # seconds between two steps of the chain
+
+    def __init__(self, folder, wall=None, synchronised=False, upstreams=None, roles=ROLES, nodes=3, **chain):
+        self.folder = folder
+        self.of_chain = Clocks(folder, "clocks-of-chain", time.time() + 365 * DAY)
+        self.node = self.start_node(folder, nodes)
+        self.node.set("server_ip", VALUE)
+        self.node.set("signature", PIN)
+        self.begin()
+        self.clocks = Clocks(folder, "clocks", self.now() if wall is None else wall, synchronised)
+        self.agent = clocked(self.AGENT, self.clocks)(folder, self.node, upstreams, **chain)
+        self.stepped, self.going = 0, True
+        self.roles(roles)
+        self.follows()
+
+    def roles(self, text):
+        """The agent is to start again with these."""
+        self.agent.kedged.kill()
+        self.agent.roles = text
+        self.agent.write_config()
+        self.agent.kedged.start()
+
+    def now(self):
+        """What the chain's clock says."""
+        return self.of_chain.wall()
+
+    def step(self):
+        if self.going and time.monotonic() - self.stepped > self.BESIDE:
+            self.stepped = time.monotonic()
+            self.node.mine(1)
+
+    def sleep(self, seconds):
+        """So long does the machine sleep, and the world goes on without it."""
+        self.clocks.sleep(seconds)
+        self.pass_time(seconds)
+
+    def state(self, word, text="", timeout=60):
+        """Waits until status says so, with a note that matches; the chain goes on by steps."""
+        def look():
+            self.step()
+            s = self.agent.status()
+            return s if s and s["state"] == word and re.search(text, s["text"]) else None
+        return wait(lambda: f"{word} /{text}/; status is {self.agent.status()}", look, timeout, 0.05)
+
+    def answer(self, what, check, timeout=60, name=NAME):
+        def look():
+            self.step()
+            try:
+                r = self.agent.resolve(name)
+            except OSError:  # the agent is not there, or not yet
+                return None
+            return r if check(r) else None
+        return wait(lambda: f"{what}; {name} is {self.agent.resolve(name)}", look, timeout, 0.05)
+
+    def follows(self):
+        """All is well: state, answer, exit code."""
+        self.answer("the value and the pin", lambda r: r[0] == "ok" and r[2] == [VALUE] and r[4] == [PIN])
+        s = self.state("following")
+        code, out, err = self.agent.kedgectl("query", NAME)
+        assert code == 0 and VALUE in out, (code, out, err)
+        return s
+
+    def refuses(self, result, code, reason=""):
+        """No value is served: by the answer's word, with its reason, and by the tool's exit code."""
+        r = self.answer(f"{result} /{reason}/", lambda r: r[0] == result and re.search(reason, r[1]))
+        assert r[2] == [] and r[4] == [], r
+        got, out, err = self.agent.kedgectl("query", NAME)
+        assert got == code and VALUE not in out and err, (got, out, err)
+        return r
+
+    def stays(self, seconds=2.5):
+        """Nothing of it changes for so long: more than one turn of the agent's own clock."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.step()
+            s, r = self.agent.status(), self.agent.resolve()
+            assert s["state"] == "following" and r[0] == "ok" and r[4] == [PIN], (s, r)
+            time.sleep(0.1)
+
+
+class Diode(World):
+    BESIDE = 0.1
+
+    def start_node(self, folder, nodes):
+        return Devnode(folder, env=self.of_chain.env, blocks=300, nodes=nodes)
+
+    def begin(self):
+        self.node.mine(12)
+
+    def pass_time(self, seconds):
+        self.of_chain.sleep(seconds)
+
+
+class Ether(World):
+    """Slots of a minute, each an epoch: a week is ten thousand of them. The newest is an hour behind the chain's
+    clock, which is what a test may mine."""
+
+    AGENT = EthAgent
+    SLOT = 60
+
+    def start_node(self, folder, nodes):
+        return Ethnode(folder, env=self.of_chain.env, seconds_per_slot=self.SLOT, slots_per_epoch=1,
+                       epochs_per_period=512, slots=3000, lag=3600, nodes=nodes)
+
+    def begin(self):
+        self.node.mine(6)
+
+    def pass_time(self, seconds):
+        self.of_chain.sleep(seconds)
+        for _ in range(int(seconds // DAY)):
+            self.node.mine(DAY // self.SLOT)
+        rest = int(seconds % DAY) // self.SLOT
+        if rest:
+            self.node.mine(rest)
+
+
+WORLDS = {"diode": Diode, "ethereum": Ether}
