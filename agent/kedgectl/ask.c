@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-static enum ctl_exit unreachable(const struct ctl *ctl, int r) {
+enum ctl_exit ctl_unreachable(const struct ctl *ctl, int r) {
         switch (r) {
         case -ENOENT:
         case -ENOTDIR:
@@ -41,31 +41,80 @@ static enum ctl_exit unreachable(const struct ctl *ctl, int r) {
         }
 }
 
-static void clean(struct query_reply *reply, uint16_t verb) {
-        ctl_clean(reply->reason, sizeof(reply->reason));
-        if (verb == QUERY_STATUS) {
-                ctl_clean(reply->status.version, sizeof(reply->status.version));
-                ctl_clean(reply->status.chain, sizeof(reply->status.chain));
-                ctl_clean(reply->status.backend, sizeof(reply->status.backend));
-                ctl_clean(reply->status.text, sizeof(reply->status.text));
-                ctl_clean(reply->status.alarm, sizeof(reply->status.alarm));
-                ctl_clean(reply->status.detail, sizeof(reply->status.detail));
-        } else if (verb == QUERY_UPSTREAM) {
-                ctl_clean(reply->upstream.url, sizeof(reply->upstream.url));
-                ctl_clean(reply->upstream.last_error, sizeof(reply->upstream.last_error));
-                ctl_clean(reply->upstream.serves, sizeof(reply->upstream.serves));
+#define CLEAN(text) ctl_clean(text, sizeof(text))
+
+static void clean_explain(struct query_explain *e) {
+        CLEAN(e->zone);
+        CLEAN(e->chain);
+        CLEAN(e->final_upstream);
+        CLEAN(e->head_upstream);
+        CLEAN(e->field);
+        CLEAN(e->why);
+        CLEAN(e->revoked);
+}
+
+static void clean_status(struct query_status *s) {
+        CLEAN(s->version);
+        CLEAN(s->chain);
+        CLEAN(s->backend);
+        CLEAN(s->text);
+        CLEAN(s->alarm);
+        CLEAN(s->detail);
+}
+
+static void clean_lists(struct query_reply *reply, enum query_verb verb) {
+        if (verb == QUERY_UPSTREAM) {
+                CLEAN(reply->upstream.url);
+                CLEAN(reply->upstream.last_error);
+                CLEAN(reply->upstream.serves);
         } else if (verb == QUERY_ZONE) {
-                ctl_clean(reply->zone.suffix, sizeof(reply->zone.suffix));
-                ctl_clean(reply->zone.chain, sizeof(reply->zone.chain));
-        } else if (verb == QUERY_CHECKPOINT) {
-                ctl_clean(reply->checkpoint.chain, sizeof(reply->checkpoint.chain));
-                ctl_clean(reply->checkpoint.backend, sizeof(reply->checkpoint.backend));
-                ctl_clean(reply->checkpoint.network, sizeof(reply->checkpoint.network));
-                ctl_clean(reply->checkpoint.text, sizeof(reply->checkpoint.text));
+                CLEAN(reply->zone.suffix);
+                CLEAN(reply->zone.chain);
+        } else if (verb == QUERY_WATCHED) {
+                CLEAN(reply->watched.name);
+                CLEAN(reply->watched.chain);
+                CLEAN(reply->watched.why);
+        } else if (verb == QUERY_EVIDENCE) {
+                CLEAN(reply->evidence.file);
+                CLEAN(reply->evidence.chain);
+                CLEAN(reply->evidence.text);
+        } else if (verb == QUERY_ROLE) {
+                CLEAN(reply->role.chain);
+                CLEAN(reply->role.role);
+                CLEAN(reply->role.why);
         }
 }
 
-static enum ctl_exit tell(
+static void clean(struct query_reply *reply, enum query_verb verb) {
+        CLEAN(reply->reason);
+        switch (verb) {
+        case QUERY_STATUS:
+                clean_status(&reply->status);
+                break;
+        case QUERY_CHECKPOINT:
+                CLEAN(reply->checkpoint.chain);
+                CLEAN(reply->checkpoint.backend);
+                CLEAN(reply->checkpoint.network);
+                CLEAN(reply->checkpoint.text);
+                break;
+        case QUERY_EXPLAIN:
+                clean_explain(&reply->explain);
+                break;
+        case QUERY_UPSTREAM:
+        case QUERY_ZONE:
+        case QUERY_WATCHED:
+        case QUERY_EVIDENCE:
+        case QUERY_ROLE:
+                clean_lists(reply, verb);
+                break;
+        case QUERY_RESOLVE: /* no texts */
+        case QUERY_LOOKUP:
+        case QUERY_TIME:
+                break;
+        }
+}
+
+enum ctl_exit ctl_tell(
                 const struct ctl *ctl, const char *what, const struct query_reply *reply) {
         const char *colon = reply->reason[0] ? ": " : "";
 
@@ -93,31 +142,38 @@ static enum ctl_exit tell(
         return ctl_fail(ctl, CTL_FAILURE, "%s: the agent's answer makes no sense", what);
 }
 
-enum ctl_exit ctl_ask(const struct ctl *ctl, struct query_request *request, const char *what,
-        struct query_reply *ret) {
-
-        struct query_reply reply;
-        int r;
-
-        memcpy(request->chain, ctl->chain, sizeof(request->chain));
-        r = query_ask(ctl->path, request, ctl->timeout_ms, &reply);
-        if (r < 0)
-                return unreachable(ctl, r);
-        clean(&reply, request->verb);
-        *ret = reply;
-        return tell(ctl, what, &reply);
-}
-
-enum ctl_exit ctl_ask_item(const struct ctl *ctl, struct query_request *request, const char *what,
-        struct query_reply *ret, bool *ret_end) {
-
+int ctl_get(const struct ctl *ctl, struct query_request *request, struct query_reply *ret) {
         struct query_reply reply;
         int r = query_ask(ctl->path, request, ctl->timeout_ms, &reply);
 
         if (r < 0)
-                return unreachable(ctl, r);
+                return r;
         clean(&reply, request->verb);
         *ret = reply;
+        return 0;
+}
+
+enum ctl_exit ctl_ask(const struct ctl *ctl, struct query_request *request, const char *what,
+        struct query_reply *ret) {
+        struct query_reply reply;
+        int r;
+
+        memcpy(request->chain, ctl->chain, sizeof(request->chain));
+        r = ctl_get(ctl, request, &reply);
+        if (r < 0)
+                return ctl_unreachable(ctl, r);
+        *ret = reply;
+        return ctl_tell(ctl, what, &reply);
+}
+
+enum ctl_exit ctl_ask_item(const struct ctl *ctl, struct query_request *request, const char *what,
+        struct query_reply *ret, bool *ret_end) {
+        struct query_reply reply;
+        int r = ctl_get(ctl, request, &reply);
+
+        if (r < 0)
+                return ctl_unreachable(ctl, r);
+        *ret = reply;
         *ret_end = reply.result == QUERY_UNKNOWN;
-        return *ret_end ? CTL_OK : tell(ctl, what, &reply);
+        return *ret_end ? CTL_OK : ctl_tell(ctl, what, &reply);
 }

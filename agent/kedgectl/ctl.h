@@ -22,7 +22,7 @@ enum ctl_exit {
 #define CTL_URLS_MAX 32
 
 struct ctl {
-        bool json, colour;
+        bool json, colour, no_pager;
         int timeout_ms;
         uint64_t slot, chain_id;  /* chain_id 0: not given */
         struct address contract;  /* of record's transactions, in place of the agent's */
@@ -34,10 +34,12 @@ struct ctl {
         const char *url[CTL_URLS_MAX];
 };
 
+enum ctl_colour { CTL_PLAIN, CTL_BOLD, CTL_GREEN, CTL_YELLOW, CTL_RED, CTL_DIM };
+
 typedef enum ctl_exit ctl_verb_fn(const struct ctl *ctl, int argc, char **argv);
 
 ctl_verb_fn verb_status, verb_upstreams, verb_zones, verb_query, verb_lookup, verb_time,
-                verb_record, verb_checkpoint;
+                verb_record, verb_checkpoint, verb_explain, verb_list, verb_roles, verb_evidence;
 
 /* main.c: the help text; and a usage error about word. */
 void ctl_help(void);
@@ -57,10 +59,27 @@ enum ctl_exit ctl_print_json(enum ctl_exit code, json_t *object_take);
 
 const char *ctl_exit_name(enum ctl_exit code);
 
+/* pager.c: from here on, what goes to stdout is kept where a person may have to page through it;
+ * pager_end() shows it, through a pager where it is taller than the terminal. */
+struct pager {
+        int saved_fd, kept_fd; /* -1: nothing is kept */
+};
+
+void pager_begin(const struct ctl *ctl, struct pager *ret);
+_must_check_ bool pager_end(struct pager *p); /* false: it could not be written */
+
+/* By enum name_state. */
+const char *ctl_state_name(uint8_t state);
+enum ctl_colour ctl_state_colour(uint8_t state);
+
+/* list.c: by enum query_result and enum query_role_verdict. */
+const char *ctl_result_name(uint8_t result);
+enum ctl_colour ctl_result_colour(uint8_t result);
+const char *ctl_role_verdict(uint8_t verdict);
+
 /* One aligned line, "  label     value". */
 void ctl_row(const char *label, const char *format, ...) _printf_(2, 3);
 
-enum ctl_colour { CTL_PLAIN, CTL_BOLD, CTL_GREEN, CTL_YELLOW, CTL_RED, CTL_DIM };
 
 /* The terminal's sequence for c, or "" where there is no terminal. CTL_PLAIN ends a colour. */
 const char *ctl_paint(const struct ctl *ctl, enum ctl_colour c);
@@ -80,13 +99,26 @@ static inline json_int_t ctl_int(uint64_t x) {
         return x > INT64_MAX ? INT64_MAX : (json_int_t) x;
 }
 
+/* A block's number, date and the hash's beginning. */
+void ctl_row_block(const char *label, const struct query_block *b);
+
 json_t *ctl_json_hex(const void *data, size_t n);
 json_t *ctl_json_block(const struct query_block *block);
 
 /* What an upstream said may stand in a text: bytes that a terminal would obey become '?'. */
 void ctl_clean(char *text, size_t n);
 
-/* ask.c: CTL_OK with a reply of result QUERY_OK; else it has told the user why, and what to do. */
+/* ask.c: asks, and tells nobody: 0 with a reply of any result, its texts fit for a terminal; or
+ * -errno of query_ask(). */
+_must_check_ int ctl_get(
+                const struct ctl *ctl, struct query_request *request, struct query_reply *ret);
+
+/* Tells the user of an error of ctl_get(), or of a reply's result. Returns the exit code. */
+enum ctl_exit ctl_unreachable(const struct ctl *ctl, int r);
+enum ctl_exit ctl_tell(
+                const struct ctl *ctl, const char *what, const struct query_reply *reply);
+
+/* CTL_OK with a reply of result QUERY_OK; else it has told the user why, and what to do. */
 _must_check_ enum ctl_exit ctl_ask(const struct ctl *ctl, struct query_request *request,
         const char *what, struct query_reply *ret);
 

@@ -15,8 +15,12 @@ static const struct verb {
         const char *name, *args, *help;
         int min_args, max_args;
         ctl_verb_fn *run;
+        bool paged;
 } verbs[] = {
-        { "status", "", "how the agent follows its chains (the default)", 0, 0, verb_status },
+        { "status", "", "how the agent follows its chains (the default)", 0, 0, verb_status, true },
+        { "list", "", "the names that the agent keeps proven", 0, 0, verb_list, true },
+        { "explain", "NAME", "why a name is served or not: contract, slots, blocks, who proved it", 1,
+                        1, verb_explain, true },
         { "query", "NAME", "what a name resolves to, and how fresh that is", 1, 1, verb_query },
         { "lookup", "CONTRACT SLOT KEY", "one value of a mapping(bytes32 => bytes32)", 3, 3,
                         verb_lookup },
@@ -25,8 +29,11 @@ static const struct verb {
                         verb_record },
         { "checkpoint", "VERB CHAIN [ROOT]",
                         "what trust stands on: show, fetch, import, accept", 0, 3, verb_checkpoint },
-        { "upstreams", "", "who the agent asks, and how they behave", 0, 0, verb_upstreams },
-        { "zones", "", "which names the agent answers for", 0, 0, verb_zones },
+        { "upstreams", "", "who the agent asks, and how they behave", 0, 0, verb_upstreams, true },
+        { "zones", "", "which names the agent answers for", 0, 0, verb_zones, true },
+        { "roles", "", "what each role of the configuration gets now", 0, 0, verb_roles, true },
+        { "evidence", "", "conflicts among signed headers that the agent has kept", 0, 0,
+                        verb_evidence, true },
 };
 
 void ctl_help(void) {
@@ -43,6 +50,19 @@ enum ctl_exit ctl_usage(const struct ctl *ctl, const char *what, const char *wor
         return ctl_fail(ctl, CTL_USAGE, "%s '%s'; see: kedgectl --help", what, word);
 }
 
+static enum ctl_exit run_verb(
+                const struct ctl *ctl, const struct verb *verb, int argc, char **argv) {
+        struct pager pager = { .saved_fd = -1 };
+        enum ctl_exit code;
+
+        if (verb->paged)
+                pager_begin(ctl, &pager);
+        code = verb->run(ctl, argc, argv);
+        if (pager_end(&pager))
+                return code;
+        return ctl_fail(ctl, CTL_FAILURE, "cannot write the answer");
+}
+
 static enum ctl_exit run(const struct ctl *ctl, int argc, char **argv) {
         const char *name = argc > 0 ? argv[0] : "status";
         int given = argc > 0 ? argc - 1 : 0;
@@ -55,7 +75,7 @@ static enum ctl_exit run(const struct ctl *ctl, int argc, char **argv) {
                                         verbs[i].args);
                 if (given > verbs[i].max_args)
                         return ctl_usage(ctl, "one word too many:", argv[1 + verbs[i].max_args]);
-                return verbs[i].run(ctl, given, argv + 1);
+                return run_verb(ctl, &verbs[i], given, argv + 1);
         }
         return ctl_usage(ctl, "no such verb:", name);
 }

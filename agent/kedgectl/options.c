@@ -12,6 +12,7 @@
 enum {
         OPT_JSON = 1000,
         OPT_NO_COLOR,
+        OPT_NO_PAGER,
         OPT_CHAIN,
         OPT_CHAIN_ID,
         OPT_CONTRACT,
@@ -27,6 +28,7 @@ enum {
 static const struct option options[] = {
         { "json", no_argument, NULL, OPT_JSON },
         { "no-color", no_argument, NULL, OPT_NO_COLOR },
+        { "no-pager", no_argument, NULL, OPT_NO_PAGER },
         { "chain", required_argument, NULL, OPT_CHAIN },
         { "chain-id", required_argument, NULL, OPT_CHAIN_ID },
         { "contract", required_argument, NULL, OPT_CONTRACT },
@@ -64,16 +66,24 @@ static int take_target(struct ctl *ctl, int option) {
         }
 }
 
+static void take_flag(struct ctl *ctl, int option) {
+        if (option == OPT_JSON)
+                ctl->json = true;
+        else if (option == OPT_NO_COLOR)
+                ctl->colour = false;
+        else
+                ctl->no_pager = true;
+}
+
 /* 0: go on; 1: done; -EINVAL: told. */
 static int take_option(struct ctl *ctl, int option, const char *word) {
         uint64_t x;
 
         switch (option) {
         case OPT_JSON:
-                ctl->json = true;
-                return 0;
         case OPT_NO_COLOR:
-                ctl->colour = false;
+        case OPT_NO_PAGER:
+                take_flag(ctl, option);
                 return 0;
         case OPT_CHAIN:
                 if (strlen(optarg) == 0 || strlen(optarg) >= sizeof(ctl->chain))
@@ -118,6 +128,7 @@ void options_help(void) {
         puts("\nOptions:\n"
              "  --json             answer as one JSON object\n"
              "  --no-color         plain text on a terminal too\n"
+             "  --no-pager         never page through a long answer\n"
              "  --chain NAME       of which chain (lookup, time); default: the agent's first\n"
              "  --zone NAME, --contract 0x..., --chain-id N\n"
              "                     where the record is (record), in place of the agent's answer\n"

@@ -71,23 +71,16 @@ static json_t *json_of_status(const struct query_status *s) {
         return o;
 }
 
-static void print_block(const char *label, const struct query_block *b) {
-        char date[CTL_TEXT_MAX], hash[CTL_TEXT_MAX];
-
-        ctl_row(label, "%-10llu %s  %.18s...", (unsigned long long) b->number,
-                ctl_date(b->timestamp, date), ctl_hex(b->hash.b, HASH32_SIZE, hash));
-}
-
 static void print_head(const struct query_status *s) {
         char age[CTL_TEXT_MAX];
 
         if (s->has_finalized)
-                print_block("finalized", &s->finalized);
+                ctl_row_block("finalized", &s->finalized);
         if (!s->has_head) {
                 ctl_row("head", "none accepted since the start");
                 return;
         }
-        print_block("head", &s->head);
+        ctl_row_block("head", &s->head);
         if (s->detail[0])
                 ctl_row("", "it moved %s ago", ctl_words_of_ms(s->head_age_ms, age));
         else
@@ -117,7 +110,7 @@ static void print_status(const struct ctl *ctl, const struct query_status *s) {
         if (s->detail[0])
                 ctl_row("chain", "%s", s->detail);
         if (!hash32_is_zero(&s->anchor.hash))
-                print_block("anchor", &s->anchor);
+                ctl_row_block("anchor", &s->anchor);
         if (s->time_lower > 0)
                 ctl_row("time", "after %s%s%s", ctl_date(s->time_lower, a),
                                 s->time_upper ? ", about before " : "",

@@ -161,6 +161,32 @@ json_t *ctl_json_block(const struct query_block *block) {
                 ctl_json_hex(block->hash.b, HASH32_SIZE), "timestamp", ctl_int(block->timestamp));
 }
 
+void ctl_row_block(const char *label, const struct query_block *b) {
+        char date[CTL_TEXT_MAX], hash[CTL_TEXT_MAX];
+
+        ctl_row(label, "%-10llu %s  %.18s...", (unsigned long long) b->number,
+                ctl_date(b->timestamp, date), ctl_hex(b->hash.b, HASH32_SIZE, hash));
+}
+
+static const struct {
+        const char *name;
+        enum ctl_colour colour;
+} states[] = {
+        [STATE_STARTING] = { "starting", CTL_YELLOW },
+        [STATE_FOLLOWING] = { "following", CTL_GREEN },
+        [STATE_BEHIND] = { "behind", CTL_YELLOW },
+        [STATE_STALE] = { "stale", CTL_YELLOW },
+        [STATE_STUCK] = { "stuck", CTL_RED },
+};
+
+const char *ctl_state_name(uint8_t state) {
+        return states[state < ELEMENTSOF(states) ? state : STATE_STARTING].name;
+}
+
+enum ctl_colour ctl_state_colour(uint8_t state) {
+        return states[state < ELEMENTSOF(states) ? state : STATE_STARTING].colour;
+}
+
 void ctl_clean(char *text, size_t n) {
         for (size_t i = 0; i < n && text[i]; i++)
                 if (text[i] < 0x20 || text[i] > 0x7e)

@@ -1,0 +1,22 @@
+/* What the agent says of one proof of a name. */
+#pragma once
+
+#include "agent/kedgectl/ctl.h"
+#include "core/record.h"
+#include "core/slot.h"
+
+#define EXPLAIN_ITEMS_MAX 32
+
+struct explain {
+        struct query_reply reply; /* of the question for the name itself */
+        struct query_explain item[EXPLAIN_ITEMS_MAX]; /* fields and revocations, by number */
+};
+
+/* Has name, which is normalized, proven, and collects the explanation. 0; -ENODATA: ret->reply says
+ * why there is none; -EAGAIN: it is proven anew too fast; or of ctl_get(). */
+_must_check_ int explain_get(const struct ctl *ctl, const char *name, struct explain *ret);
+
+json_t *explain_json(const char *name, const struct explain *all);
+
+/* A field's value in words. */
+const char *explain_means(const char *field, const struct hash32 *raw, char ret[RECORD_TEXT_MAX]);
