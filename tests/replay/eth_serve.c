@@ -352,7 +352,7 @@ static void serve_proof(struct esim *s, const struct esim_node *n, const struct 
                 esim_prove_slot(s->states, slot, &key, &p->slot[i]);
                 put_nodes(&p->slot[i], &a->proof.slot[i].nodes);
                 a->proof.slot[i].key = r->slot[i];
-                esim_value(slot, key.b[31], &a->proof.slot[i].value);
+                a->proof.slot[i].value = esim_value_at(slot, &key);
         }
         a->proof.n_slots = r->n_slots;
         spoil_proof(n, a);

@@ -4,6 +4,7 @@
 
 #include "base/ethapi.h"
 #include "chain/ethereum.h"
+#include "core/name_record.h"
 #include "tests/eth/lc_make.h"
 
 #define ESIM_NODES   CHAIN_UPSTREAMS_MAX
@@ -77,6 +78,7 @@ struct esim {
         bool wrong_chain_allowed;
         uint32_t random;
         bool nobodys;            /* what is asked for belongs to no account */
+        bool named;              /* what is asked for is the record */
         uint64_t schedule_epoch; /* fault "new-fork" names this epoch */
         struct esim_state *states;
         struct esim_made made[ESIM_MADE];
@@ -99,6 +101,10 @@ void esim_ask(struct esim *s, uint64_t id, enum chain_at at, size_t n, const str
 uint64_t esim_slot(const struct esim *s);                       /* of the chain's head, now */
 void esim_value(uint64_t slot, unsigned i, struct hash32 *ret); /* what the contract holds there */
 void esim_key(unsigned i, struct hash32 *ret);
+/* Beside that it holds the record of the zone that is a mapping at slot 0. */
+struct hash32 esim_record_value(uint64_t slot, size_t i);
+/* What stands at a key, whichever it is. */
+struct hash32 esim_value_at(uint64_t slot, const struct hash32 *key);
 void esim_storage_root(struct esim *s, uint64_t slot, struct hash32 *ret);
 struct address esim_contract(void);
 

@@ -54,6 +54,44 @@ void esim_value(uint64_t slot, unsigned i, struct hash32 *ret) {
                 ret->b[0] = 0x77;
 }
 
+struct hash32 esim_record_value(uint64_t slot, size_t i) {
+        struct hash32 h = { { 0 } };
+
+        switch (name_record_field(i)) {
+        case RECORD_SERVER_IP:
+                memcpy(h.b, "10.1.2.3", 8);
+                break;
+        case RECORD_PORT:
+                h.b[30] = 1;
+                h.b[31] = (uint8_t) (slot / ESIM_VERSION);
+                break;
+        case RECORD_SIGNATURE:
+                memset(h.b, 0x51, sizeof(h.b));
+                break;
+        default:
+                break;
+        }
+        return h;
+}
+
+static void record_slots(struct hash32 ret[NAME_RECORD_FIELDS]) {
+        if (name_record_slots(VIEW(NULL, 0), 0, ret) < 0)
+                abort();
+}
+
+struct hash32 esim_value_at(uint64_t slot, const struct hash32 *key) {
+        struct hash32 record[NAME_RECORD_FIELDS], own, h = { { 0 } };
+
+        record_slots(record);
+        for (size_t i = 0; i < NAME_RECORD_FIELDS; i++)
+                if (hash32_eq(&record[i], key))
+                        return esim_record_value(slot, i);
+        esim_key(key->b[31], &own);
+        if (hash32_eq(&own, key))
+                esim_value(slot, key->b[31], &h);
+        return h;
+}
+
 static void put_integer(struct buf *b, const struct hash32 *x) {
         size_t at = 0;
 
@@ -89,6 +127,26 @@ static void put_account(
         trie_put(t, VIEW_OF(address), VIEW(all.p, all.n));
 }
 
+static void put_value(struct trie *t, const struct hash32 *key, const struct hash32 *value) {
+        uint8_t bytes[40];
+        struct buf b = BUF(bytes);
+
+        put_integer(&b, value);
+        if (!hash32_is_zero(value))
+                trie_put(t, VIEW_OF(key), VIEW(b.p, b.n));
+}
+
+static void put_record(struct trie *t, uint64_t slot) {
+        struct hash32 slots[NAME_RECORD_FIELDS];
+
+        record_slots(slots);
+        for (size_t i = 0; i < NAME_RECORD_FIELDS; i++) {
+                struct hash32 value = esim_record_value(slot, i);
+
+                put_value(t, &slots[i], &value);
+        }
+}
+
 static void make(struct version *v, uint64_t version) {
         struct address a = esim_contract();
         struct esim_account account;
@@ -98,15 +156,12 @@ static void make(struct version *v, uint64_t version) {
         v->state = trie_new_secure();
         for (unsigned i = 0; i < ESIM_SLOTS; i++) {
                 struct hash32 key, value;
-                uint8_t bytes[40];
-                struct buf b = BUF(bytes);
 
                 esim_key(i, &key);
                 esim_value(version * ESIM_VERSION, i, &value);
-                put_integer(&b, &value);
-                if (!hash32_is_zero(&value))
-                        trie_put(v->storage, VIEW_OF(&key), VIEW(b.p, b.n));
+                put_value(v->storage, &key, &value);
         }
+        put_record(v->storage, version * ESIM_VERSION);
         trie_root(v->storage, &v->storage_root);
         account = account_of(0, &v->storage_root);
         put_account(v->state, &a, &account);

@@ -5,6 +5,7 @@
 #include "chain/blockquick.h"
 #include "core/header_diode.h"
 #include "core/merkle_diode.h"
+#include "core/name_record.h"
 
 #define SIM_BLOCKS   4096
 #define SIM_CHAINS   24
@@ -13,7 +14,8 @@
 #define SIM_KEYS     32
 #define SIM_QUEUE    512
 #define SIM_LOG      512
-#define SIM_SLOTS    8   /* items of the contract's storage */
+#define SIM_SLOTS    8   /* items of the contract's storage, beside a record */
+#define SIM_ITEMS    (SIM_SLOTS + 3)
 
 struct sim_block {
         struct diode_header h;
@@ -90,6 +92,8 @@ struct sim {
 struct address sim_contract(void);
 struct hash32 sim_slot(unsigned i);
 struct hash32 sim_value(unsigned i, unsigned tag);
+/* Beside its slots the contract holds the record of the zone that is a mapping at slot 0. */
+struct hash32 sim_record_value(size_t i, unsigned tag);
 
 struct sim_chain *sim_chain_new(
                 struct sim *s, const char *name, const struct sim_chain *from, uint64_t first);

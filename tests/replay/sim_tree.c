@@ -31,6 +31,26 @@ struct hash32 sim_value(unsigned i, unsigned tag) {
         return h;
 }
 
+struct hash32 sim_record_value(size_t i, unsigned tag) {
+        struct hash32 h = { { 0 } };
+
+        switch (name_record_field(i)) {
+        case RECORD_SERVER_IP:
+                memcpy(h.b, "10.1.2.3", 8);
+                break;
+        case RECORD_PORT:
+                h.b[30] = 1;
+                h.b[31] = (uint8_t) tag;
+                break;
+        case RECORD_SIGNATURE:
+                memset(h.b, 0x51, sizeof(h.b));
+                break;
+        default:
+                break;
+        }
+        return h;
+}
+
 static unsigned bucket_of(struct view key) {
         struct hash32 h;
 
@@ -86,19 +106,35 @@ static void put_leaf(struct buf *b, const struct item *items, size_t n, struct v
         rlp_list_end(b, list);
 }
 
-static void storage(unsigned tag, struct hash32 slots[SIM_SLOTS], struct item items[SIM_SLOTS]) {
+static void storage(unsigned tag, struct hash32 slots[SIM_ITEMS], struct item items[SIM_ITEMS]) {
+        struct hash32 record[NAME_RECORD_FIELDS];
+        size_t n = SIM_SLOTS;
+
         for (unsigned i = 0; i < SIM_SLOTS; i++) {
                 slots[i] = sim_slot(i);
                 items[i] = (struct item){ VIEW_OF(&slots[i]), sim_value(i, tag) };
         }
+        if (name_record_slots(VIEW(NULL, 0), 0, record) < 0)
+                abort();
+        for (size_t i = 0; i < NAME_RECORD_FIELDS; i++) {
+                struct hash32 value = sim_record_value(i, tag);
+
+                if (hash32_is_zero(&value))
+                        continue;
+                slots[n] = record[i];
+                items[n] = (struct item){ VIEW_OF(&slots[n]), value };
+                n++;
+        }
+        if (n != SIM_ITEMS)
+                abort();
 }
 
 void sim_storage_roots(unsigned tag, struct merkle_roots *ret) {
-        struct hash32 slots[SIM_SLOTS];
-        struct item items[SIM_SLOTS];
+        struct hash32 slots[SIM_ITEMS];
+        struct item items[SIM_ITEMS];
 
         storage(tag, slots, items);
-        leaf_roots(items, SIM_SLOTS, ret);
+        leaf_roots(items, SIM_ITEMS, ret);
 }
 
 void sim_account(unsigned tag, struct diode_account *ret) {
@@ -149,9 +185,9 @@ void sim_put_account_proof(struct buf *b, unsigned tag) {
 }
 
 void sim_put_value_proof(struct buf *b, unsigned tag, const struct hash32 *slot) {
-        struct hash32 slots[SIM_SLOTS];
-        struct item items[SIM_SLOTS];
+        struct hash32 slots[SIM_ITEMS];
+        struct item items[SIM_ITEMS];
 
         storage(tag, slots, items);
-        put_leaf(b, items, SIM_SLOTS, VIEW_OF(slot));
+        put_leaf(b, items, SIM_ITEMS, VIEW_OF(slot));
 }

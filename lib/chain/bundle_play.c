@@ -1,0 +1,321 @@
+/* A machine at play: whoever makes a proof bundle and whoever checks one step the machine by the
+ * same code, so that what the one has proven the other proves again.
+ *
+ * What always holds: the machine begins at the verifier's checkpoint with the verifier's network,
+ * and by constants that no bundle says; the slots follow from contract, mapping and host; values
+ * are taken from the machine's answers alone, and only where it is not stuck at the end. A play
+ * ends: an event is some steps, and a bundle has a bounded number of events. */
+
+#include "chain/bundle.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "chain/ethereum.h"
+#include "chain/text.h"
+
+#define STEPS_MAX  256 /* of one event, with what the machine has left over */
+#define POLL_MS    1000
+#define REQUEST_MS 5000
+#define REST_MS    1000
+
+static int new_blockquick(
+                const struct bundle *b, const struct bundle_trust *trust, struct chain **ret) {
+        struct blockquick_config c = {
+                .checkpoint = trust->checkpoint,
+                .n_upstreams = b->n_upstreams,
+                .max_gap = BLOCKQUICK_MAX_GAP,
+                .head_share = BLOCKQUICK_HEAD_SHARE,
+                .poll_ms = POLL_MS,
+                .request_ms = REQUEST_MS,
+                .rest_ms = REST_MS,
+                .chain_id = b->chain_id,
+                .fleet = b->fleet,
+                .ticket_version = b->ticket_version,
+                .seed = b->seed,
+        };
+        int r;
+
+        for (size_t i = 0; i < b->n_upstreams; i++)
+                c.upstream[i] = b->upstream[i].node;
+        memcpy(c.device_key, b->device_key, sizeof(c.device_key));
+        r = blockquick_new(&c, ret);
+        explicit_bzero(c.device_key, sizeof(c.device_key));
+        return r;
+}
+
+static int new_ethereum(
+                const struct bundle *b, const struct bundle_trust *trust, struct chain **ret) {
+        struct ethereum_config c = {
+                .net = trust->net,
+                .checkpoint = trust->checkpoint.hash,
+                .n_upstreams = b->n_upstreams,
+                .poll_ms = POLL_MS,
+                .request_ms = REQUEST_MS,
+                .rest_ms = REST_MS,
+                .seed = b->seed,
+        };
+
+        if (!trust->net || b->chain_id != trust->net->chain_id ||
+                        !hash32_eq(&b->genesis, &trust->net->genesis_validators_root))
+                return -EINVAL;
+        for (size_t i = 0; i < b->n_upstreams; i++)
+                c.upstream[i] = b->upstream[i].kind == BUNDLE_BEACON ? ETHEREUM_BEACON
+                                                                     : ETHEREUM_EXECUTION;
+        return ethereum_new(&c, ret);
+}
+
+static int new_chain(
+                const struct bundle *b, const struct bundle_trust *trust, struct chain **ret) {
+        if (hash32_is_zero(&trust->checkpoint.hash))
+                return -EINVAL;
+        switch (b->backend) {
+        case BUNDLE_BLOCKQUICK:
+                return new_blockquick(b, trust, ret);
+        case BUNDLE_ETHEREUM:
+                return new_ethereum(b, trust, ret);
+        }
+        return -EINVAL;
+}
+
+int bundle_play_new(const struct bundle *b, const struct bundle_trust *trust,
+                struct bundle_play **ret) {
+        _cleanup_(bundle_play_freep) struct bundle_play *p = calloc(1, sizeof(*p));
+        int r;
+
+        if (!p)
+                return -ENOMEM;
+        p->n_upstreams = b->n_upstreams;
+        p->contract = b->contract;
+        p->now_ms = BUNDLE_START_MS;
+        r = name_record_slots(bundle_host(b), b->slot, p->slots);
+        if (r < 0)
+                return -EINVAL;
+        r = new_chain(b, trust, &p->chain);
+        if (r < 0)
+                return r;
+        chain_status(p->chain, &p->status);
+        *ret = TAKE_PTR(p);
+        return 0;
+}
+
+struct bundle_play *bundle_play_free(struct bundle_play *p) {
+        if (!p)
+                return NULL;
+        p->chain = chain_free(p->chain);
+        free(p);
+        return NULL;
+}
+
+static void say(struct bundle_play *p, const char *text) {
+        (void) chain_say(p->why, sizeof(p->why), "%s", text);
+}
+
+static void take_answer(struct bundle_play *p, const struct chain_answer *a) {
+        if (a->id != 0 && a->id == p->final_id) {
+                p->final_id = 0;
+                p->final = *a;
+        } else if (a->id != 0 && a->id == p->head_id) {
+                p->head_id = 0;
+                p->head = *a;
+        } else
+                return;
+        if (a->verdict != CHAIN_PROVEN)
+                say(p, a->why);
+}
+
+static void take_action(struct bundle_play *p, const struct chain_action *a, bundle_act_fn *act,
+                void *userdata) {
+        switch (a->kind) {
+        case CHAIN_DO_CONNECT:
+        case CHAIN_DO_SEND:
+        case CHAIN_DO_DROP:
+                if (act)
+                        act(userdata, a);
+                return;
+        case CHAIN_DO_ANSWER:
+                take_answer(p, a->answer);
+                return;
+        case CHAIN_DO_BLAME:
+                (void) chain_say(p->why, sizeof(p->why), "upstream %n: %s", (uint64_t) a->upstream,
+                                a->text);
+                return;
+        case CHAIN_DO_EVIDENCE:
+                say(p, a->text);
+                return;
+        case CHAIN_DO_HEAD:
+        case CHAIN_DO_SAVE: /* a client of one question, under a key that is worth nothing, has
+                               nothing to remember */
+        case CHAIN_DO_NOTE:
+                return;
+        }
+}
+
+static int drain(struct bundle_play *p, struct chain_in *in, bundle_act_fn *act, void *userdata) {
+        struct chain_in next = *in;
+
+        for (unsigned i = 0; i < STEPS_MAX; i++) {
+                next.now_ms = p->now_ms;
+                if (chain_step(p->chain, &next, &p->out) < 0)
+                        break;
+                for (size_t k = 0; k < p->out.n; k++)
+                        take_action(p, &p->out.action[k], act, userdata);
+                chain_status(p->chain, &p->status);
+                if (!p->out.more)
+                        return 0;
+                next = (struct chain_in){ .event = CHAIN_EV_TICK };
+        }
+        say(p, "the machine refuses the event");
+        return -EINVAL;
+}
+
+bool bundle_play_may_ask(const struct bundle_play *p) {
+        const struct chain_status *st = &p->status;
+
+        return p->asks < BUNDLE_ASKS_MAX && st->has_finalized && st->has_head && !st->conflict &&
+               st->state != CHAIN_STARTING && st->state != CHAIN_STUCK;
+}
+
+bool bundle_play_answered(const struct bundle_play *p) {
+        return p->asks > 0 && p->final_id == 0 && p->head_id == 0;
+}
+
+static int put_ask(struct bundle_play *p, enum chain_event event, enum chain_at at, uint64_t id,
+                bundle_act_fn *act, void *userdata) {
+        struct chain_ask ask = {
+                .id = id, .at = at, .contract = p->contract, .n_slots = NAME_RECORD_FIELDS
+        };
+        struct chain_in in = { .event = event, .ask = &ask };
+
+        memcpy(ask.slots, p->slots, sizeof(p->slots));
+        return drain(p, &in, act, userdata);
+}
+
+/* Both ids are noted before the first question is put: its answer may come at once. What was asked
+ * earlier and is not answered is given up. */
+static int ask(struct bundle_play *p, bundle_act_fn *act, void *userdata) {
+        bool ahead = !hash32_eq(&p->status.finalized.ref.hash, &p->status.head.ref.hash);
+        uint64_t open[] = { p->final_id, p->head_id }, id = 2 * (uint64_t) p->asks + 1;
+        int r = 0;
+
+        if (!bundle_play_may_ask(p)) {
+                say(p, "the record is asked for where no head stands yet, or too often");
+                return -EINVAL;
+        }
+        p->asks++;
+        p->final_id = p->head_id = 0;
+        memset(&p->final, 0, sizeof(p->final));
+        memset(&p->head, 0, sizeof(p->head));
+        for (size_t i = 0; i < ELEMENTSOF(open) && r >= 0; i++)
+                if (open[i] != 0)
+                        r = put_ask(p, CHAIN_EV_CANCEL, CHAIN_AT_HEAD, open[i], act, userdata);
+        p->final_id = id;
+        p->head_id = ahead ? id + 1 : 0;
+        if (r >= 0)
+                r = put_ask(p, CHAIN_EV_ASK, CHAIN_AT_FINALIZED, id, act, userdata);
+        if (r >= 0 && ahead)
+                r = put_ask(p, CHAIN_EV_ASK, CHAIN_AT_HEAD, id + 1, act, userdata);
+        return r;
+}
+
+int bundle_play_event(struct bundle_play *p, const struct bundle_event *e, bundle_act_fn *act,
+                void *userdata) {
+        struct chain_in in = { .upstream = e->upstream, .bytes = e->bytes };
+
+        p->now_ms += e->pause_ms;
+        switch (e->kind) {
+        case BUNDLE_TICK:
+                in.event = CHAIN_EV_TICK;
+                break;
+        case BUNDLE_UP:
+                in.event = CHAIN_EV_UP;
+                break;
+        case BUNDLE_DOWN:
+                in.event = CHAIN_EV_DOWN;
+                break;
+        case BUNDLE_BYTES:
+                in.event = CHAIN_EV_BYTES;
+                break;
+        case BUNDLE_ASK:
+                return ask(p, act, userdata);
+        }
+        return drain(p, &in, act, userdata);
+}
+
+static bool is_proof(const struct chain_answer *a) {
+        return a->verdict == CHAIN_PROVEN && a->n_values == NAME_RECORD_FIELDS;
+}
+
+/* What keeps the play from having proven anything, or NULL. */
+static const char *flaw(const struct bundle_play *p) {
+        const struct chain_status *st = &p->status;
+        const struct chain_answer *head = p->head.id != 0 ? &p->head : &p->final;
+
+        if (st->conflict || st->state == CHAIN_STUCK)
+                return st->text[0] ? st->text : "the chain is stuck";
+        if (p->asks == 0)
+                return p->why[0]   ? p->why :
+                       st->text[0] ? st->text :
+                                     "its events end before a head is proven";
+        if (!bundle_play_answered(p))
+                return p->why[0] ? p->why : "its events end before the values are proven";
+        if (!is_proof(&p->final) || !is_proof(head))
+                return p->why[0] ? p->why : "the values are not proven";
+        if (head->block.ref.number < p->final.block.ref.number)
+                return "the head lies below the finalized block";
+        return NULL;
+}
+
+enum bundle_verdict bundle_play_verdict(const struct bundle_play *p,
+                struct bundle_claims *ret_claims, char ret_why[CHAIN_TEXT_MAX]) {
+        const struct chain_answer *head = p->head.id != 0 ? &p->head : &p->final;
+        const char *why = flaw(p);
+        struct bundle_claims c;
+
+        if (!why) {
+                c = (struct bundle_claims){
+                        .final = p->final.block,
+                        .head = head->block,
+                        .final_root = p->final.storage_root,
+                        .head_root = head->storage_root,
+                        .values = { .final_at = p->final.block.ref, .head_at = head->block.ref },
+                };
+                memcpy(c.values.final, p->final.values, sizeof(c.values.final));
+                memcpy(c.values.head, head->values, sizeof(c.values.head));
+                if (name_record_judge(&c.values, NULL, &c.record) < 0)
+                        why = "its values cannot be judged";
+        }
+        if (why) {
+                (void) chain_say(ret_why, CHAIN_TEXT_MAX, "%s", why);
+                return BUNDLE_UNPROVEN;
+        }
+        *ret_claims = c;
+        return BUNDLE_PROVEN;
+}
+
+int bundle_verify(const struct bundle *b, const struct bundle_trust *trust,
+                enum bundle_verdict *ret_verdict, struct bundle_claims *ret_claims,
+                size_t *ret_step, char ret_why[CHAIN_TEXT_MAX]) {
+        _cleanup_(bundle_play_freep) struct bundle_play *p = NULL;
+        struct view events = b->events;
+        struct bundle_event e;
+        size_t step = 0;
+        int r;
+
+        r = bundle_play_new(b, trust, &p);
+        if (r < 0)
+                return r;
+        *ret_verdict = BUNDLE_UNPROVEN;
+        for (; events.n > 0; step++) {
+                if (bundle_take_event(b, &events, &e) < 0)
+                        say(p, "an event does not parse");
+                else if (bundle_play_event(p, &e, NULL, NULL) >= 0)
+                        continue;
+                (void) chain_say(ret_why, CHAIN_TEXT_MAX, "%s", p->why);
+                *ret_step = step + 1;
+                return 0;
+        }
+        *ret_step = step;
+        *ret_verdict = bundle_play_verdict(p, ret_claims, ret_why);
+        return 0;
+}
