@@ -3,7 +3,7 @@
 #pragma once
 
 #include "agent/kedged/config.h"
-#include "agent/kedged/ini_text.h"
+#include "ini/ini_text.h"
 #include "base/view.h"
 
 enum config_section {

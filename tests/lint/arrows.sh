@@ -11,11 +11,12 @@ allowed() {
         lib/base) echo "base/" ;;
         lib/core) echo "base/ core/" ;;
         lib/chain) echo "base/ core/ chain/" ;;
+        lib/ini) echo "base/ ini/" ;;
         lib/wire) echo "base/ wire/ config.h" ;;
         lib/kedge) echo "base/ wire/ kedge/kedge.h kedge/ config.h" ;;
         lib/kedge-wolfssl) echo "base/ kedge/kedge.h kedge/wolfssl.h kedge-wolfssl/" ;;
         nss) echo "base/ wire/ nss/ config.h" ;;
-        agent/kedged) echo "base/ core/ chain/ wire/ agent/kedged/ config.h" ;;
+        agent/kedged) echo "base/ core/ chain/ wire/ ini/ agent/kedged/ config.h" ;;
         agent/fetch) echo "base/ wire/ agent/fetch/ config.h" ;;
         agent/kedgectl) echo "base/ core/ wire/ kedge/kedge.h agent/kedgectl/ config.h" ;;
         *) return 1 ;;
@@ -26,6 +27,7 @@ allowed() {
 refused() {
         case "$1" in
         lib/base | lib/wire | lib/kedge | nss) echo "wolfssl/ secp256k1 systemd/ ini.h jansson.h ares.h curl/" ;;
+        lib/ini) echo "wolfssl/ secp256k1 systemd/ jansson.h ares.h curl/ stdlib.h unistd.h time.h fcntl.h sys/" ;;
         lib/core) echo "systemd/ ini.h jansson.h ares.h curl/ stdio.h stdlib.h unistd.h time.h fcntl.h sys/" ;;
         lib/chain) echo "wolfssl/ secp256k1 systemd/ ini.h jansson.h ares.h curl/ stdio.h unistd.h time.h fcntl.h sys/" ;;
         lib/kedge-wolfssl) echo "secp256k1 systemd/ ini.h jansson.h ares.h curl/" ;;

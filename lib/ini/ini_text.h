@@ -1,5 +1,5 @@
-/* The lines of an INI text, judged before inih sees them: shared by the configuration and the
- * networks' files. */
+/* The lines of an INI text, judged before inih sees them: shared by kedged's configuration,
+ * the networks' files and kedge-timed's configuration. */
 #pragma once
 
 #include <stdbool.h>

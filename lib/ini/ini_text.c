@@ -4,7 +4,7 @@
  *
  * What always holds: the first complaint ends the reading, and names file and line. */
 
-#include "agent/kedged/ini_text.h"
+#include "ini/ini_text.h"
 
 #include <errno.h>
 #include <ini.h>
