@@ -126,6 +126,7 @@ static bool tell_time(
                                 run->status.text[0] ? run->status.text
                                                     : "no head was accepted yet since the start");
         ret->result = QUERY_OK;
+        ret->time.state = (uint8_t) agent_chain_state(a, run, now);
         ret->time.lower = run->status.time_lower;
         ret->time.upper = run->status.time_upper;
         ret->time.number = run->status.head.ref.number;

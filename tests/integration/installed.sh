@@ -66,6 +66,13 @@ for unit in "$root"/lib/systemd/system/*.service; do
                 say "$(basename "$unit") names the page $page, which is not installed"
 done
 
+# The users that the units run as are made, and the examples are good.
+for user in $(sed -n 's/^User=//p' "$root"/lib/systemd/system/*.service | sort -u); do
+        grep -q "^u $user " "$root/lib/sysusers.d/kedge.conf" || say "nobody makes the user $user"
+done
+"$root/libexec/kedge/kedge-timed" --config="$root/share/doc/kedge/examples/timed.conf" --check-config >"$work/log" 2>&1 ||
+        { cat "$work/log"; say "the example timed.conf is not good"; }
+
 # The networks that are shipped: two lines are a configuration. kedged looks for them where they are installed.
 networks=share/kedge/networks.d
 root_hash=0x$(printf '12%.0s' {1..32})

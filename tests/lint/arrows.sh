@@ -18,6 +18,7 @@ allowed() {
         nss) echo "base/ wire/ nss/ config.h" ;;
         agent/kedged) echo "base/ core/ chain/ wire/ ini/ agent/kedged/ config.h" ;;
         agent/fetch) echo "base/ wire/ agent/fetch/ config.h" ;;
+        agent/timed) echo "base/ wire/ ini/ agent/timed/ config.h" ;;
         agent/kedgectl) echo "base/ core/ wire/ kedge/kedge.h agent/kedgectl/ config.h" ;;
         *) return 1 ;;
         esac
@@ -33,6 +34,7 @@ refused() {
         lib/kedge-wolfssl) echo "secp256k1 systemd/ ini.h jansson.h ares.h curl/" ;;
         agent/kedged) echo "wolfssl/ secp256k1 ares.h curl/ netdb.h pwd.h grp.h" ;;
         agent/fetch) echo "secp256k1 ini.h pwd.h netdb.h" ;;
+        agent/timed) echo "wolfssl/ secp256k1 ini.h jansson.h ares.h curl/ netdb.h pwd.h grp.h systemd/sd-bus.h netinet/ arpa/" ;;
         agent/kedgectl) echo "wolfssl/ secp256k1 ini.h ares.h curl/" ;;
         esac
 }

@@ -55,6 +55,12 @@ stands() { # word, page, what it is
 for key in $(sed -n 's/^ *{ SECTION_[A-Z]*, "\([A-Za-z]*\)".*/\1/p' agent/kedged/config.c); do
         stands "$key" docs/man/kedged.conf.5.rst "the key"
 done
+for key in $(sed -n '/^} keys\[\]/,/^};/s/^ *{ "\([A-Za-z]*\)",.*/\1/p' agent/timed/conf.c); do
+        stands "$key" docs/man/kedge-timed.8.rst "the key"
+done
+for option in $(sed -n 's/^ *{ "\([a-z-]*\)", [a-z]*_argument,.*/--\1/p' agent/timed/main.c); do
+        stands "$option" docs/man/kedge-timed.8.rst "the option"
+done
 for verb in $(sed -n 's/^ *{ "\([a-z]*\)", ".*verb_.*/\1/p' agent/kedgectl/main.c); do
         stands "$verb" docs/man/kedgectl.1.rst "the verb"
 done
