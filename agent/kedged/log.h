@@ -5,10 +5,13 @@
 
 #include <syslog.h>
 
+#include "agent/kedged/journal.h"
 #include "base/cleanup.h"
 
 #define LOG_LINE_MAX 1024
 
+/* line is printable as it is shown; fields go to the journal alone. */
+void log_fields(int priority, const struct journal_field *fields, size_t n, const char *line);
 void log_line(int priority, const char *format, ...) _printf_(2, 3);
 
 #define log_error(...)   log_line(LOG_ERR, __VA_ARGS__)

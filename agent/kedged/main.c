@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "agent/kedged/agent.h"
+#include "agent/kedged/journal.h"
 #include "agent/kedged/log.h"
 #include <config.h> /* the build's, not our own config.h */
 
@@ -91,6 +92,7 @@ int main(int argc, char **argv) {
         bool check = false;
 
         tame_signals();
+        journal_open();
         for (int c; (c = getopt_long(argc, argv, "", options, NULL)) >= 0;)
                 switch (c) {
                 case 'c':

@@ -57,6 +57,8 @@ builds "${CXX:-c++} -Wall -Werror" "$work/small.cc" kedge &&
 [ "$(ldd "$lib/libkedge.so" | awk '{ print $1 }' | grep -cvE '^(linux-vdso|libc\.so|/lib.*ld-linux|libasan|libubsan|libm\.so|libgcc_s|libdl|librt|libpthread)')" = 0 ] ||
         say "libkedge.so loads more than libc"
 
+[ -e "$root/lib/systemd/catalog/kedge.catalog" ] || say "the texts of journalctl -x are not installed"
+
 for unit in "$root"/lib/systemd/system/*.service; do
         program=$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' "$unit")
         [ -x "$work$program" ] || say "$(basename "$unit") starts $program, which is not installed"

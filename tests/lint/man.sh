@@ -61,6 +61,10 @@ done
 for option in $(sed -n 's/^ *{ "\([a-z-]*\)", [a-z]*_argument,.*/--\1/p' agent/timed/main.c); do
         stands "$option" docs/man/kedge-timed.8.rst "the option"
 done
+for id in $(sed -n 's/^#define MESSAGE_ID_.*"\([0-9a-f]*\)"$/\1/p' agent/kedged/message_id.h); do
+        stands "$id" docs/man/kedged.8.rst "the message"
+        stands "$id" packaging/journal/kedge.catalog "the message"
+done
 for verb in $(sed -n 's/^ *{ "\([a-z]*\)", ".*verb_.*/\1/p' agent/kedgectl/main.c); do
         stands "$verb" docs/man/kedgectl.1.rst "the verb"
 done
