@@ -60,7 +60,8 @@ void agent_on_key(void *userdata, uint64_t client, const struct query_reply *rep
         query_reply(&a->query, client, reply);
 }
 
-static bool not_asked(struct query_reply *ret, int r) {
+static bool not_asked(struct query_client *client, struct query_reply *ret, int r) {
+        client->limited = r == -EBUSY;
         switch (r) {
         case -ENOENT:
                 return agent_say(ret, QUERY_UNKNOWN, "no zone of ours holds this name");
@@ -88,7 +89,7 @@ static bool resolve(struct agent *a, struct query_client *client, const struct q
                 return agent_say(ret, QUERY_REFUSED, "not a host name");
         r = lookup_zone(a->config, name, &zone, &host);
         if (r < 0)
-                return not_asked(ret, r);
+                return not_asked(client, ret, r);
         if (watch_peek(&a->watch, name, now, &known)) {
                 put_name(ret, &known);
                 return true;
@@ -96,7 +97,7 @@ static bool resolve(struct agent *a, struct query_client *client, const struct q
         if (!query_may_look_up(client))
                 return agent_say(ret, QUERY_REFUSED, too_much);
         r = watch_ask(&a->watch, name, client->id, q->id, now);
-        return r < 0 ? not_asked(ret, r) : false;
+        return r < 0 ? not_asked(client, ret, r) : false;
 }
 
 static bool look_up(struct agent *a, struct query_client *client, const struct query_request *q,
@@ -111,7 +112,7 @@ static bool look_up(struct agent *a, struct query_client *client, const struct q
                 return agent_say(ret, QUERY_REFUSED, too_much);
         key.run = a->runs[run->index];
         r = keys_ask(&a->keys, &key, client->id, q->id, now_ms());
-        return r < 0 ? not_asked(ret, r) : false;
+        return r < 0 ? not_asked(client, ret, r) : false;
 }
 
 static bool tell_time(

@@ -1,4 +1,5 @@
-/* One packet in, one packet out, for anybody on this machine. Nothing here blocks; a connection
+/* One packet in, one packet out, for anybody on this machine; and the same accounts for questions
+ * that come through another door. Nothing here blocks; a connection
  * that sends what is no question, does not read its answers, or is idle, is closed; a user who asks
  * too much is refused, and nobody else notices. What the chain is still asked for on behalf of a
  * connection stays its user's, also after the connection has gone: going away makes no room for
@@ -64,9 +65,14 @@ static unsigned open_of(const struct query *q, uid_t uid) {
 }
 
 bool query_may_look_up(struct query_client *client) {
-        return client->open < QUERY_OPEN_MAX &&
-               open_of(client->query, client->uid) < QUERY_OPEN_UID &&
-               quota_take(&client->query->quota, client->uid, QUOTA_LOOKUP, now_ms());
+        client->limited = client->open >= QUERY_OPEN_MAX ||
+                          open_of(client->query, client->uid) >= QUERY_OPEN_UID ||
+                          !quota_take(&client->query->quota, client->uid, QUOTA_LOOKUP, now_ms());
+        return !client->limited;
+}
+
+bool query_may_ask(struct query *q, uid_t uid) {
+        return quota_take(&q->quota, uid, QUOTA_REQUEST, now_ms());
 }
 
 /* False: close it. */
@@ -79,7 +85,7 @@ static bool take(struct query_client *c, struct view packet) {
         if (packet.n != sizeof(request))
                 return false;
         memcpy(&id, packet.p + offsetof(struct query_request, id), sizeof(id));
-        if (!quota_take(&c->query->quota, c->uid, QUOTA_REQUEST, now_ms())) {
+        if (!query_may_ask(c->query, c->uid)) {
                 query_reply_init(&reply, id, QUERY_REFUSED);
                 (void) snprintf(reply.reason, sizeof(reply.reason),
                                 "too many questions of this user: ask again later");
@@ -122,27 +128,83 @@ static int on_packet(sd_event_source *source _unused_, int fd _unused_, uint32_t
         return 0;
 }
 
-void query_serve(struct query *q, int fd, uid_t uid) {
+static int client_new(struct query *q, uid_t uid, struct query_client **ret) {
         struct query_client *c;
 
-        if (quota_join(&q->quota, uid, now_ms()) < 0) {
-                (void) fd_close(fd);
-                return;
-        }
+        if (quota_join(&q->quota, uid, now_ms()) < 0)
+                return -EDQUOT;
         c = calloc(1, sizeof(*c));
-        if (!c || sd_event_add_io(q->event, &c->source, fd, EPOLLIN, on_packet, c) < 0) {
+        if (!c) {
                 quota_leave(&q->quota, uid);
-                (void) fd_close(fd);
-                free(c);
-                return;
+                return -ENOMEM;
         }
         c->query = q;
-        c->fd = fd;
+        c->fd = -1;
         c->uid = uid;
         c->id = ++q->next_id;
         c->seen_ms = now_ms();
         c->next = q->clients;
         q->clients = c;
+        *ret = c;
+        return 0;
+}
+
+void query_serve(struct query *q, int fd, uid_t uid) {
+        struct query_client *c;
+
+        if (client_new(q, uid, &c) < 0) {
+                (void) fd_close(fd);
+                return;
+        }
+        c->fd = fd;
+        if (sd_event_add_io(q->event, &c->source, fd, EPOLLIN, on_packet, c) < 0)
+                client_free(c);
+}
+
+int query_put(struct query *q, uid_t uid, const struct query_request *request,
+                query_deliver_fn *deliver, void *userdata, struct query_reply *ret,
+                uint64_t *ret_client) {
+        struct query_request asked = *request;
+        struct query_reply reply;
+        struct query_client *c;
+        int r;
+
+        if (!query_may_ask(q, uid))
+                return -EDQUOT;
+        r = client_new(q, uid, &c);
+        if (r < 0)
+                return r;
+        asked.id = 1;
+        query_reply_init(&reply, asked.id, QUERY_UNPROVEN);
+        if (!q->ask(q->userdata, c, &asked, &reply)) {
+                c->open = 1;
+                c->deliver = deliver;
+                c->userdata = userdata;
+                *ret_client = c->id;
+                return 0;
+        }
+        r = c->limited ? -EDQUOT : 0;
+        client_free(c);
+        if (r < 0)
+                return r;
+        *ret = reply;
+        *ret_client = 0;
+        return 0;
+}
+
+static struct query_client *client_of(const struct query *q, uint64_t id) {
+        struct query_client *c = q->clients;
+
+        while (c && c->id != id)
+                c = c->next;
+        return c;
+}
+
+void query_forget(struct query *q, uint64_t client) {
+        struct query_client *c = client_of(q, client);
+
+        if (c)
+                c->deliver = NULL;
 }
 
 /* False where nobody waits any more, or nobody can be let in now. */
@@ -173,15 +235,15 @@ static int on_listen(sd_event_source *source _unused_, int listen_fd, uint32_t r
 }
 
 void query_reply(struct query *q, uint64_t client, const struct query_reply *reply) {
-        struct query_client *c = q->clients;
+        struct query_client *c = client_of(q, client);
 
-        while (c && c->id != client)
-                c = c->next;
         if (!c)
                 return;
         if (c->open > 0)
                 c->open--;
         c->seen_ms = now_ms();
+        if (c->deliver)
+                c->deliver(c->userdata, reply);
         if (c->fd < 0 || !put(c, reply))
                 client_close(c);
 }

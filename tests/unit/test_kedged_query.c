@@ -290,6 +290,55 @@ START_TEST(query_who_goes_away_keeps_the_questions_on_account) {
         ck_assert_uint_eq(query.quota.n_clients, 0);
 } END_TEST
 
+static unsigned delivered;
+
+static void on_delivered(void *userdata, const struct query_reply *reply) {
+        ck_assert_ptr_eq(userdata, &delivered);
+        ck_assert_int_eq(reply->result, QUERY_OK);
+        delivered++;
+}
+
+START_TEST(query_put_is_on_the_same_account) {
+        struct query_request q = request();
+        struct query_reply r;
+        uint64_t id[QUERY_OPEN_UID], more = 99;
+        size_t n = 0;
+
+        delivered = 0;
+        ck_assert_int_eq(query_put(&query, 1001, &q, on_delivered, &delivered, &r, &more), 0);
+        ck_assert_uint_eq(more, 0); /* answered at once */
+        ck_assert_uint_eq(query.quota.n_clients, 0);
+        query.ask = on_look_up;
+        for (; n < QUERY_OPEN_UID; n++) {
+                ck_assert_int_eq(query_put(&query, 1001, &q, on_delivered, &delivered, &r, &id[n]), 0);
+                ck_assert_uint_ne(id[n], 0);
+        }
+        ck_assert_int_eq(query_put(&query, 1001, &q, on_delivered, &delivered, &r, &more), -EDQUOT);
+        ck_assert_int_eq(query_put(&query, 1002, &q, on_delivered, &delivered, &r, &more), 0);
+        query_reply_init(&r, 1, QUERY_OK);
+        query_forget(&query, id[0]); /* who goes away makes no room */
+        ck_assert_int_eq(query_put(&query, 1001, &q, on_delivered, &delivered, &r, &more), -EDQUOT);
+        query_reply(&query, id[0], &r);
+        ck_assert_uint_eq(delivered, 0);
+        query_reply(&query, id[1], &r);
+        query_reply(&query, id[1], &r); /* it is answered once */
+        ck_assert_uint_eq(delivered, 1);
+        ck_assert_int_eq(query_put(&query, 1001, &q, on_delivered, &delivered, &r, &more), 0);
+} END_TEST
+
+START_TEST(query_put_charges_each_question) {
+        struct query_request q = request();
+        struct query_reply r;
+        unsigned n = 0;
+        uint64_t id;
+
+        while (n < 10000 && query_put(&query, 1001, &q, on_delivered, NULL, &r, &id) == 0)
+                n++;
+        ck_assert_uint_eq(n, 4000);
+        ck_assert_uint_eq(query.quota.n_clients, 0);
+        ck_assert_int_eq(query_put(&query, 1002, &q, on_delivered, NULL, &r, &id), 0);
+} END_TEST
+
 static struct courier courier;
 static char dir[] = "/tmp/kedge-query-XXXXXX", path[64];
 static unsigned ups, downs, messages, links;
@@ -635,6 +684,8 @@ int main(void) {
         tcase_add_test(t, query_idle_is_closed_but_not_who_waits);
         tcase_add_test(t, query_answer_to_who_has_gone_is_dropped);
         tcase_add_test(t, query_who_goes_away_keeps_the_questions_on_account);
+        tcase_add_test(t, query_put_is_on_the_same_account);
+        tcase_add_test(t, query_put_charges_each_question);
         suite_add_tcase(s, t);
         tcase_add_checked_fixture(c, courier_setup, courier_teardown);
         tcase_add_test(c, query_lets_many_in_at_once);
