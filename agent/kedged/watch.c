@@ -69,6 +69,7 @@ struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e) {
                 unlink_fetch(&w->fetch, e);
                 unlink_fetch(&w->fetch_absent, e);
                 e->wanted = false;
+                watch_untold_leave(w, e);
                 watch_group_leave(w, e);
                 watch_answer(w, e, "the name was forgotten", now_ms());
                 e->dropped = true;
@@ -150,7 +151,7 @@ static void stale(const struct watch_entry *e, const char *why, uint64_t now,
 
 /* What stands, as far as it may still be believed. */
 static bool current(const struct watch_entry *e, uint64_t now, struct watch_reply *ret) {
-        if (!e->known || now > e->reply.answer.deadline_ms)
+        if (!e->known || e->flushed || now > e->reply.answer.deadline_ms)
                 return false;
         *ret = e->reply;
         if (now > ret->answer.pins_deadline_ms) {

@@ -44,7 +44,7 @@ struct watch_proven_by {
 };
 
 struct watch_entry {
-        struct watch_entry *bucket_next, *group_next, *fetch_next;
+        struct watch_entry *bucket_next, *group_next, *fetch_next, *untold_next;
         struct watch *watch;
         struct watch_group *group;
         char name[NAME_MAX_LEN + 1];
@@ -52,10 +52,12 @@ struct watch_entry {
         size_t zone;
         uint64_t asked_ms;
         bool known;   /* was proven: values and judgement stand */
+        bool flushed; /* but are not told until it is proven again */
         bool wanted;  /* stands in the list of records to fetch */
         bool running; /* a proof is open */
         bool again;   /* and it was put before the contract changed: another has to follow */
         bool counted; /* among those in flight for the watch itself */
+        bool untold;  /* has changed by a revocation: told when the disk knows it */
         bool dropped; /* goes when its proof ends */
         uint64_t serial; /* of the proof that values come from */
         struct hash32 final_root, head_root;
@@ -120,6 +122,7 @@ struct watch {
         struct watch_queue fetch, fetch_absent; /* names that are there go first */
         struct watch_group *groups;
         const struct news_desk *news; /* may be NULL */
+        struct watch_entry *untold;
         size_t n_announced; /* revocations that wait for the disk */
         struct watch_note *announce[64];
         size_t unannounced; /* and those beyond */
@@ -160,6 +163,9 @@ void watch_expire(struct watch *w, uint64_t now);
 /* Says what was revoked, as far as the disk holds it; tries the disk again. */
 void watch_announce(struct watch *w);
 
+/* Forgets what is known of every name and proves it anew; revocations stay. */
+void watch_flush(struct watch *w, uint64_t now);
+
 /* Another configuration: names of zones that are gone or point elsewhere are forgotten. */
 void watch_reconfigure(struct watch *w, const struct config *config);
 
@@ -175,3 +181,4 @@ struct watch_group *watch_group_of(
 void watch_group_leave(struct watch *w, struct watch_entry *e);
 _must_check_ int watch_prove(struct watch *w, struct watch_entry *e, uint64_t now);
 void watch_note(struct watch *w, const struct watch_entry *e, const struct revocation *r);
+void watch_untold_leave(struct watch *w, struct watch_entry *e);

@@ -56,13 +56,17 @@ static bool known_revocation(const struct revocations *all, const struct revocat
         return false;
 }
 
-static void note_new(struct watch *w, const struct watch_entry *e, const struct revocations *before,
+/* True where there is one that was not in force before. */
+static bool note_new(struct watch *w, const struct watch_entry *e, const struct revocations *before,
         const struct revocations *after) {
+        bool any = false;
+
         for (size_t i = 0; i < after->n; i++)
                 if (!known_revocation(before, &after->r[i])) {
                         watch_note(w, e, &after->r[i]);
-                        w->urgent = true;
+                        w->urgent = any = true;
                 }
+        return any;
 }
 
 /* But for where and when it was proven. */
@@ -77,17 +81,42 @@ static void tell_changed(const struct watch *w, const struct watch_entry *e) {
         news_tell(w->news, &news);
 }
 
+void watch_untold_leave(struct watch *w, struct watch_entry *e) {
+        struct watch_entry **at = &w->untold;
+
+        if (!e->untold)
+                return;
+        while (*at != e)
+                at = &(*at)->untold_next;
+        *at = e->untold_next;
+        e->untold = false;
+}
+
+/* What a revocation has changed is told behind it: no sooner than a restart would know it too. */
+static void changed(struct watch *w, struct watch_entry *e, bool revoked) {
+        if (!revoked && !e->untold) {
+                tell_changed(w, e);
+                return;
+        }
+        if (e->untold)
+                return;
+        e->untold = true;
+        e->untold_next = w->untold;
+        w->untold = e;
+}
+
 /* Judges what stands in e->values, and brings the book and the readers up to it. */
 static void apply(struct watch *w, struct watch_entry *e) {
         const struct revocations *before;
         struct lookup_judgement j;
         struct book_key key;
+        bool revoked = false;
 
         book_key_of(w, e, &key);
         before = book_find(w->book, &key);
         lookup_judge(&e->values, before, w->config->role, &j);
         if (j.revocations_changed && !j.keep_revocations) {
-                note_new(w, e, before, &j.revocations);
+                revoked = note_new(w, e, before, &j.revocations);
                 if (book_settle(w->book, &key, &j.revocations, e->group->run->store.fallback) < 0) {
                         j.result = QUERY_UNPROVEN;
                         j.answer = (struct name_answer){ .deadline_ms = j.answer.deadline_ms };
@@ -101,9 +130,10 @@ static void apply(struct watch *w, struct watch_entry *e) {
                 log_warning("%s: %s; the name is not served", e->name, j.why);
         if (!e->known || e->reply.result != j.result || !same_answer(&e->reply.answer, &j.answer)) {
                 e->changed_ms = now_ms();
-                tell_changed(w, e);
+                changed(w, e, revoked);
         }
         e->known = true;
+        e->flushed = false;
         e->reply.result = j.result;
         e->reply.answer = j.answer;
         memcpy(e->field_why, j.field_why, sizeof(e->field_why));
@@ -446,6 +476,34 @@ static void pump_fetches(struct watch *w, uint64_t now) {
         }
 }
 
+/* No root is known of it any more, so that each of its records is fetched. */
+static void flush_group(struct watch *w, struct watch_group *g, uint64_t now) {
+        bool running = g->running;
+
+        g->running = true; /* until here the group stays, also without a name in it */
+        memset(&g->head_root, 0, sizeof(g->head_root));
+        memset(&g->final_root, 0, sizeof(g->final_root));
+        memset(&g->final_at, 0, sizeof(g->final_at));
+        for (struct watch_entry *e = g->entries, *next; e; e = next) {
+                next = e->group_next;
+                memset(&e->head_root, 0, sizeof(e->head_root));
+                memset(&e->final_root, 0, sizeof(e->final_root));
+                e->flushed = e->known;
+                if (e->known)
+                        want(w, e, now);
+        }
+        g->running = running;
+        drop_group(w, g);
+}
+
+void watch_flush(struct watch *w, uint64_t now) {
+        for (struct watch_group *g = w->groups, *next; g; g = next) {
+                next = g->next;
+                flush_group(w, g, now);
+        }
+        w->changed = w->urgent = true;
+}
+
 void watch_pump(struct watch *w, uint64_t now) {
         for (struct watch_group *g = w->groups, *next; g; g = next) {
                 next = g->next;
@@ -496,4 +554,10 @@ void watch_announce(struct watch *w) {
         if (w->unannounced > 0)
                 log_notice("%zu more revocations", w->unannounced);
         w->n_announced = w->unannounced = 0;
+        while (w->untold) {
+                struct watch_entry *e = w->untold;
+
+                watch_untold_leave(w, e);
+                tell_changed(w, e);
+        }
 }
