@@ -117,7 +117,7 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *si _u
 
 static int on_reload(sd_event_source *source _unused_, const struct signalfd_siginfo *si _unused_,
                 void *userdata) {
-        agent_reload(userdata);
+        (void) agent_reload(userdata);
         return 0;
 }
 
@@ -330,6 +330,8 @@ int agent_new(const char *config_path, struct config *config_take, struct agent 
                 r = open_readers(a);
         if (r >= 0)
                 r = open_sockets(a);
+        if (r >= 0 && a->config->bus)
+                r = bus_open(&a->bus, a);
         if (r < 0)
                 return r;
         load_budgets(a);
@@ -359,6 +361,7 @@ struct agent *agent_free(struct agent *a) {
         if (!a)
                 return NULL;
         proofs_done(&a->proofs);
+        bus_done(&a->bus);
         query_done(&a->query);
         courier_done(&a->courier);
         watch_done(&a->watch);

@@ -6,6 +6,7 @@
 #include <systemd/sd-event.h>
 
 #include "agent/kedged/book.h"
+#include "agent/kedged/bus.h"
 #include "agent/kedged/config.h"
 #include "agent/kedged/courier.h"
 #include "agent/kedged/floor.h"
@@ -42,6 +43,7 @@ struct agent {
         struct news_desk news;
         enum name_state told[CONFIG_CHAINS_MAX]; /* the states that were told last */
         struct query query;
+        struct bus bus;
         char status_line[256];
 };
 
@@ -66,8 +68,8 @@ uint64_t agent_floor_s(struct agent *a);
 /* Opens the chain's state file and makes its run. Errors are logged. */
 _must_check_ int agent_run_open(struct agent *a, size_t index);
 
-/* SIGHUP: reads the configuration again; keeps the running one where the new one is no good. */
-void agent_reload(struct agent *a);
+/* Reads the configuration again; keeps the running one where the new one is no good, and logs why. */
+int agent_reload(struct agent *a);
 
 /* Verbs of the query socket; see query_ask_fn. */
 bool agent_answer(void *userdata, struct query_client *client, const struct query_request *request,

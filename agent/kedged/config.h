@@ -97,6 +97,7 @@ struct config {
         char state_dir[CONFIG_PATH_MAX + 1], runtime_dir[CONFIG_PATH_MAX + 1];
         char networks_dir[CONFIG_PATH_MAX + 1]; /* comes before the packaged one */
         uid_t fetch_uid;                        /* CONFIG_NO_UID: none but root and our own */
+        bool bus;                               /* be on the system bus */
         size_t n_chains, n_zones;
         struct config_chain chain[CONFIG_CHAINS_MAX];
         struct config_zone zone[CONFIG_ZONES_MAX];

@@ -285,6 +285,8 @@ int config_may_replace(
                 what = "RuntimeDirectory=";
         else if (now->fetch_uid != next->fetch_uid)
                 what = "FetchUid=";
+        else if (now->bus != next->bus)
+                what = "Bus=";
         else if (now->n_chains != next->n_chains)
                 what = "the list of chains";
         for (size_t i = 0; !what && i < now->n_chains; i++)

@@ -18,6 +18,7 @@ const char *const config_role_names[ROLES] = {
 void config_defaults(struct config *c) {
         memset(c, 0, sizeof(*c));
         c->fetch_uid = CONFIG_NO_UID;
+        c->bus = true;
         for (size_t i = 0; i < ROLES; i++)
                 c->role[i].max_age_ms = 3600000;
         c->role[ROLE_TLS].max_age_ms = 1800000;

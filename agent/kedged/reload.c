@@ -1,4 +1,4 @@
-/* SIGHUP: another configuration while running. It is taken whole or not at all; what it may change
+/* Another configuration while running. It is taken whole or not at all; what it may change
  * is zones, ages and upstreams. Machines for changed upstreams are made before anything is given
  * up. */
 
@@ -68,16 +68,19 @@ static int replace(struct agent *a, struct config **next) {
         return 0;
 }
 
-void agent_reload(struct agent *a) {
+int agent_reload(struct agent *a) {
         _cleanup_(config_freep) struct config *next = NULL;
         struct config *was = a->config;
+        int r;
 
         (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
                         (unsigned long long) now_ms() * 1000);
-        if (replace(a, &next) >= 0) {
+        r = replace(a, &next);
+        if (r >= 0) {
                 a->config = TAKE_PTR(next);
                 was = config_free(was);
                 log_info("reloaded: %zu zones", a->config->n_zones);
         }
         (void) sd_notify(0, "READY=1");
+        return r;
 }

@@ -51,7 +51,7 @@ class Gateway:
         os.makedirs(self.state, mode=0o755)
         self.conf = os.path.join(folder.path, name, "kedged.conf")
         info = dn.info
-        lines = ["[Agent]", f"StateDirectory={self.state}", f"RuntimeDirectory={self.run}",
+        lines = ["[Agent]", f"StateDirectory={self.state}", f"RuntimeDirectory={self.run}", "Bus=no",
                  "[Chain diode]", "Backend=blockquick", f"ChainId={info['CHAIN_ID']}",
                  f"Checkpoint={checkpoint or info['CHECKPOINT']}", *[f"Upstream={u}" for u in dn.nodes],
                  f"Fleet={info['FLEET']}",

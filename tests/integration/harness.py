@@ -178,6 +178,7 @@ class Agent:
     laid out in lib/wire/query.h."""
 
     ZONE_NAME, CHAIN = "plant-control.fleet", "diode"
+    BUS = "no"  # the machine's own bus is none of a test's business
 
     def __init__(self, folder, dn, upstreams=None, checkpoint=None, name="agent", **chain):
         self.folder, self.dn = folder, dn
@@ -199,7 +200,7 @@ class Agent:
         self.id = 0
 
     def write_config(self):
-        lines = ["[Agent]", "StateDirectory=" + self.state, "RuntimeDirectory=" + self.run]
+        lines = ["[Agent]", "StateDirectory=" + self.state, "RuntimeDirectory=" + self.run, "Bus=" + self.BUS]
         lines += self.agent_lines() + self.chain_lines()
         lines += [f"{k}={v}" for k, v in self.chain.items()]
         lines += [f"[Zone {self.ZONE_NAME}]", "Chain=" + self.CHAIN, "Contract=" + self.dn.info["CONTRACT"],

@@ -42,7 +42,7 @@ class Mainnet(Agent):
 
     def write_config(self):
         upstreams = [f"{kind}+http://127.0.0.1:{s.port}" for s in self.servers for kind in ("beacon", "execution")]
-        lines = ["[Agent]", "StateDirectory=" + self.state, "RuntimeDirectory=" + self.run,
+        lines = ["[Agent]", "StateDirectory=" + self.state, "RuntimeDirectory=" + self.run, "Bus=no",
                  "NetworksDirectory=" + os.path.join(SOURCE, "packaging/networks.d"), "[Chain mainnet]",
                  *[f"{k}={v}" for k, v in self.chain.items()], *["Upstream=" + u for u in upstreams],
                  "[Zone usdc.fleet]", "Chain=mainnet", "Contract=" + USDC, "Slot=0"]

@@ -23,7 +23,7 @@ class Stack:
         os.mkdir(at + "/run", 0o755)
         os.mkdir(at + "/state", 0o755)
         with open(at + "/kedged.conf", "w") as f:
-            f.write(f"[Agent]\nStateDirectory={at}/state\nRuntimeDirectory={at}/run\n"
+            f.write(f"[Agent]\nStateDirectory={at}/state\nRuntimeDirectory={at}/run\nBus=no\n"
                     f"[Chain diode]\nBackend=blockquick\nChainId={self.dn.info['CHAIN_ID']}\n"
                     f"Checkpoint={self.dn.info['CHECKPOINT']}\nFleet={self.dn.info['FLEET']}\n"
                     + "".join(f"Upstream={u}\n" for u in self.dn.nodes) +

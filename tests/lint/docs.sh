@@ -12,7 +12,7 @@ say() {
 }
 
 # A path in backquotes that begins with a folder of ours; <module> and the like stand for a name, * too.
-for page in README.md docs/*.md docs/protocols/*.md; do
+for page in README.md docs/*.md docs/protocols/*.md docs/dbus/*.md; do
         [ -e "$page" ] || continue
         while read -r path; do
                 pattern=$(sed 's/<[a-z]*>/*/g' <<<"$path")

@@ -55,7 +55,7 @@ class DevnetAgent(Agent):
     ZONE_NAME, CHAIN = ZONE, "devnet"
 
     def write_config(self):
-        lines = ["[Agent]", "StateDirectory=" + self.state, "RuntimeDirectory=" + self.run, "NetworksDirectory=" + self.dn.networks,
+        lines = ["[Agent]", "StateDirectory=" + self.state, "RuntimeDirectory=" + self.run, "Bus=no", "NetworksDirectory=" + self.dn.networks,
                  f"[Chain {self.CHAIN}]", "Checkpoint=" + self.checkpoint, *[f"{k}={v}" for k, v in self.chain.items()],
                  f"[Zone {ZONE}]", f"Chain={self.CHAIN}", "Contract=" + self.dn.address, "Slot=0"]
         with open(self.conf, "w") as f:

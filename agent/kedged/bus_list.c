@@ -1,0 +1,169 @@
+/* Methods that give a table, or all that is known of one chain: each row is an answer of the query
+ * socket, charged like one. Every table has a limit. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/kedged/agent.h"
+#include "agent/kedged/bus_call.h"
+#include "agent/kedged/util.h"
+#include "base/hex.h"
+
+/* Puts row number i of a table: 0, -ENOENT where there are no more, or another error. */
+typedef int row_fn(struct bus_call *call, size_t i, sd_bus_message *to);
+
+static const char *hex(const void *data, size_t n, char ret[2 + 2 * HASH32_SIZE + 1]) {
+        ret[0] = '0';
+        ret[1] = 'x';
+        (void) hex_encode(data, n, ret + 2);
+        return ret;
+}
+
+static void fail(struct bus_call *call, int r) {
+        if (r == -EDQUOT)
+                bus_call_error(call, BUS_ERROR "LimitsExceeded",
+                                "too much was asked by this user: ask again later");
+        else if (r == -ENOENT)
+                bus_call_error(call, BUS_ERROR "Unknown", "no chain of this name");
+        else
+                bus_call_error(call, SD_BUS_ERROR_NO_MEMORY, "out of memory");
+}
+
+static int rows(struct bus_call *call, row_fn *row, size_t max, const char *type, sd_bus_message *to) {
+        int r = sd_bus_message_open_container(to, 'a', type);
+
+        for (size_t i = 0; r >= 0 && i < max; i++)
+                r = row(call, i, to);
+        return r < 0 && r != -ENOENT ? r : sd_bus_message_close_container(to);
+}
+
+static void serve_rows(struct bus_call *call, row_fn *row, size_t max, const char *type) {
+        sd_bus_message *to = NULL;
+        int r = sd_bus_message_new_method_return(call->m, &to);
+
+        if (r >= 0)
+                r = rows(call, row, max, type, to);
+        if (r >= 0) {
+                bus_call_send(call, to);
+                return;
+        }
+        (void) sd_bus_message_unref(to);
+        fail(call, r);
+}
+
+/* A verb's answer for number index (and item); -ENOENT: there is none. */
+static int item(struct bus_call *call, enum query_verb verb, size_t index, size_t number,
+                struct query_reply *ret) {
+        const struct query_request q = { .verb = (uint16_t) verb, .index = (uint32_t) index,
+                                         .item = (uint32_t) number };
+        int r = bus_call_item(call, &q, ret);
+
+        if (r < 0)
+                return r;
+        return ret->result == QUERY_OK ? 0 : -ENOENT;
+}
+
+static int chain_row(struct bus_call *call, size_t i, sd_bus_message *to) {
+        const struct query_status *s;
+        struct query_reply reply;
+        int r = item(call, QUERY_STATUS, i, 0, &reply);
+
+        if (r < 0)
+                return r;
+        s = &reply.status;
+        return sd_bus_message_append(to, "(sssttt)", s->chain, s->backend,
+                        agent_state_word((enum name_state) s->state), s->head.number,
+                        s->finalized.number, s->head_age_ms);
+}
+
+static void list_chains(struct bus_call *call) {
+        serve_rows(call, chain_row, CONFIG_CHAINS_MAX, "(sssttt)");
+}
+
+static int zone_row(struct bus_call *call, size_t i, sd_bus_message *to) {
+        char contract[2 + 2 * HASH32_SIZE + 1];
+        const struct query_zone *z;
+        struct query_reply reply;
+        int r = item(call, QUERY_ZONE, i, 0, &reply);
+
+        if (r < 0)
+                return r;
+        z = &reply.zone;
+        return sd_bus_message_append(to, "(ssssttt)", z->suffix, z->chain,
+                        z->kind == ZONE_ENS ? "ens" : "map",
+                        z->kind == ZONE_ENS ? "" : hex(z->contract.b, ADDRESS_SIZE, contract),
+                        z->slot, z->chain_id, z->watched);
+}
+
+static void list_zones(struct bus_call *call) {
+        serve_rows(call, zone_row, CONFIG_ZONES_MAX, "(ssssttt)");
+}
+
+static int upstream_row(struct bus_call *call, size_t i, sd_bus_message *to) {
+        static const char *const states[] = { "idle", "connecting", "greeting", "up", "resting" };
+        const struct run *run = bus_run_of(call->bus->agent, &call->request);
+        const struct query_upstream *u;
+        struct query_reply reply;
+        int r = run ? item(call, QUERY_UPSTREAM, run->index, i, &reply) : -ENOENT;
+
+        if (r < 0)
+                return r;
+        u = &reply.upstream;
+        return sd_bus_message_append(to, "(ssttttttss)", BUS_TEXT(u->url),
+                        states[MIN(u->state, ELEMENTSOF(states) - 1)], u->peak, u->rest_ms,
+                        u->failures, u->lies, u->bytes_in, u->bytes_out, BUS_TEXT(u->last_error),
+                        BUS_TEXT(u->serves));
+}
+
+static void list_upstreams(struct bus_call *call) {
+        if (!bus_run_of(call->bus->agent, &call->request))
+                fail(call, -ENOENT);
+        else
+                serve_rows(call, upstream_row, CHAIN_UPSTREAMS_MAX, "(ssttttttss)");
+}
+
+static int put_status(const struct query_status *s, sd_bus_message *to) {
+        char final[2 + 2 * HASH32_SIZE + 1], head[2 + 2 * HASH32_SIZE + 1];
+        int r = sd_bus_message_append(to, "sssssb", s->chain, s->backend,
+                        agent_state_word((enum name_state) s->state), BUS_TEXT(s->text),
+                        BUS_TEXT(s->alarm),
+                        s->conflict);
+
+        if (r >= 0)
+                r = sd_bus_message_append(to, "tsttstt", s->finalized.number,
+                                hex(s->finalized.hash.b, HASH32_SIZE, final), s->finalized.timestamp,
+                                s->head.number, hex(s->head.hash.b, HASH32_SIZE, head),
+                                s->head.timestamp, s->head_age_ms);
+        if (r >= 0)
+                r = sd_bus_message_append(to, "uuuttttt", s->head_share, s->n_upstreams,
+                                s->n_upstreams_up, s->time_lower, s->time_upper, s->watched,
+                                s->revocations, s->uptime_ms);
+        return r;
+}
+
+static void get_status(struct bus_call *call) {
+        const struct run *run = bus_run_of(call->bus->agent, &call->request);
+        struct query_reply reply;
+        sd_bus_message *to = NULL;
+        int r = run ? item(call, QUERY_STATUS, run->index, 0, &reply) : -ENOENT;
+
+        if (r >= 0)
+                r = sd_bus_message_new_method_return(call->m, &to);
+        if (r >= 0)
+                r = put_status(&reply.status, to);
+        if (r >= 0) {
+                bus_call_send(call, to);
+                return;
+        }
+        (void) sd_bus_message_unref(to);
+        fail(call, r);
+}
+
+const struct bus_method bus_lists[] = {
+        { "GetStatus", NULL, bus_read_chain, get_status, NULL },
+        { "ListChains", NULL, NULL, list_chains, NULL },
+        { "ListUpstreams", NULL, bus_read_chain, list_upstreams, NULL },
+        { "ListZones", NULL, NULL, list_zones, NULL },
+        { 0 },
+};
