@@ -258,6 +258,24 @@ static int open_floor(struct agent *a) {
         return 0;
 }
 
+static int open_words(struct agent *a) {
+        int r = operator_open(&a->words, a->state_fd);
+
+        if (r < 0) {
+                log_error("operator, in %s, %s: %s. It says which checkpoint was imported: restore "
+                          "it from a backup, or move both of its files away and write Checkpoint= "
+                          "as you trust it today",
+                                a->config->state_dir,
+                                r == -EPROTONOSUPPORT ? "was written by a later kedge"
+                                                      : "cannot be read",
+                                strerror(-r));
+                return r;
+        }
+        operator_apply(&a->words, a->config);
+        operator_prune(&a->words, a->config);
+        return 0;
+}
+
 static int open_sockets(struct agent *a) {
         char path[CONFIG_PATH_MAX + 32];
         int r;
@@ -323,6 +341,8 @@ int agent_new(const char *config_path, struct config *config_take, struct agent 
         if (r >= 0)
                 r = open_floor(a);
         if (r >= 0)
+                r = open_words(a);
+        if (r >= 0)
                 r = open_loop(a);
         for (size_t i = 0; r >= 0 && i < a->config->n_chains; i++)
                 r = agent_run_open(a, i);
@@ -335,6 +355,7 @@ int agent_new(const char *config_path, struct config *config_take, struct agent 
         if (r < 0)
                 return r;
         load_budgets(a);
+        agent_accept_configured(a);
         *ret = TAKE_PTR(a);
         return 0;
 }

@@ -12,6 +12,7 @@
 #include "agent/kedged/floor.h"
 #include "agent/kedged/keys.h"
 #include "agent/kedged/news.h"
+#include "agent/kedged/operator.h"
 #include "agent/kedged/proof.h"
 #include "agent/kedged/publish.h"
 #include "agent/kedged/query.h"
@@ -21,6 +22,7 @@
 
 #define AGENT_HOUSEKEEPING_MS 1000
 #define AGENT_ROUNDS          8    /* of asking and ending proofs, in one turn of the loop */
+#define AGENT_WHY_MAX         256
 #define AGENT_RETRY_MS        5000 /* between two tries to save what could not be saved */
 
 struct agent {
@@ -37,6 +39,7 @@ struct agent {
         struct run *runs[CONFIG_CHAINS_MAX];
         struct proofs proofs;
         struct book book;
+        struct operator_words words;
         struct watch watch;
         struct keys keys;
         struct publish publish;
@@ -92,3 +95,20 @@ const char *agent_state_word(enum name_state state);
 
 /* Tells of a chain whose state is another than the one told last. */
 void agent_tell_states(struct agent *a, uint64_t now);
+
+/* The operator's word, from a caller who may say it. ret_why is set where the result is not 0, in
+ * words for that caller. Accept: hash is one side of the chain's conflict, or its anchor that is
+ * too old. Import: the chain begins anew from a checkpoint; Ethereum: number is its slot, and 0,
+ * not told, is taken from a stuck chain alone.
+ * -ENOENT: no such chain; -EINVAL: not a checkpoint, or not what the chain waits for; -EPERM: it is
+ * older than what is final here; another errno: not on disk. */
+_must_check_ int agent_accept(struct agent *a, const char *chain, const struct hash32 *hash,
+                char ret_why[AGENT_WHY_MAX]);
+_must_check_ int agent_import(struct agent *a, const char *chain,
+                const struct block_ref *checkpoint, char ret_why[AGENT_WHY_MAX]);
+
+/* AcceptOld= where it names the other side of a conflict. Errors are logged. */
+void agent_accept_configured(struct agent *a);
+
+/* At the start: an import that a power cut has interrupted. Errors are logged. */
+_must_check_ int agent_finish_import(struct agent *a, const struct config_chain *config);

@@ -37,6 +37,7 @@ static int new_blockquick(const struct agent *a, const struct config_chain *conf
         };
         int r;
 
+        (void) snprintf(bq.name, sizeof(bq.name), "%s", config->name);
         for (size_t i = 0; i < config->upstreams.n; i++)
                 bq.upstream[i] = config->upstreams.u[i].node;
         memcpy(bq.device_key, a->device_key, sizeof(bq.device_key));
@@ -53,6 +54,7 @@ static int new_ethereum(struct agent *a, const struct config_chain *config,
         struct ethereum_config eth = {
                 .net = &net,
                 .checkpoint = config->checkpoint.hash,
+                .checkpoint_slot = config->checkpoint.number,
                 .accept_old = config->accept_old,
                 .checkpoint_age_s = config->checkpoint_age_ms / 1000,
                 .floor_s = agent_floor_s(a),
@@ -182,7 +184,9 @@ int agent_run_open(struct agent *a, size_t index) {
         struct run *run;
         int r;
 
-        r = open_state(a, config, &store, &state, &n);
+        r = agent_finish_import(a, config);
+        if (r >= 0)
+                r = open_state(a, config, &store, &state, &n);
         if (r >= 0)
                 r = agent_chain_new(a, config, VIEW(state, n), &chain);
         if (r >= 0)

@@ -70,6 +70,7 @@ struct config_chain {
                         ticket_version, daily_bytes; /* the last: 0, no limit */
         struct block_ref checkpoint; /* the zero hash: none; Ethereum: number 0, the hash is a root
                                       */
+        bool imported;               /* not the file says so: the operator has, to the agent */
         struct config_upstreams upstreams;
         struct address fleet;
         /* Ethereum */

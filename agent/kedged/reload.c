@@ -42,6 +42,8 @@ static int replace(struct agent *a, struct config **next) {
 
         r = config_load(a->config_path, next, why);
         if (r >= 0)
+                operator_apply(&a->words, *next);
+        if (r >= 0)
                 r = config_may_replace(a->config, *next, why);
         if (r < 0) {
                 log_error("%s; the running configuration stays", why);
@@ -56,6 +58,7 @@ static int replace(struct agent *a, struct config **next) {
                                 strerror(-r));
                 return r;
         }
+        operator_prune(&a->words, *next);
         watch_reconfigure(&a->watch, *next);
         a->keys.config = *next;
         for (size_t i = 0; i < a->n_runs; i++)
@@ -79,6 +82,7 @@ int agent_reload(struct agent *a) {
         if (r >= 0) {
                 a->config = TAKE_PTR(next);
                 was = config_free(was);
+                agent_accept_configured(a);
                 log_info("reloaded: %zu zones", a->config->n_zones);
         }
         (void) sd_notify(0, "READY=1");

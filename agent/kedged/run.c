@@ -52,11 +52,24 @@ static int save(struct run *run) {
                                 run->config.name, (unsigned long long) run->state_height,
                                 (unsigned long long) run->store.height);
         run->state_dirty = r < 0;
+        if (r >= 0)
+                run->word_unsaved = false;
         return r;
 }
 
-static int do_save(struct run *run, struct view bytes) {
+/* What the machine says; but where the operator's word is not on disk yet, nothing is granted by
+ * it: a restart would not know it. */
+static void look(struct run *run) {
         chain_status(run->chain, &run->status);
+        if (!run->word_unsaved)
+                return;
+        run->status.state = CHAIN_STUCK;
+        (void) snprintf(run->status.text, sizeof(run->status.text),
+                        "the operator's word is not on disk yet: make room in the state folder");
+}
+
+static int do_save(struct run *run, struct view bytes) {
+        look(run);
         if (bytes.n > sizeof(run->state)) {
                 log_error("chain %s: a state of %zu bytes is over its limit", run->config.name,
                                 bytes.n);
@@ -70,8 +83,14 @@ static int do_save(struct run *run, struct view bytes) {
 }
 
 void run_retry(struct run *run) {
+        bool held = run->word_unsaved;
+
         if (run->state_dirty)
                 (void) save(run);
+        if (!held || run->word_unsaved)
+                return;
+        look(run);
+        run->hooks.moved(run->hooks.userdata, run);
 }
 
 static void do_blame(const struct run *run, const struct chain_action *a) {
@@ -137,7 +156,7 @@ static bool carry_out(struct run *run, const struct chain_action *a) {
                 run->hooks.answer(run->hooks.userdata, run, a->answer);
                 break;
         case CHAIN_DO_HEAD:
-                chain_status(run->chain, &run->status);
+                look(run);
                 run->hooks.moved(run->hooks.userdata, run);
                 break;
         case CHAIN_DO_SAVE:
@@ -192,6 +211,21 @@ static void step(struct run *run, struct chain_in *in) {
         }
 }
 
+/* The words to type, once, where they are whole. */
+static void tell_conflict(const struct run *run) {
+        const struct chain_status *st = &run->status;
+        char ours[2 * HASH32_SIZE + 1], theirs[2 * HASH32_SIZE + 1];
+
+        (void) hex_encode(st->conflict_ours.hash.b, HASH32_SIZE, ours);
+        (void) hex_encode(st->conflict_theirs.b, HASH32_SIZE, theirs);
+        run_tell(run, NEWS_NOTE, LOG_ERR, RUN_NO_UPSTREAM,
+                        "two headers at number %llu are backed by our own keys: nothing new is "
+                        "granted until an operator types: kedgectl checkpoint accept %s 0x%s (ours) "
+                        "or 0x%s (the other)",
+                        (unsigned long long) st->conflict_ours.number, run->config.name, ours,
+                        theirs);
+}
+
 /* One event, then what waits: what the machine has left over, and questions asked meanwhile. */
 static void drain(struct run *run, const struct chain_in *first) {
         struct chain_in in = *first;
@@ -214,7 +248,7 @@ static void drain(struct run *run, const struct chain_in *first) {
                 step(run, &in);
         }
         run->busy = false;
-        chain_status(run->chain, &run->status);
+        look(run);
         budget_count(&run->budget, run_bytes(run), now_ms());
         set_timer(run);
 }
@@ -229,8 +263,23 @@ void run_event(struct run *run, enum chain_event event, unsigned upstream, struc
         if (run->ended)
                 return;
         drain(run, &in);
+        if (run->status.conflict && !conflict)
+                tell_conflict(run);
         if (run->status.state != before || run->status.conflict != conflict)
                 run->hooks.moved(run->hooks.userdata, run);
+}
+
+int run_accept(struct run *run, const struct hash32 *hash) {
+        if (run->ended || run->busy)
+                return -EBUSY;
+        run->word_unsaved = true;
+        run_event(run, CHAIN_EV_ACCEPT, 0, VIEW(hash->b, HASH32_SIZE));
+        if (!run->state_dirty && run->word_unsaved) { /* it had nothing to save */
+                run->word_unsaved = false;
+                look(run);
+                run->hooks.moved(run->hooks.userdata, run);
+        }
+        return run->word_unsaved ? -EIO : 0;
 }
 
 int run_ask(struct run *run, const struct chain_ask *ask) {
@@ -324,11 +373,20 @@ void run_replace(struct run *run, const struct config_chain *config, struct chai
         run->chain = chain_take;
         run->config = *config;
         run->n_asks = run->n_cancels = 0;
-        chain_status(run->chain, &run->status);
+        look(run);
         budget_count(&run->budget, run_bytes(run), now_ms());
         run->hooks.moved(run->hooks.userdata, run);
         if (run->linked)
                 run_event(run, CHAIN_EV_TICK, 0, VIEW(NULL, 0));
+}
+
+void run_begin_anew(struct run *run, const struct config_chain *config, struct store *store,
+                struct chain *chain_take) {
+        run->store = *store;
+        run->state_n = 0;
+        run->state_height = 0;
+        run->state_dirty = run->word_unsaved = run->ended = false;
+        run_replace(run, config, chain_take);
 }
 
 size_t run_upstreams_up(const struct run *run) {

@@ -48,6 +48,7 @@ struct run {
         size_t state_n;
         uint64_t state_height;
         bool state_dirty; /* and is not on disk */
+        bool word_unsaved; /* it holds the operator's word: until it is on disk the chain is stuck */
         struct chain_out out;
 };
 
@@ -64,6 +65,14 @@ static inline void run_freep(struct run **run) {
 
 /* Another machine over the same state, with other upstreams. */
 void run_replace(struct run *run, const struct config_chain *config, struct chain *chain_take);
+
+/* The same with another anchor: nothing of the former state stays; store is a new one. */
+void run_begin_anew(struct run *run, const struct config_chain *config, struct store *store,
+                struct chain *chain_take);
+
+/* The operator's word, see CHAIN_EV_ACCEPT. 0: it is on disk where it changed something; -EIO: the
+ * disk refuses, so the chain is stuck until run_retry() succeeds; -EBUSY: not now. */
+_must_check_ int run_accept(struct run *run, const struct hash32 *hash);
 
 /* Events from the courier and the loop. */
 void run_link(struct run *run, bool up);

@@ -255,6 +255,16 @@ void watch_expire(struct watch *w, uint64_t now) {
                 }
 }
 
+void watch_forget_chain(struct watch *w, const struct run *run) {
+        for (size_t i = 0; i < WATCH_BUCKETS; i++)
+                for (struct watch_entry *e = w->bucket[i], *next; e; e = next) {
+                        next = e->bucket_next;
+                        if (e->group->run == run)
+                                (void) watch_forget(w, e);
+                }
+        w->changed = w->urgent = true;
+}
+
 static bool still_ours(
                 const struct watch *w, const struct watch_entry *e, const struct config *next) {
         const struct config_zone *was = &w->config->zone[e->zone], *is;

@@ -166,6 +166,9 @@ void watch_announce(struct watch *w);
 /* Forgets what is known of every name and proves it anew; revocations stay. */
 void watch_flush(struct watch *w, uint64_t now);
 
+/* Nothing that was proven on this chain stands any more; revocations stay. */
+void watch_forget_chain(struct watch *w, const struct run *run);
+
 /* Another configuration: names of zones that are gone or point elsewhere are forgotten. */
 void watch_reconfigure(struct watch *w, const struct config *config);
 

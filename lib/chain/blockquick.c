@@ -109,6 +109,11 @@ static int dispatch(struct bq *bq, const struct chain_in *in) {
                         return -EINVAL;
                 bq_on_cancel(bq, in->ask->id);
                 return 0;
+        case CHAIN_EV_ACCEPT:
+                if (in->bytes.n != HASH32_SIZE)
+                        return -EINVAL;
+                bq_on_accept(bq, (const struct hash32 *) in->bytes.p);
+                return 0;
         }
         return -EINVAL;
 }
@@ -153,13 +158,11 @@ static enum chain_state state_of(const struct bq *bq) {
 static void state_text(const struct bq *bq, enum chain_state state, char *ret, size_t cap) {
         ret[0] = 0;
         if (bq->conflict)
-                (void) chain_say(ret, cap, "two finalized headers: block %n is %h here, %h elsewhere; "
-                        "move chain-NAME.state* away and set Checkpoint=",
-                        bq->conflict_ours.number, &bq->conflict_ours.hash, &bq->conflict_theirs);
+                /* whole, since one of them is to be typed; nothing else has room beside them */
+                (void) chain_say(ret, cap, "block %n: ours %H or %H", bq->conflict_ours.number,
+                                &bq->conflict_ours.hash, &bq->conflict_theirs);
         else if (bq->checkpoint == BQ_CHECK_WRONG)
-                (void) chain_say(ret, cap, "Checkpoint= says block %n is %h, our chain has %h; "
-                        "correct it, or move chain-NAME.state* away",
-                        bq->cfg.checkpoint.number, &bq->cfg.checkpoint.hash, &bq->contradicted);
+                chain_say_contradicted(ret, cap, bq->cfg.name, &bq->cfg.checkpoint);
         else if (bq->note[0])
                 (void) chain_say(ret, cap, "%s", bq->note);
         else if (state == CHAIN_STARTING)
@@ -213,10 +216,18 @@ static void bq_status(const struct chain *c, struct chain_status *ret) {
         ret->has_finalized = bq->has_rep;
         ret->has_head = bq->has_head;
         ret->conflict = bq->conflict;
+        if (bq->conflict) {
+                ret->conflict_ours = bq->conflict_ours;
+                ret->conflict_theirs = bq->conflict_theirs;
+                ret->conflict_open = bq_conflict_open(bq);
+        }
         ret->jumped = bq->jumps > 0;
         ret->jumps = bq->jumps;
         if (bq->has_rep) {
                 ret->finalized = final_block(bq);
+                ret->anchor = ret->finalized.ref.hash;
+                ret->anchor_number = ret->finalized.ref.number;
+                ret->anchor_time = ret->finalized.timestamp;
                 ret->head = bq->head.ref.number > bq->rep.number ? bq->head : ret->finalized;
                 reputation_time_lower(&bq->rep, &ret->time_lower, &noted);
                 ret->time_noted = noted;
@@ -232,6 +243,11 @@ static void bq_status(const struct chain *c, struct chain_status *ret) {
         for (size_t i = 0; i < bq->cfg.n_upstreams; i++)
                 upstream_status(&bq->up[i], &ret->upstream[i]);
         state_text(bq, ret->state, ret->text, sizeof(ret->text));
+        if (bq->checkpoint == BQ_CHECK_WRONG)
+                (void) chain_say(ret->detail, sizeof(ret->detail),
+                                "block %n: Checkpoint= says %H, our chain has %H",
+                                bq->cfg.checkpoint.number, &bq->cfg.checkpoint.hash,
+                                &bq->contradicted);
 }
 
 static size_t bq_memory(const struct chain *c) {
@@ -264,6 +280,7 @@ void bq_moved(struct bq *bq, uint64_t was) {
         bq->note[0] = 0;
         bq->disputed_gap = 0;
         bq_checkpoint_check(bq);
+        bq_chosen_passed(bq);
 
         for (size_t i = REPUTATION_WINDOW - grown; i < REPUTATION_WINDOW; i++) {
                 size_t row = 1;
@@ -279,7 +296,7 @@ void bq_moved(struct bq *bq, uint64_t was) {
 }
 
 static bool config_ok(const struct blockquick_config *c) {
-        return c->n_upstreams >= 1 && c->n_upstreams <= BLOCKQUICK_UPSTREAMS_MAX && c->max_gap > 0 &&
+        return memchr(c->name, 0, sizeof(c->name)) && c->n_upstreams >= 1 && c->n_upstreams <= BLOCKQUICK_UPSTREAMS_MAX && c->max_gap > 0 &&
                c->head_share >= 1 && c->head_share <= REPUTATION_THRESHOLD && c->poll_ms > 0 &&
                c->poll_ms <= 86400000 && c->request_ms <= 86400000 && c->rest_ms <= 86400000 &&
                (c->ticket_version == 1 || c->ticket_version == 2) &&

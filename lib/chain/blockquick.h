@@ -5,6 +5,7 @@
 #include "core/secp.h"
 
 #define BLOCKQUICK_UPSTREAMS_MAX 8   /* at most CHAIN_UPSTREAMS_MAX */
+#define BLOCKQUICK_NAME_MAX  32      /* with the NUL */
 #define BLOCKQUICK_STATE_MAX 16384   /* an encoded state; at most CHAIN_STATE_MAX */
 #define BLOCKQUICK_MAX_GAP     40320 /* default: blocks per jump */
 #define BLOCKQUICK_HEAD_SHARE  25    /* default: of 100 */
@@ -13,6 +14,7 @@
 #define BLOCKQUICK_REST_MS     5000  /* default: the first rest of an upstream that failed */
 
 struct blockquick_config {
+        char name[BLOCKQUICK_NAME_MAX]; /* of the chain, as the operator types it */
         struct block_ref checkpoint;   /* number at least 100 (block 0 has no miner); the zero hash: none, state is required */
         size_t n_upstreams;            /* 1 to BLOCKQUICK_UPSTREAMS_MAX */
         struct address upstream[BLOCKQUICK_UPSTREAMS_MAX]; /* node ids, pinned */

@@ -55,6 +55,7 @@
 #define BQ_TICKET_PACE_MS 5000 /* between two tickets to one node, however often it asks */
 #define BQ_TICKET_RENEW  (UINT64_C(20) << 20) /* unpaid bytes: below 3/4 of the grace of 40 MiB */
 #define BQ_EPOCH_BLOCKS  40320
+#define BQ_REFUSALS      8   /* blocks that an operator refused; beyond them the oldest is forgotten */
 
 enum bq_kind {
         BQ_NONE = 0,
@@ -214,6 +215,9 @@ struct bq {
         bool conflict;
         struct block_ref conflict_ours;
         struct hash32 conflict_theirs;
+        struct hash32 refused[BQ_REFUSALS]; /* an operator chose against these: newest last */
+        size_t n_refused;
+        struct block_ref chosen; /* and for this one, which is above F; the zero hash: none is */
         uint64_t jumps;
         uint64_t disputed_gap; /* two upstreams differ: jumps stay shorter until F moves; 0: no */
         struct bq_ledger ledger[BQ_LEDGER];
@@ -339,6 +343,14 @@ bool bq_walk_forks(const struct bq *bq); /* a branch that contradicts F is being
 void bq_conflict(struct bq *bq, uint64_t number, const struct hash32 *theirs);
 void bq_evidence(struct bq *bq, unsigned u, const struct reduced_header *run, size_t n,
         const char *text);
+
+/* bq_accept.c: the operator's word on a conflict */
+void bq_on_accept(struct bq *bq, const struct hash32 *hash);
+bool bq_refuses(const struct bq *bq, const struct reduced_header *h);
+void bq_chosen_passed(struct bq *bq); /* F has moved */
+static inline bool bq_conflict_open(const struct bq *bq) {
+        return bq->conflict && bq->conflict_ours.number > bq_final(bq);
+}
 
 /* bq_run.c: a run of headers from one upstream, and bootstrap */
 void bq_jump_pump(struct bq *bq);

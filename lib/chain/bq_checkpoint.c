@@ -28,12 +28,17 @@ void bq_checkpoint_check(struct bq *bq) {
         }
 }
 
-/* A jump may pass the checkpoint only so far that it stays among the last hundred hashes. */
-uint64_t bq_checkpoint_gap(const struct bq *bq) {
-        uint64_t to_it;
-
-        if (bq->checkpoint != BQ_CHECK_PENDING || bq->cfg.checkpoint.number <= bq->rep.number)
+static uint64_t gap_past(const struct bq *bq, const struct block_ref *block) {
+        if (hash32_is_zero(&block->hash) || block->number <= bq_final(bq))
                 return bq->cfg.max_gap;
-        to_it = bq->cfg.checkpoint.number - bq->rep.number;
-        return MIN(bq->cfg.max_gap, to_it + REPUTATION_WINDOW - 1);
+        return MIN(bq->cfg.max_gap, block->number - bq_final(bq) + REPUTATION_WINDOW - 1);
+}
+
+/* A jump may pass the checkpoint, and what the operator chose of two continuations, only so far
+ * that it stays among the last hundred hashes: then its header is among those that are fetched. */
+uint64_t bq_checkpoint_gap(const struct bq *bq) {
+        uint64_t gap = gap_past(bq, &bq->chosen);
+
+        return bq->checkpoint == BQ_CHECK_PENDING ? MIN(gap, gap_past(bq, &bq->cfg.checkpoint))
+                                                  : gap;
 }

@@ -40,6 +40,11 @@ void bq_on_header(struct bq *bq, unsigned u, const struct bq_request *r, struct 
                 .state_hash = full.state_hash,
                 .miner = signed_by.miner,
         };
+        if (bq_refuses(bq, &h)) {
+                bq_lie(bq, u, payload, "block %n: of a branch that the operator has refused",
+                                h.number);
+                return;
+        }
         /* what was asked for before the mode changed serves the new one as well */
         if (r->why == BQ_FOR_CONFIRM)
                 bq_on_confirm(bq, u, &h, payload);
@@ -248,11 +253,6 @@ static void note_stands(struct bq *bq, const struct reduced_header *run, size_t 
         }
 }
 
-/* Two continuations of F are proven: taking either would be a choice that is the operator's. */
-static bool undecided(const struct bq *bq) {
-        return bq->conflict && bq->conflict_ours.number > bq_final(bq);
-}
-
 static bool finalize(struct bq *bq) {
         struct reduced_header run[BQ_POOL];
         struct reputation next;
@@ -373,7 +373,9 @@ void bq_follow_header(struct bq *bq, unsigned u, const struct reduced_header *h,
         struct bq_upstream *up = &bq->up[u];
         struct bq_entry *e;
 
-        if (below_final(bq, u, h) || undecided(bq))
+        /* Two continuations of F are proven: taking either would be a choice that is the
+         * operator's. */
+        if (below_final(bq, u, h) || bq_conflict_open(bq))
                 return;
         if (!bq_pool_find(bq, &h->hash) && reputation_share(&bq->rep, &h->miner) == 0 &&
             bq_pool_strangers(bq, u) >= BQ_STRANGERS) {
@@ -464,7 +466,7 @@ static void ask_opinion(struct bq *bq, unsigned u) {
 }
 
 void bq_follow_pump(struct bq *bq) {
-        if (!bq->has_rep || bq->mode != BQ_FOLLOW || bq_run_uses_pool(bq) || undecided(bq))
+        if (!bq->has_rep || bq->mode != BQ_FOLLOW || bq_run_uses_pool(bq) || bq_conflict_open(bq))
                 return;
         for (unsigned u = 0; u < bq->cfg.n_upstreams; u++) {
                 struct bq_upstream *up = &bq->up[u];

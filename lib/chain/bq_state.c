@@ -1,6 +1,8 @@
 /* What the machine keeps across restarts, as bytes.
  *
  *   "KBQS"  version:u16  F:u64  state_hash  conflict:u8 [number:u64 ours theirs]  jumps:u64
+ *   refused: n:u8, n * hash     since version 2
+ *   chosen:  on:u8 [number:u64 hash]   since version 2
  *   addresses: n:u8, n * 20     each miner once, in order of first use
  *   blocks:    100 * (hash, timestamp:u64, address index:u8), F last
  *   older:     n:u8, n * index:u8, newest last
@@ -16,7 +18,7 @@
 #include "core/sha256.h"
 
 #define STATE_MAGIC    "KBQS"
-#define STATE_VERSION  1
+#define STATE_VERSION  2
 #define ADDRESSES_MAX  (2 * REPUTATION_WINDOW)
 
 struct addresses {
@@ -51,6 +53,19 @@ static void put_ledger(const struct bq *bq, struct buf *b) {
                 buf_put_be(b, l->conns, 8);
                 buf_put_be(b, l->counted, 8);
         }
+}
+
+static void put_word(const struct bq *bq, struct buf *b) {
+        bool on = !hash32_is_zero(&bq->chosen.hash);
+
+        buf_put_u8(b, (uint8_t) bq->n_refused);
+        for (size_t i = 0; i < bq->n_refused; i++)
+                buf_put(b, bq->refused[i].b, HASH32_SIZE);
+        buf_put_u8(b, on);
+        if (!on)
+                return;
+        buf_put_be(b, bq->chosen.number, 8);
+        buf_put(b, bq->chosen.hash.b, HASH32_SIZE);
 }
 
 static void put_table(const struct reputation *t, struct buf *b) {
@@ -91,6 +106,7 @@ int bq_state_encode(const struct bq *bq, struct buf *b) {
                 buf_put(b, bq->conflict_theirs.b, HASH32_SIZE);
         }
         buf_put_be(b, bq->jumps, 8);
+        put_word(bq, b);
         put_table(&bq->rep, b);
         put_ledger(bq, b);
         if (b->full)
@@ -171,6 +187,27 @@ static bool take_conflict(struct view *v, struct bq *bq, uint64_t final) {
                view_take_copy(v, bq->conflict_theirs.b, HASH32_SIZE) && final > 0;
 }
 
+/* The operator's word; before version 2 there was none to keep. */
+static bool take_word(struct view *v, struct bq *bq, uint64_t version) {
+        uint64_t n, on;
+
+        bq->n_refused = 0;
+        bq->chosen = (struct block_ref){ 0 };
+        if (version < 2)
+                return true;
+        if (!view_take_be(v, 1, &n) || n > BQ_REFUSALS)
+                return false;
+        for (; bq->n_refused < n; bq->n_refused++)
+                if (!view_take_copy(v, bq->refused[bq->n_refused].b, HASH32_SIZE))
+                        return false;
+        if (!view_take_be(v, 1, &on) || on > 1)
+                return false;
+        return on == 0 || (view_take_be(v, 8, &bq->chosen.number) &&
+                                          bq->chosen.number <= BQ_PEAK_MAX &&
+                                          view_take_copy(v, bq->chosen.hash.b, HASH32_SIZE) &&
+                                          !hash32_is_zero(&bq->chosen.hash));
+}
+
 /* A table that says of itself what cannot be is damaged, even with a good checksum. */
 static bool table_consistent(const struct reputation *t) {
         if (t->number < REPUTATION_WINDOW - 1 || t->number > BQ_PEAK_MAX ||
@@ -198,7 +235,7 @@ int bq_state_decode(struct bq *bq, struct view state) {
                 return -EBADMSG;
         if (version > STATE_VERSION)
                 return -EPROTONOSUPPORT;
-        if (version != STATE_VERSION || state.n > BLOCKQUICK_STATE_MAX || v.n < HASH32_SIZE)
+        if (version < 1 || state.n > BLOCKQUICK_STATE_MAX || v.n < HASH32_SIZE)
                 return -EBADMSG;
 
         body = VIEW(state.p, state.n - HASH32_SIZE);
@@ -210,7 +247,7 @@ int bq_state_decode(struct bq *bq, struct view state) {
         if (!view_take_be(&v, 8, &bq->rep.number) ||
             !view_take_copy(&v, bq->rep.state_hash.b, HASH32_SIZE) ||
             !take_conflict(&v, bq, bq->rep.number) || !view_take_be(&v, 8, &bq->jumps) ||
-            !take_table(&v, &bq->rep) || !take_ledger(&v, bq->ledger) || v.n != 0 ||
+            !take_word(&v, bq, version) || !take_table(&v, &bq->rep) || !take_ledger(&v, bq->ledger) || v.n != 0 ||
             !table_consistent(&bq->rep))
                 return -EBADMSG;
         return 0;

@@ -31,6 +31,9 @@ enum chain_event {
         CHAIN_EV_BYTES, /* upstream sent one message: bytes */
         CHAIN_EV_ASK,   /* a question: ask */
         CHAIN_EV_CANCEL, /* nobody waits for the question ask->id any more */
+        CHAIN_EV_ACCEPT, /* the operator, and nobody else, takes bytes: the hash, of 32 bytes, of one
+                            side of a conflict, or of an anchor that is too old; one that nothing
+                            waits for changes nothing */
 };
 
 /* finalized or head as the chain trusts it when the question is taken: from then on that
@@ -52,7 +55,7 @@ struct chain_in {
         enum chain_event event;
         uint64_t now_ms;             /* CLOCK_BOOTTIME */
         unsigned upstream;           /* UP, DOWN, BYTES */
-        struct view bytes;           /* UP, BYTES */
+        struct view bytes;           /* UP, BYTES, ACCEPT */
         const struct chain_ask *ask; /* ASK, CANCEL */
         uint64_t wall_s; /* seconds since 1970 of a clock that the kernel calls synchronised and
                             that is not before the floor; 0: there is none, and no time is too late
@@ -156,6 +159,11 @@ struct chain_status {
         uint64_t time_noted;   /* how many of the last 100 timestamps were left out */
         uint64_t time_upper;   /* seconds; an estimate and called one; 0 unknown */
         bool conflict; /* two headers at one number, both backed by our own table: no new grants */
+        struct block_ref conflict_ours; /* CHAIN_EV_ACCEPT of its hash goes on with it; the number
+                                           is a block's or, on Ethereum, a slot */
+        struct hash32 conflict_theirs;  /* at the same number */
+        bool conflict_open; /* both lie above what is final: theirs is accepted in the same way;
+                               else who wants it begins anew from it */
         bool too_old;  /* the anchor is older than trust may be carried: STUCK, until an operator
                           accepts it */
         struct hash32 anchor; /* what another machine may be given as Checkpoint= now; zero: nothing

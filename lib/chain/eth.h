@@ -22,7 +22,8 @@
 #define ETH_ERROR_MAX   96
 #define ETH_WHY_MAX     64
 #define ETH_CULPRIT_MAX 512
-#define ETH_STATE_MAX   (LC_STATE_MAX + 512)
+#define ETH_REFUSALS    2   /* headers that an operator refused; beyond them the oldest is forgotten */
+#define ETH_STATE_MAX   (LC_STATE_MAX + 384)
 
 #define ETH_CONNECT_MS  15000
 #define ETH_CLOSE_MS    5000 /* how long a dropped upstream may take to say DOWN */
@@ -140,6 +141,7 @@ struct eth {
         struct hash32 trust_root;
         uint64_t base_slot, base_ms; /* the same at the start of this run */
         bool accepted;               /* the operator waives the age until we follow */
+        struct hash32 accepted_root; /* said at runtime, of which anchor; zero: it was not */
         uint64_t arrived_ms; /* while accepted: when a head was first followed; 0: not yet */
         bool too_old;
         bool by_clock;            /* too_old only by the clock, seen while we followed */
@@ -149,6 +151,8 @@ struct eth {
         bool conflict;
         uint64_t conflict_slot;
         struct hash32 conflict_ours, conflict_theirs;
+        struct hash32 refused[ETH_REFUSALS]; /* an operator chose against these: newest last */
+        size_t n_refused;
         struct {
                 uint64_t slot;
                 struct hash32 root;
@@ -173,6 +177,7 @@ struct eth {
         bool cold;               /* just begun from a checkpoint: its period's update comes first */
         bool catching;           /* servers show a period that we cannot check yet */
         bool no_bootstrap;       /* every server says that it does not have it */
+        uint64_t other_slot;     /* the checkpoint is of this one, not of the one told; 0: it is not */
         uint64_t target;         /* that period */
         unsigned claimant;       /* who has shown it */
         uint64_t head_slot;      /* of the head that we have shown */
@@ -200,7 +205,8 @@ static inline uint64_t eth_time(const struct eth *eth, uint64_t slot) {
 }
 
 static inline bool eth_stopped(const struct eth *eth) {
-        return eth->too_old || eth->conflict || eth->check == ETH_CHECK_WRONG;
+        return eth->too_old || eth->conflict || eth->other_slot > 0 ||
+               eth->check == ETH_CHECK_WRONG;
 }
 
 static inline bool eth_room(struct eth *eth, size_t actions, size_t bytes) {
@@ -303,6 +309,11 @@ void eth_conflict_keep(
 bool eth_conflict_seen(const struct eth *eth, const struct lc_update *u);
 void eth_conflict_enter(struct eth *eth, unsigned up, const struct lc_update *u, enum lc_kind kind,
                 struct view ssz);
+
+/* eth_accept.c: the operator's word on a conflict, and on an anchor that is too old */
+void eth_on_accept(struct eth *eth, const struct hash32 *root);
+bool eth_settle(struct eth *eth, const struct hash32 *root); /* true: there was such a conflict */
+bool eth_refuses(const struct eth *eth, const struct lc_update *u);
 
 /* eth_fork.c: forks that are announced */
 void eth_on_schedule(struct eth *eth, unsigned u, const struct ethapi_answer *a);

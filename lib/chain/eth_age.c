@@ -62,6 +62,12 @@ static void clock_again(struct eth *eth) {
         eth->head_due = true;
 }
 
+static bool names_anchor(
+                const struct eth *eth, const struct hash32 *accept, const struct hash32 *root) {
+        return !hash32_is_zero(accept) &&
+               (hash32_eq(accept, &eth->trust_root) || hash32_eq(accept, root));
+}
+
 /* fresh: from a checkpoint; else from our own state, whose trust point was saved. */
 void eth_age_begin(struct eth *eth, bool fresh) {
         const struct hash32 *accept = &eth->cfg.accept_old;
@@ -74,8 +80,8 @@ void eth_age_begin(struct eth *eth, bool fresh) {
         }
         eth->too_old = eth->by_clock = false;
         eth->arrived_ms = 0;
-        eth->accepted = !hash32_is_zero(accept) &&
-                        (hash32_eq(accept, &eth->trust_root) || hash32_eq(accept, &root));
+        eth->accepted = names_anchor(eth, accept, &root) ||
+                        names_anchor(eth, &eth->accepted_root, &root);
         set_base(eth);
         check_clocks(eth);
 }
@@ -112,6 +118,10 @@ static void use_waiver(struct eth *eth) {
                 return;
         set_base(eth);
         eth->accepted = false;
+        if (hash32_is_zero(&eth->accepted_root))
+                return;
+        eth->accepted_root = (struct hash32){ 0 };
+        eth->save_due = true;
 }
 
 /* We follow: from here on trust is carried anew. */

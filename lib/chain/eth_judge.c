@@ -137,6 +137,21 @@ static void refuse(struct eth *eth, unsigned u, const char *what, enum lc_verdic
                 eth_lie(eth, u, eth_culprit(eth, u), "%s: %s", what, lc_verdict_text(v));
 }
 
+/* Its root is what the operator named, and so the slot in it is; it is another than the operator
+ * named beside it, which decides whether the root may be taken at all. */
+static bool wrong_slot(struct eth *eth, const struct lc_bootstrap *b) {
+        uint64_t slot = b->header.beacon.slot;
+        struct hash32 root;
+
+        beacon_header_root(&b->header.beacon, &root);
+        if (eth->cfg.checkpoint_slot == 0 || slot == eth->cfg.checkpoint_slot ||
+                        !hash32_eq(&root, &eth->cfg.checkpoint))
+                return false;
+        eth->other_slot = slot;
+        eth->head_due = true;
+        return true;
+}
+
 enum eth_judged eth_judge_bootstrap(struct eth *eth, unsigned u, const struct ethapi_object *o) {
         struct lc_bootstrap b;
         enum eth_fork form;
@@ -156,6 +171,8 @@ enum eth_judged eth_judge_bootstrap(struct eth *eth, unsigned u, const struct et
                 eth_lie(eth, u, eth_culprit(eth, u), "a bootstrap that is none");
                 return ETH_REFUSED;
         }
+        if (wrong_slot(eth, &b))
+                return ETH_STOPPED;
         v = lc_store_init(&eth->store, &eth->cfg.checkpoint, &b);
         if (v == LC_UNKNOWN_FORK) {
                 eth_fork_seen(eth, u, "");
@@ -250,13 +267,19 @@ static enum eth_judged judge_parsed(struct eth *eth, unsigned u, const struct lc
         /* Beyond what may be trusted, or a contradiction: the signature is judged, and nothing
          * changes. */
         if (falls(eth, up) || !eth_age_allows(eth, up->attested.beacon.slot) ||
-                        eth_conflict_seen(eth, up)) {
+                        eth_conflict_seen(eth, up) || eth_refuses(eth, up)) {
                 v = lc_update_check(&eth->store, up, slot);
                 judged = judge_verdict(eth, u, up, kind, v);
                 if (judged != ETH_TAKEN)
                         return judged;
                 if (!enough(eth, u, up))
                         return ETH_REFUSED;
+                if (eth_refuses(eth, up)) {
+                        eth_lie(eth, u, eth_culprit(eth, u),
+                                        "%s: finalizes a header that the operator has refused",
+                                        kind_text[kind]);
+                        return ETH_REFUSED;
+                }
                 if (falls(eth, up) || eth_conflict_seen(eth, up))
                         eth_conflict_enter(eth, u, up, kind, ssz);
                 else

@@ -2,6 +2,7 @@
  *
  *   "KETH"  version:u16  origin  trust slot:u64 root  jumps:u64
  *   conflict:u8 [slot:u64 ours theirs]
+ *   refused: n:u8, n * root   accepted: root or zero    since version 2
  *   final:u8 [number:u64 hash time:u64 state root]    the execution block, where it is known
  *   n:u32  the store (lc_store_encode())
  *   SHA-256 of all before
@@ -15,7 +16,7 @@
 #include "core/sha256.h"
 
 #define STATE_MAGIC   "KETH"
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 
 static void put_conflict(const struct eth *eth, struct buf *b) {
         buf_put_u8(b, eth->conflict);
@@ -24,6 +25,13 @@ static void put_conflict(const struct eth *eth, struct buf *b) {
         buf_put_be(b, eth->conflict_slot, 8);
         buf_put(b, eth->conflict_ours.b, HASH32_SIZE);
         buf_put(b, eth->conflict_theirs.b, HASH32_SIZE);
+}
+
+static void put_word(const struct eth *eth, struct buf *b) {
+        buf_put_u8(b, (uint8_t) eth->n_refused);
+        for (size_t i = 0; i < eth->n_refused; i++)
+                buf_put(b, eth->refused[i].b, HASH32_SIZE);
+        buf_put(b, eth->accepted_root.b, HASH32_SIZE);
 }
 
 static void put_final(const struct eth *eth, struct buf *b) {
@@ -47,6 +55,7 @@ void eth_state_encode(const struct eth *eth, struct buf *b) {
         buf_put(b, eth->trust_root.b, HASH32_SIZE);
         buf_put_be(b, eth->jumps, 8);
         put_conflict(eth, b);
+        put_word(eth, b);
         put_final(eth, b);
         at = b->n;
         buf_put_be(b, 0, 4);
@@ -69,6 +78,20 @@ static bool take_conflict(struct view *v, struct eth *eth) {
                (view_take_be(v, 8, &eth->conflict_slot) &&
                                view_take_copy(v, eth->conflict_ours.b, HASH32_SIZE) &&
                                view_take_copy(v, eth->conflict_theirs.b, HASH32_SIZE));
+}
+
+/* The operator's word; before version 2 there was none to keep. */
+static bool take_word(struct view *v, struct eth *eth, uint64_t version) {
+        uint64_t n;
+
+        if (version < 2)
+                return true;
+        if (!view_take_be(v, 1, &n) || n > ETH_REFUSALS)
+                return false;
+        for (; eth->n_refused < n; eth->n_refused++)
+                if (!view_take_copy(v, eth->refused[eth->n_refused].b, HASH32_SIZE))
+                        return false;
+        return view_take_copy(v, eth->accepted_root.b, HASH32_SIZE);
 }
 
 static bool take_final(struct view *v, struct eth *eth) {
@@ -100,7 +123,7 @@ static int take_store(struct view *v, struct eth *eth) {
         return 0;
 }
 
-static int take_all(struct view *v, struct eth *eth) {
+static int take_all(struct view *v, struct eth *eth, uint64_t version) {
         struct chain_block block;
         int r;
 
@@ -108,7 +131,7 @@ static int take_all(struct view *v, struct eth *eth) {
                         !view_take_be(v, 8, &eth->trust_slot) ||
                         !view_take_copy(v, eth->trust_root.b, HASH32_SIZE) ||
                         !view_take_be(v, 8, &eth->jumps) || !take_conflict(v, eth) ||
-                        !take_final(v, eth))
+                        !take_word(v, eth, version) || !take_final(v, eth))
                 return -EBADMSG;
         r = take_store(v, eth);
         if (r < 0)
@@ -134,7 +157,7 @@ int eth_state_decode(struct eth *eth, struct view state) {
                 return -EBADMSG;
         if (version > STATE_VERSION)
                 return -EPROTONOSUPPORT;
-        if (version != STATE_VERSION || state.n > ETH_STATE_MAX || v.n < HASH32_SIZE)
+        if (version < 1 || state.n > ETH_STATE_MAX || v.n < HASH32_SIZE)
                 return -EBADMSG;
 
         body = VIEW(state.p, state.n - HASH32_SIZE);
@@ -142,5 +165,5 @@ int eth_state_decode(struct eth *eth, struct view state) {
         if (memcmp(sum.b, state.p + body.n, HASH32_SIZE) != 0)
                 return -EBADMSG;
         v.n -= HASH32_SIZE;
-        return take_all(&v, eth);
+        return take_all(&v, eth, version);
 }

@@ -29,17 +29,17 @@ static void stuck_text(const struct eth *eth, char *ret, size_t cap) {
                 (void) chain_say(ret, cap, "slot %n: ours %H or %H", eth->conflict_slot,
                                 &eth->conflict_ours, &eth->conflict_theirs);
         else if (eth->check == ETH_CHECK_WRONG)
-                (void) chain_say(ret, cap,
-                                "Checkpoint= (slot %n, %h) contradicts our chain (%h); "
-                                "correct it or move chain-%s.state* away",
-                                eth->check_slot, &eth->cfg.checkpoint, &eth->contradicted,
-                                eth->net.name);
+                chain_say_contradicted(ret, cap, eth->net.name,
+                                &(struct block_ref){ eth->check_slot, eth->cfg.checkpoint });
         else if (eth->too_old)
                 (void) chain_say(ret, cap,
                                 "%n days since our checkpoint: kedgectl checkpoint accept %s %H, "
                                 "or import "
                                 "a newer one",
                                 eth->too_old_s / 86400, eth->net.name, &eth->trust_root);
+        else if (eth->other_slot > 0)
+                (void) chain_say(ret, cap, "the checkpoint is of slot %n, not of slot %n as imported",
+                                eth->other_slot, eth->cfg.checkpoint_slot);
         else if (eth->no_bootstrap && !eth->store.is_set)
                 (void) chain_say(ret, cap,
                                 "no server has this checkpoint: give a newer one: "
@@ -99,6 +99,11 @@ static void detail_text(const struct eth *eth, char *ret, size_t cap) {
         const struct lc_store *s = &eth->store;
         enum eth_fork fork = ETH_PHASE0;
 
+        if (eth->check == ETH_CHECK_WRONG) {
+                (void) chain_say(ret, cap, "slot %n: Checkpoint= says %H; ours there, or its committee, is %H",
+                                eth->check_slot, &eth->cfg.checkpoint, &eth->contradicted);
+                return;
+        }
         if (!s->is_set || eth_fork_at(&eth->net, eth_epoch(&eth->net, s->optimistic.beacon.slot),
                                           &fork) < 0)
                 return;
@@ -157,6 +162,10 @@ void eth_status(const struct chain *c, struct chain_status *ret) {
         ret->has_finalized = eth->has_final;
         ret->has_head = eth->followed && eth->has_head && eth->has_final;
         ret->conflict = eth->conflict;
+        if (eth->conflict) {
+                ret->conflict_ours = (struct block_ref){ eth->conflict_slot, eth->conflict_ours };
+                ret->conflict_theirs = eth->conflict_theirs;
+        }
         ret->too_old = eth->too_old;
         ret->jumps = eth->jumps;
         ret->jumped = eth->jumps > 0;

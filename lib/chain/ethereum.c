@@ -98,6 +98,11 @@ static int dispatch(struct eth *eth, const struct chain_in *in) {
                         return -EINVAL;
                 eth_on_cancel(eth, in->ask->id);
                 return 0;
+        case CHAIN_EV_ACCEPT:
+                if (in->bytes.n != HASH32_SIZE)
+                        return -EINVAL;
+                eth_on_accept(eth, (const struct hash32 *) in->bytes.p);
+                return 0;
         }
         return -EINVAL;
 }
@@ -178,21 +183,6 @@ static void set_defaults(struct eth *eth) {
         }
 }
 
-/* An operator's word ends a conflict: for the header that we hold, or for the other one, from
- * which we then begin anew. */
-static void end_conflict(struct eth *eth) {
-        if (!eth->conflict || hash32_is_zero(&eth->cfg.accept_old))
-                return;
-        if (hash32_eq(&eth->cfg.accept_old, &eth->conflict_theirs)) {
-                eth->cfg.checkpoint = eth->conflict_theirs;
-                eth->store.is_set = eth->store.has_next = false;
-                eth->has_final = false;
-                eth->n_finals = 0;
-                eth->conflict = false;
-        } else if (hash32_eq(&eth->cfg.accept_old, &eth->conflict_ours))
-                eth->conflict = false;
-}
-
 static int eth_init(struct eth *eth, const struct ethereum_config *config) {
         int r;
 
@@ -215,7 +205,7 @@ static int eth_init(struct eth *eth, const struct ethereum_config *config) {
                 r = eth_state_decode(eth, config->state);
                 if (r < 0)
                         return r;
-                end_conflict(eth);
+                (void) eth_settle(eth, &eth->cfg.accept_old);
         } else if (hash32_is_zero(&config->checkpoint))
                 return -EINVAL; /* nothing to start from */
         if (eth->store.is_set)

@@ -16,6 +16,7 @@ enum ethereum_upstream_kind { ETHEREUM_BEACON = 1, ETHEREUM_EXECUTION };
 struct ethereum_config {
         const struct eth_network *net; /* copied */
         struct hash32 checkpoint;      /* a finalized block's root; zero: none, state is required */
+        uint64_t checkpoint_slot;      /* which it must be of; 0: not told */
         struct hash32 accept_old; /* the operator takes this checkpoint, or our own finalized header
                                      with this root, whatever its age; zero: none */
         uint64_t checkpoint_age_s; /* 0: the default */

@@ -108,3 +108,10 @@ size_t chain_say(char *ret, size_t cap, const char *fmt, ...) {
         va_end(args);
         return n;
 }
+
+void chain_say_contradicted(
+                char *ret, size_t cap, const char *name, const struct block_ref *checkpoint) {
+        (void) chain_say(ret, cap,
+                        "Checkpoint= contradicts our chain: kedgectl checkpoint import %s %n:%H",
+                        name, checkpoint->number, &checkpoint->hash);
+}

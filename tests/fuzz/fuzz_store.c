@@ -1,6 +1,6 @@
 /* agent/kedged/store and book: what stands on disk.
  *
- * The input is, in turn, a payload of the book of revocations; bytes of a state file, as they are;
+ * The input is, in turn, a payload of the book of revocations, or of the operator's words; bytes of a state file, as they are;
  * and changes to a good pair of generations, three bytes each (where, which bits). A file that was
  * changed is not believed; the older generation is, and its height; with both changed nothing is,
  * and that is told from "there is no file". */
@@ -15,6 +15,7 @@
 #include "../wire_fixture.h"
 #include "agent/kedged/book.h"
 #include "agent/kedged/log.h"
+#include "agent/kedged/operator.h"
 #include "agent/kedged/store.h"
 #include "agent/kedged/util.h"
 
@@ -81,6 +82,18 @@ static void check_book(const uint8_t *data, size_t size) {
         book_done(&book);
 }
 
+static void check_words(const uint8_t *data, size_t size) {
+        struct operator_words words;
+
+        if (operator_parse(&words, VIEW(data, size)) < 0)
+                return;
+        MUST(words.n <= OPERATOR_CHAINS_MAX);
+        for (size_t i = 0; i < words.n; i++) {
+                MUST(operator_find(&words, words.entry[i].chain) == &words.entry[i]);
+                MUST(!hash32_is_zero(&words.entry[i].imported.hash));
+        }
+}
+
 static void check_file(const uint8_t *data, size_t size) {
         _cleanup_(freep) uint8_t *p = NULL;
         struct store s;
@@ -129,12 +142,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 set_up();
         if (size == 0 || size > 4096)
                 return 0;
-        switch (data[0] % 3) {
+        switch (data[0] % 4) {
         case 0:
                 check_book(data + 1, size - 1);
                 break;
         case 1:
                 check_file(data + 1, size - 1);
+                break;
+        case 3:
+                check_words(data + 1, size - 1);
                 break;
         default:
                 check_changes(data + 1, size - 1);

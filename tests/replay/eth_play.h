@@ -92,6 +92,11 @@ void by_number(void);
 void cancelled(void);
 void cost(void);
 
+/* eth_word.c */
+void word_on_a_conflict(void);
+void word_before_the_start(void);
+void word_on_the_age(void);
+
 /* eth_liars.c */
 void blob_step_before_a_fork(void);
 void waiver_outlives_a_liar(void);

@@ -452,7 +452,7 @@ static void checkpoint_contradicts(void) {
         start();
         run(60);
         MUST(st.state == CHAIN_STUCK && strstr(st.text, "contradicts our chain"));
-        MUST(strstr(st.text, "correct it or move chain-simnet.state* away"));
+        MUST(strstr(st.text, "kedgectl checkpoint import simnet "));
         MUST(s.node[0].blamed + s.node[1].blamed == 0);
         esim_ask(&s, 1, CHAIN_AT_FINALIZED, 1, NULL);
         MUST(unproven(1));
@@ -680,6 +680,9 @@ static const struct {
         PLAY(across_forks),
         PLAY(forced_updates),
         PLAY(two_finalized_headers),
+        PLAY(word_on_a_conflict),
+        PLAY(word_before_the_start),
+        PLAY(word_on_the_age),
         PLAY(questions),
         PLAY(no_account),
         PLAY(lying_proofs),

@@ -14,6 +14,7 @@
  *   fault I KIND [ARG] | fault I none
  *   start | restart | damage OFFSET | fail-start
  *   run MS
+ *   accept NAME N                           the operator takes that block of that chain
  *   ask ID at=final|head [slots=N] [contract=other] [known=same]
  *   expect WORD ...                         see expectations[] */
 
@@ -234,6 +235,16 @@ static void do_ask(struct script *s) {
         sim_ask(&s->sim, &ask);
 }
 
+static void do_accept(struct script *s) {
+        const struct sim_block *b = sim_at(chain_named(s, word(s, 1)), number(s, word(s, 2)));
+        struct chain_in in = { .event = CHAIN_EV_ACCEPT, .now_ms = s->sim.now_ms };
+
+        if (!b)
+                die(s, "no such block");
+        in.bytes = VIEW(b->by.hash.b, HASH32_SIZE);
+        sim_step(&s->sim, &in);
+}
+
 static void do_forget(struct script *s) {
         s->sim.n_log = 0;
         s->sim.n_answers = 0;
@@ -377,6 +388,7 @@ static const struct command {
         { "damage", do_damage },
         { "fail-start", do_fail_start },
         { "run", do_run },
+        { "accept", do_accept },
         { "ask", do_ask },
         { "forget", do_forget },
         { "expect", do_expect },

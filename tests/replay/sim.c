@@ -25,6 +25,7 @@ void sim_init(struct sim *s) {
         memset(s, 0, sizeof(*s));
         s->now_ms = 1000000;
         s->config = (struct blockquick_config){
+                .name = "sim",
                 .n_upstreams = 1,
                 .max_gap = BLOCKQUICK_MAX_GAP,
                 .head_share = BLOCKQUICK_HEAD_SHARE,

@@ -31,6 +31,8 @@ static void write_down(struct tap *t, const struct chain_in *in) {
                 if (!t->asking)
                         abort();
                 return;
+        case CHAIN_EV_ACCEPT: /* a bundle holds no word of an operator */
+                abort();
         }
 }
 

@@ -87,6 +87,14 @@ static inline int fake_step(struct chain *c, const struct chain_in *in, struct c
         case CHAIN_EV_DOWN:
                 f->downs++;
                 break;
+        case CHAIN_EV_ACCEPT:
+                if (f->status.conflict && view_eq(in->bytes, VIEW(f->status.conflict_ours.hash.b,
+                                                                                HASH32_SIZE))) {
+                        f->status.conflict = false;
+                        f->status.state = CHAIN_FOLLOWING;
+                        f->save_next = true;
+                }
+                break;
         case CHAIN_EV_UP:
         case CHAIN_EV_BYTES:
                 break;
