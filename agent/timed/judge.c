@@ -7,8 +7,9 @@
  *
  * chrony gets an offset of zero while its clock lies inside the interval, since nothing is known
  * against it, and the way to the lower end where it lies before: so a clock that real servers keep
- * is never pulled about by block times. A clock after the upper end gets no sample: upper is an
- * estimate of what our upstreams show, and who delays them must not move a clock back. */
+ * is never pulled about by block times. The interval that chrony is told ends chrony_width_s after
+ * lower: upper only estimates what our upstreams show, and by some blocks too early. A clock after
+ * that gets no sample, since who delays our upstreams must not move a clock back. */
 
 #include "agent/timed/judge.h"
 
@@ -50,13 +51,13 @@ const struct judge_time *judge_best(const struct judge_time *t, size_t n) {
 
 enum judge_sample judge_sample(const struct judge_limits *limits, const struct judge_time *t,
                 double wall_s, double *ret_offset_s) {
-        double lower = (double) t->lower, upper = (double) t->upper;
+        double lower = (double) t->lower, end = lower + (double) limits->chrony_width_s;
 
         if (t->state != STATE_FOLLOWING || t->lower < limits->build_s || t->upper < t->lower ||
                         t->upper - t->lower > limits->chrony_width_s ||
                         t->lower - limits->build_s > limits->max_forward_s)
                 return JUDGE_SAMPLE_NONE;
-        if (wall_s > upper + JUDGE_TOLERANCE_S)
+        if (wall_s > end)
                 return JUDGE_SAMPLE_AHEAD;
         if (wall_s < lower) {
                 *ret_offset_s = lower - wall_s;

@@ -23,7 +23,7 @@ struct judge_time {
 struct judge_limits {
         uint64_t build_s;     /* it is never before */
         uint64_t max_forward_s; /* beyond build_s the clock is never set */
-        uint64_t chrony_width_s; /* an interval wider than this is no sample */
+        uint64_t chrony_width_s; /* of the interval that chrony is told; a wider one is no sample */
 };
 
 enum judge_verdict {
@@ -48,7 +48,7 @@ enum judge_sample {
         JUDGE_SAMPLE_NONE = 0, /* nothing is known well enough */
         JUDGE_SAMPLE_INSIDE,   /* the clock is inside the interval: an offset of zero */
         JUDGE_SAMPLE_BEHIND,   /* *ret_offset_s to its lower end */
-        JUDGE_SAMPLE_AHEAD,    /* it is after the estimate: nothing is told, see judge.c */
+        JUDGE_SAMPLE_AHEAD,    /* it is after the interval: nothing is told, see judge.c */
 };
 
 /* *ret_offset_s, true time less system time, is written where a sample is to be sent. */

@@ -185,10 +185,9 @@ static void tell_chrony(struct timed *t, const struct judge_time *now) {
         case JUDGE_SAMPLE_AHEAD:
                 if (t->told != sample)
                         timed_say(SD_WARNING,
-                                        "the clock is after %s, which is the latest that chain %s "
-                                        "lets us expect: chrony is told nothing, and nothing is set "
-                                        "back",
-                                        clock_text((int64_t) now->upper, a), now->chain);
+                                        "the clock is more than ChronyWidth= after %s, which chain "
+                                        "%s proves: chrony is told nothing, and nothing is set back",
+                                        clock_text((int64_t) now->lower, a), now->chain);
                 break;
         case JUDGE_SAMPLE_INSIDE:
         case JUDGE_SAMPLE_BEHIND:

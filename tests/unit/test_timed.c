@@ -77,9 +77,10 @@ static const struct sample_case {
 } sample_cases[] = {
         { "at its lower end", STATE_FOLLOWING, BUILD, BUILD + 900, BUILD, JUDGE_SAMPLE_INSIDE, 0 },
         { "inside", STATE_FOLLOWING, BUILD, BUILD + 900, BUILD + 450.5, JUDGE_SAMPLE_INSIDE, 0 },
-        { "at its upper end", STATE_FOLLOWING, BUILD, BUILD + 900, BUILD + 902, JUDGE_SAMPLE_INSIDE,
+        { "after the estimate", STATE_FOLLOWING, BUILD, BUILD + 900, BUILD + 1000, JUDGE_SAMPLE_INSIDE,
                         0 },
-        { "after it", STATE_FOLLOWING, BUILD, BUILD + 900, BUILD + 902.5, JUDGE_SAMPLE_AHEAD, 7 },
+        { "at its end", STATE_FOLLOWING, BUILD, BUILD + 900, BUILD + 1800, JUDGE_SAMPLE_INSIDE, 0 },
+        { "after it", STATE_FOLLOWING, BUILD, BUILD + 900, BUILD + 1800.5, JUDGE_SAMPLE_AHEAD, 7 },
         { "before it", STATE_FOLLOWING, BUILD, BUILD + 900, BUILD - 0.5, JUDGE_SAMPLE_BEHIND, 0.5 },
         { "1970", STATE_FOLLOWING, BUILD, BUILD + 900, 0, JUDGE_SAMPLE_BEHIND, (double) BUILD },
         { "as wide as may be", STATE_FOLLOWING, BUILD, BUILD + 1800, 0, JUDGE_SAMPLE_BEHIND,
