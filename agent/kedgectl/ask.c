@@ -4,41 +4,56 @@
 #include "agent/kedgectl/ctl.h"
 
 #include <errno.h>
+#include <stdio.h>
 
-enum ctl_exit ctl_unreachable(const struct ctl *ctl, int r) {
+void ctl_unreachable_text(const struct ctl *ctl, int r, char *ret, size_t cap) {
         switch (r) {
         case -ENOENT:
         case -ENOTDIR:
         case -ECONNREFUSED:
-                return ctl_fail(ctl, CTL_UNREACHABLE,
+                (void) snprintf(ret, cap,
                                 "the agent does not run: nobody listens at %s; start it: systemctl "
                                 "start kedged",
                                 ctl->path);
+                return;
         case -ETIMEDOUT:
         case -EAGAIN:
-                return ctl_fail(ctl, CTL_UNREACHABLE,
+                (void) snprintf(ret, cap,
                                 "no answer from the agent within %d s; see: journalctl -u kedged",
                                 ctl->timeout_ms / 1000);
+                return;
         case -ECONNRESET:
         case -EPIPE:
-                return ctl_fail(ctl, CTL_UNREACHABLE,
+                (void) snprintf(ret, cap,
                                 "the agent closed the connection without an answer; see: "
                                 "journalctl -u kedged");
+                return;
         case -EPERM:
-                return ctl_fail(ctl, CTL_UNREACHABLE,
+                (void) snprintf(ret, cap,
                                 "what listens at %s is not the agent: it runs "
                                 "neither as root nor as the owner of that folder",
                                 ctl->path);
+                return;
         case -EPROTONOSUPPORT:
-                return ctl_fail(ctl, CTL_UNREACHABLE,
-                        "the agent is of another version; restart it: systemctl restart kedged");
+                (void) snprintf(ret, cap,
+                                "the agent is of another version; restart it: systemctl restart "
+                                "kedged");
+                return;
         case -EBADMSG:
-                return ctl_fail(ctl, CTL_FAILURE,
+                (void) snprintf(ret, cap,
                                 "the agent's answer does not parse; see: journalctl -u kedged");
+                return;
         default:
-                return ctl_fail(ctl, CTL_UNREACHABLE, "cannot ask the agent at %s: %s", ctl->path,
-                        strerrordesc_np(-r) ?: "unknown error");
+                (void) snprintf(ret, cap, "cannot ask the agent at %s: %s", ctl->path,
+                                strerrordesc_np(-r) ?: "unknown error");
         }
+}
+
+enum ctl_exit ctl_unreachable(const struct ctl *ctl, int r) {
+        char text[400];
+
+        ctl_unreachable_text(ctl, r, text, sizeof(text));
+        return ctl_fail(ctl, r == -EBADMSG ? CTL_FAILURE : CTL_UNREACHABLE, "%s", text);
 }
 
 #define CLEAN(text) ctl_clean(text, sizeof(text))

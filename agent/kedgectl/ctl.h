@@ -22,7 +22,8 @@ enum ctl_exit {
 #define CTL_URLS_MAX 32
 
 struct ctl {
-        bool json, colour, no_pager;
+        bool json, colour, no_pager, heads;
+        uint64_t count; /* of watch and monitor; 0: without end */
         int timeout_ms;
         uint64_t slot, chain_id;  /* chain_id 0: not given */
         struct address contract;  /* of record's transactions, in place of the agent's */
@@ -39,7 +40,8 @@ enum ctl_colour { CTL_PLAIN, CTL_BOLD, CTL_GREEN, CTL_YELLOW, CTL_RED, CTL_DIM }
 typedef enum ctl_exit ctl_verb_fn(const struct ctl *ctl, int argc, char **argv);
 
 ctl_verb_fn verb_status, verb_upstreams, verb_zones, verb_query, verb_lookup, verb_time,
-                verb_record, verb_checkpoint, verb_explain, verb_list, verb_roles, verb_evidence;
+                verb_record, verb_checkpoint, verb_explain, verb_list, verb_roles, verb_evidence,
+                verb_watch;
 
 /* main.c: the help text; and a usage error about word. */
 void ctl_help(void);
@@ -56,6 +58,9 @@ enum ctl_exit ctl_fail(const struct ctl *ctl, enum ctl_exit code, const char *fo
 
 /* Prints object as the answer, after a "result" that names code, and lets go of it. */
 enum ctl_exit ctl_print_json(enum ctl_exit code, json_t *object_take);
+
+/* One line of its own, for what goes on and on. */
+void ctl_print_json_line(json_t *object_take);
 
 const char *ctl_exit_name(enum ctl_exit code);
 
@@ -112,6 +117,9 @@ void ctl_clean(char *text, size_t n);
  * -errno of query_ask(). */
 _must_check_ int ctl_get(
                 const struct ctl *ctl, struct query_request *request, struct query_reply *ret);
+
+/* What an error of ctl_get() means, and what to do. */
+void ctl_unreachable_text(const struct ctl *ctl, int r, char *ret, size_t cap);
 
 /* Tells the user of an error of ctl_get(), or of a reply's result. Returns the exit code. */
 enum ctl_exit ctl_unreachable(const struct ctl *ctl, int r);

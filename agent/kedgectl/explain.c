@@ -43,6 +43,14 @@ static int collect(const struct ctl *ctl, const char *name, struct explain *ret)
         return 0;
 }
 
+int explain_known(const struct ctl *ctl, const char *name, struct explain *ret) {
+        int r = -EAGAIN;
+
+        for (int i = 0; i < EXPLAIN_TRIES && r == -EAGAIN; i++)
+                r = collect(ctl, name, ret);
+        return r;
+}
+
 int explain_get(const struct ctl *ctl, const char *name, struct explain *ret) {
         struct query_request request = { .verb = QUERY_RESOLVE };
         struct query_reply reply;
@@ -56,11 +64,7 @@ int explain_get(const struct ctl *ctl, const char *name, struct explain *ret) {
                 ret->reply = reply;
                 return -ENODATA;
         }
-        for (int i = 0; i < EXPLAIN_TRIES; i++) {
-                r = collect(ctl, name, ret);
-                if (r != -EAGAIN)
-                        break;
-        }
+        r = explain_known(ctl, name, ret);
         if (r != -ENODATA || reply.result != QUERY_OK)
                 ret->reply = reply; /* where nothing is known of it, this is why */
         return r;

@@ -1,6 +1,8 @@
 /* What the agent says of one proof of a name. */
 #pragma once
 
+#include <stdlib.h>
+
 #include "agent/kedgectl/ctl.h"
 #include "core/record.h"
 #include "core/slot.h"
@@ -15,6 +17,13 @@ struct explain {
 /* Has name, which is normalized, proven, and collects the explanation. 0; -ENODATA: ret->reply says
  * why there is none; -EAGAIN: it is proven anew too fast; or of ctl_get(). */
 _must_check_ int explain_get(const struct ctl *ctl, const char *name, struct explain *ret);
+
+/* The same without asking for the name: -ENODATA where the agent does not know it. */
+_must_check_ int explain_known(const struct ctl *ctl, const char *name, struct explain *ret);
+
+static inline void free_explain(struct explain **e) {
+        free(*e);
+}
 
 json_t *explain_json(const char *name, const struct explain *all);
 

@@ -78,7 +78,7 @@ static json_t *json_of_name(const struct query_watched *w, uint64_t now) {
                         ctl_int(now > w->proven_ms ? now - w->proven_ms : 0), "good_ms",
                         ctl_int(w->deadline_ms > now ? w->deadline_ms - now : 0), "asked_ms",
                         ctl_int(now > w->asked_ms ? now - w->asked_ms : 0), "changed_ms",
-                        ctl_int(now > w->changed_ms ? now - w->changed_ms : 0), "final_number",
+                        ctl_int(now > w->changed_us / 1000 ? now - w->changed_us / 1000 : 0), "final_number",
                         ctl_int(w->final_number), "head_number", ctl_int(w->head_number),
                         "revocations", (json_int_t) w->n_revocations);
 }

@@ -21,6 +21,7 @@ static const struct verb {
         { "list", "", "the names that the agent keeps proven", 0, 0, verb_list, true },
         { "explain", "NAME", "why a name is served or not: contract, slots, blocks, who proved it", 1,
                         1, verb_explain, true },
+        { "watch", "[NAME...]", "a line for each change, as it happens", 0, 1024, verb_watch, false },
         { "query", "NAME", "what a name resolves to, and how fresh that is", 1, 1, verb_query },
         { "lookup", "CONTRACT SLOT KEY", "one value of a mapping(bytes32 => bytes32)", 3, 3,
                         verb_lookup },

@@ -13,6 +13,8 @@ enum {
         OPT_JSON = 1000,
         OPT_NO_COLOR,
         OPT_NO_PAGER,
+        OPT_HEADS,
+        OPT_COUNT,
         OPT_CHAIN,
         OPT_CHAIN_ID,
         OPT_CONTRACT,
@@ -29,6 +31,8 @@ static const struct option options[] = {
         { "json", no_argument, NULL, OPT_JSON },
         { "no-color", no_argument, NULL, OPT_NO_COLOR },
         { "no-pager", no_argument, NULL, OPT_NO_PAGER },
+        { "heads", no_argument, NULL, OPT_HEADS },
+        { "count", required_argument, NULL, OPT_COUNT },
         { "chain", required_argument, NULL, OPT_CHAIN },
         { "chain-id", required_argument, NULL, OPT_CHAIN_ID },
         { "contract", required_argument, NULL, OPT_CONTRACT },
@@ -71,18 +75,35 @@ static void take_flag(struct ctl *ctl, int option) {
                 ctl->json = true;
         else if (option == OPT_NO_COLOR)
                 ctl->colour = false;
+        else if (option == OPT_HEADS)
+                ctl->heads = true;
         else
                 ctl->no_pager = true;
 }
 
+static int take_number(struct ctl *ctl, int option) {
+        uint64_t x, max = option == OPT_SLOT    ? UINT64_MAX :
+                          option == OPT_TIMEOUT ? 600 :
+                                                  INT32_MAX;
+
+        if (ctl_number(optarg, max, &x) < 0 || (x == 0 && option != OPT_SLOT))
+                return -EINVAL;
+        if (option == OPT_SLOT)
+                ctl->slot = x;
+        else if (option == OPT_TIMEOUT)
+                ctl->timeout_ms = (int) x * 1000;
+        else
+                ctl->count = x;
+        return 0;
+}
+
 /* 0: go on; 1: done; -EINVAL: told. */
 static int take_option(struct ctl *ctl, int option, const char *word) {
-        uint64_t x;
-
         switch (option) {
         case OPT_JSON:
         case OPT_NO_COLOR:
         case OPT_NO_PAGER:
+        case OPT_HEADS:
                 take_flag(ctl, option);
                 return 0;
         case OPT_CHAIN:
@@ -98,14 +119,11 @@ static int take_option(struct ctl *ctl, int option, const char *word) {
                 if (take_target(ctl, option) < 0)
                         break;
                 return 0;
+        case OPT_COUNT:
         case OPT_SLOT:
-                if (ctl_number(optarg, UINT64_MAX, &ctl->slot) < 0)
-                        break;
-                return 0;
         case OPT_TIMEOUT:
-                if (ctl_number(optarg, 600, &x) < 0 || x == 0)
+                if (take_number(ctl, option) < 0)
                         break;
-                ctl->timeout_ms = (int) x * 1000;
                 return 0;
         case OPT_HELP:
                 ctl_help();
@@ -129,6 +147,8 @@ void options_help(void) {
              "  --json             answer as one JSON object\n"
              "  --no-color         plain text on a terminal too\n"
              "  --no-pager         never page through a long answer\n"
+             "  --heads            each new head, too (watch)\n"
+             "  --count N          end after so many lines (watch) or looks (monitor)\n"
              "  --chain NAME       of which chain (lookup, time); default: the agent's first\n"
              "  --zone NAME, --contract 0x..., --chain-id N\n"
              "                     where the record is (record), in place of the agent's answer\n"

@@ -62,6 +62,13 @@ enum ctl_exit ctl_print_json(enum ctl_exit code, json_t *object_take) {
         return code;
 }
 
+void ctl_print_json_line(json_t *object_take) {
+        if (!object_take || json_dumpf(object_take, stdout, JSON_COMPACT) < 0)
+                fputs("kedgectl: not enough memory for the answer\n", stderr);
+        json_decref(object_take);
+        putchar('\n');
+}
+
 void ctl_row(const char *label, const char *format, ...) {
         va_list args;
 

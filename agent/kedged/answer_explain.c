@@ -118,14 +118,15 @@ bool agent_tell_explain(struct agent *a, const struct query_request *q, struct q
 }
 
 bool agent_tell_watched(struct agent *a, const struct query_request *q, struct query_reply *ret) {
-        const struct watch_entry *e = watch_after(&a->watch, q->name);
+        const struct watch_entry *e = q->item == 1 ? watch_changed_after(&a->watch, q->slot)
+                                                   : watch_after(&a->watch, q->name);
         struct query_watched *to = &ret->watched;
         const struct revocations *revoked;
         uint64_t now = now_ms();
         struct watch_reply stands;
 
         if (!e)
-                return agent_say(ret, QUERY_UNKNOWN, "no watched name after this one");
+                return agent_say(ret, QUERY_UNKNOWN, "no such name after this one");
         revoked = watch_revocations(&a->watch, e);
         watch_stands(e, now, &stands);
         ret->result = QUERY_OK;
@@ -138,7 +139,7 @@ bool agent_tell_watched(struct agent *a, const struct query_request *q, struct q
         to->asked_ms = e->asked_ms;
         to->proven_ms = e->values.proven_ms;
         to->deadline_ms = e->reply.answer.deadline_ms;
-        to->changed_ms = e->changed_ms;
+        to->changed_us = e->changed_us;
         to->final_number = e->values.final_at.number;
         to->head_number = e->values.head_at.number;
         return true;

@@ -179,6 +179,19 @@ const struct watch_entry *watch_after(const struct watch *w, const char *name) {
         return best;
 }
 
+const struct watch_entry *watch_changed_after(const struct watch *w, uint64_t changed_us) {
+        const struct watch_entry *best = NULL;
+
+        if (w->changed_us <= changed_us)
+                return NULL;
+        for (size_t i = 0; i < WATCH_BUCKETS; i++)
+                for (const struct watch_entry *e = w->bucket[i]; e; e = e->bucket_next)
+                        if (e->known && e->changed_us > changed_us &&
+                                        (!best || e->changed_us < best->changed_us))
+                                best = e;
+        return best;
+}
+
 void watch_stands(const struct watch_entry *e, uint64_t now, struct watch_reply *ret) {
         if (!current(e, now, ret))
                 stale(e, "no newer head since", now, ret);

@@ -65,7 +65,7 @@ struct watch_entry {
         struct watch_reply reply;
         enum served_why field_why[LOOKUP_FIELDS];
         struct watch_proven_by by;
-        uint64_t changed_ms; /* when reply last became another */
+        uint64_t changed_us; /* when reply last became another; no two are the same */
         size_t n_waiters;
         struct watch_waiter *waiters;
 };
@@ -118,6 +118,7 @@ struct watch {
         size_t n, n_fetching;
         bool changed; /* what readers should see has changed */
         bool urgent;  /* and it is a revocation */
+        uint64_t changed_us; /* of the entry that changed last */
         struct watch_entry *bucket[WATCH_BUCKETS];
         struct watch_queue fetch, fetch_absent; /* names that are there go first */
         struct watch_group *groups;
@@ -145,10 +146,12 @@ _must_check_ int watch_ask(
 /* The chain moved: each contract on it is to be proven again. */
 void watch_moved(struct watch *w, const struct run *run);
 
-/* What is known of names, without counting as a question for them. NULL: nothing is. The second
- * walks: the known name that comes next after name by its bytes, empty for the first. */
+/* What is known of names, without counting as a question for them. NULL: nothing is. The second and
+ * third walk: the known name that comes next after name by its bytes (empty: the first), or by when
+ * it changed. */
 const struct watch_entry *watch_find(const struct watch *w, const char *name);
 const struct watch_entry *watch_after(const struct watch *w, const char *name);
+const struct watch_entry *watch_changed_after(const struct watch *w, uint64_t changed_us);
 
 /* What a question for e gets now: what stands, or that it is stale. */
 void watch_stands(const struct watch_entry *e, uint64_t now, struct watch_reply *ret);

@@ -129,7 +129,8 @@ static void apply(struct watch *w, struct watch_entry *e) {
         if (j.result == QUERY_INVALID && (!e->known || e->reply.result != QUERY_INVALID))
                 log_warning("%s: %s; the name is not served", e->name, j.why);
         if (!e->known || e->reply.result != j.result || !same_answer(&e->reply.answer, &j.answer)) {
-                e->changed_ms = now_ms();
+                w->changed_us = MAX(w->changed_us + 1, now_ms() * 1000);
+                e->changed_us = w->changed_us;
                 changed(w, e, revoked);
         }
         e->known = true;

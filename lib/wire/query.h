@@ -25,7 +25,8 @@ enum query_verb {
         QUERY_CHECKPOINT,  /* of chain number index: what its trust stands on */
         QUERY_EXPLAIN,     /* name: why it is served or not; item: a field, and a revocation */
         QUERY_ROLE,        /* of chain number index: what role number item gets now */
-        QUERY_WATCHED,     /* the watched name after name, by its bytes; empty: the first */
+        QUERY_WATCHED,     /* item 0: the watched name after name, by its bytes; empty: the first.
+                              item 1: the one that changed next after changed_us slot */
         QUERY_EVIDENCE,    /* file number index of the evidence kept */
 };
 
@@ -174,7 +175,8 @@ struct query_watched {
         uint8_t result; /* enum query_result, as a question for it gets now */
         uint8_t state;  /* of the chain: enum name_state */
         uint8_t n_revocations, zero[5];
-        uint64_t asked_ms, proven_ms, deadline_ms, changed_ms; /* CLOCK_BOOTTIME */
+        uint64_t asked_ms, proven_ms, deadline_ms; /* CLOCK_BOOTTIME */
+        uint64_t changed_us; /* the same of its last change; no two changes have the same */
         uint64_t final_number, head_number;
         char why[160];
 };

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """What the agent tells of what it knows, and kedgectl on real daemons."""
+import json
 import os
 import struct
 import sys
 
-from harness import Agent, Devnode, run, text, wait
+from harness import Agent, Devnode, Process, program, run, text, wait
 
 NAME = "plant-control.fleet"
 PIN = bytes(range(1, 33))
@@ -77,17 +78,20 @@ def test_what_was_proven_is_explained(folder):
     assert [w["name"] for w in watched(agent)] == [NAME, "pump1." + NAME], watched(agent)
 
 
+def mined(dn, agent, number):
+    """Up to that block, each seen by the agent. By the order of miners that the seed gives, 313 stays final while
+    the head goes from 314 to 317."""
+    while dn.peak()[0] < number:
+        n, _ = dn.mine()
+        wait("the block to be seen", lambda: all(agent.upstream(i)["peak"] >= n for i in range(3)))
+
+
 def test_a_revocation_is_explained(folder):
     dn, agent = start(folder, interval=0)
-
-    def mined(number):
-        while dn.peak()[0] < number:
-            n, _ = dn.mine()
-            wait("the block to be seen", lambda: all(agent.upstream(i)["peak"] >= n for i in range(3)))
-    mined(314)  # the order of miners is the seed's: 313 stays final while the head goes to 317
+    mined(dn, agent, 314)
     before = watched(agent)[0]
     dn.command("clear signature")
-    mined(317)
+    mined(dn, agent, 317)
     agent.wait_resolve("no pin", lambda r: PIN not in r[4])
     items = whole(agent, NAME)
     e = {i["field"]: i for i in items}["signature"]
@@ -96,6 +100,41 @@ def test_a_revocation_is_explained(folder):
     assert 315 <= items[0]["at"] <= items[0]["head"][0], items[0]
     after = watched(agent)[0]
     assert after["revocations"] == 1 and after["changed"] > before["changed"], (before, after)
+
+
+class Watcher:
+    """kedgectl, running on."""
+
+    def __init__(self, folder, agent, *argv):
+        self.p = Process(folder, "kedgectl-" + argv[-1], [program("agent/kedgectl/kedgectl"), *argv],
+                         env={"KEDGE_RUNTIME_DIR": agent.run})
+
+    def events(self):
+        return [json.loads(line) for line in self.p.text().splitlines() if line.endswith("}")]
+
+    def wait(self, what, **members):
+        wait(lambda: f"{what}; {self.p.text()}",
+             lambda: any(all(e.get(k) == v for k, v in members.items()) for e in self.events()), timeout=30)
+
+
+def test_changes_are_told_as_they_happen(folder):
+    dn, agent = start(folder, interval=0)
+    w = Watcher(folder, agent, "--json", "--heads", "watch")
+    one = Watcher(folder, agent, "--json", "watch", "pump1." + NAME)
+    wait("the name to be asked for", lambda: [n for n in watched(agent) if n["name"].startswith("pump1")])
+    mined(dn, agent, 314)
+    dn.set("pump1.server_ip", "10.8.8.8")
+    dn.command("clear signature")
+    mined(dn, agent, 317)
+    w.wait("the revocation", event="Revoked", name=NAME, field="signature", key="0x" + PIN.hex())
+    w.wait("a head", event="HeadChanged", chain="diode")
+    dn.mine(30)
+    one.wait("the other name's new value", event="RecordChanged", name="pump1." + NAME, text="server_ip 10.8.8.8")
+    agent.restart()
+    agent.wait_following()
+    one.wait("the agent to be found again", event="AgentFound")
+    wait("the name to be asked for again", lambda: [n for n in watched(agent) if n["name"].startswith("pump1")])
+    assert all(e.get("name") in (None, "pump1." + NAME) for e in one.events()), one.events()
 
 
 def test_evidence_is_listed(folder):
