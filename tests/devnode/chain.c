@@ -84,7 +84,7 @@ static void account_item(struct tree_item *item, const struct address *address, 
 }
 
 static struct tree_node *genesis_state(struct chain *c) {
-        unsigned n = c->config.accounts + c->config.miners + 2, at = 0;
+        unsigned n = c->config.accounts + c->config.miners + c->config.contracts + 1, at = 0;
         struct tree_item *items = calloc(n, sizeof(*items));
         struct tree_node *empty = tree_build(NULL, 0), *root;
 
@@ -98,8 +98,9 @@ static struct tree_node *genesis_state(struct chain *c) {
         }
         for (unsigned i = 0; i < c->config.miners; i++)
                 account_item(&items[at++], &c->miners[i].address, 0, "", tree_ref(empty));
-        account_item(&items[at++], &c->contract, 1, "kedge-devnode map contract",
-                     contract_tree(c->config.slots));
+        for (unsigned i = 0; i < c->config.contracts; i++)
+                account_item(&items[at++], &c->contracts[i], 1, "kedge-devnode map contract",
+                             contract_tree(c->config.slots));
         account_item(&items[at++], &c->fleet, 1, "kedge-devnode fleet", contract_tree(3));
         root = tree_build(items, at);
         for (unsigned i = 0; i < at; i++)
@@ -163,7 +164,8 @@ void chain_init(struct chain *c, const struct chain_config *config) {
 
         *c = (struct chain){ .config = *config, .liar = -1 };
         c->accounts = calloc(config->accounts + 1, sizeof(*c->accounts));
-        assert(c->accounts && config->miners <= CHAIN_MINERS_MAX);
+        assert(c->accounts && config->miners <= CHAIN_MINERS_MAX &&
+               config->contracts >= 1 && config->contracts <= CHAIN_CONTRACTS_MAX);
         for (unsigned i = 0; i < config->miners; i++) {
                 char text[96];
 
@@ -171,8 +173,10 @@ void chain_init(struct chain *c, const struct chain_config *config) {
                          (unsigned long long) config->seed, i);
                 key_from_text(&c->miners[i], text);
         }
-        text_hash("contract", config->seed, 0, &h);
-        memcpy(c->contract.b, h.b + 12, sizeof(c->contract.b));
+        for (unsigned i = 0; i < config->contracts; i++) {
+                text_hash("contract", config->seed, i, &h);
+                memcpy(c->contracts[i].b, h.b + 12, sizeof(c->contracts[i].b));
+        }
         c->fleet.b[0] = 0x60;
 
         for (unsigned i = 0; i < 32; i++)
@@ -247,20 +251,24 @@ static struct tree_node *account_change(struct tree_node *accounts, const struct
 }
 
 static struct tree_node *contract_change(const struct chain *c, struct tree_node *accounts,
-                                         const struct chain_set *sets, unsigned n_sets) {
-        const struct tree_item *old = tree_get(accounts, c->contract.b, sizeof(c->contract.b));
+                                         unsigned contract, const struct chain_set *sets,
+                                         unsigned n_sets) {
+        const struct address *address = &c->contracts[contract];
+        const struct tree_item *old = tree_get(accounts, address->b, sizeof(address->b));
         struct tree_node *storage = tree_ref(old->account->storage);
 
         for (unsigned i = 0; i < n_sets; i++) {
                 struct tree_item item;
                 struct tree_node *next;
 
+                if (sets[i].contract != contract)
+                        continue;
                 tree_item_init(&item, sets[i].slot.b, 32, &sets[i].value, NULL);
                 next = tree_set(storage, &item);
                 tree_unref(storage);
                 storage = next;
         }
-        return account_change(accounts, &c->contract, 0, storage);
+        return account_change(accounts, address, 0, storage);
 }
 
 struct tree_node *chain_state_next(const struct chain *c, struct tree_node *accounts,
@@ -273,8 +281,12 @@ struct tree_node *chain_state_next(const struct chain *c, struct tree_node *acco
         if (c->config.accounts > 0)
                 next = account_change(next, &c->accounts[number * 7919 % c->config.accounts],
                                       number, NULL);
-        if (n_sets > 0)
-                next = contract_change(c, next, sets, n_sets);
+        for (unsigned contract = 0; contract < c->config.contracts; contract++)
+                for (unsigned i = 0; i < n_sets; i++)
+                        if (sets[i].contract == contract) {
+                                next = contract_change(c, next, contract, sets, n_sets);
+                                break;
+                        }
         return next;
 }
 
@@ -314,9 +326,17 @@ void chain_mine(struct chain *c, uint64_t timestamp) {
 }
 
 bool chain_set(struct chain *c, const char *key_text, const struct hash32 *value) {
-        if (c->n_sets >= CHAIN_SETS_MAX)
+        char text[256];
+        const char *at = strchr(key_text, '@');
+        unsigned long contract = at ? strtoul(at + 1, NULL, 10) : 0;
+
+        if (c->n_sets >= CHAIN_SETS_MAX || contract >= c->config.contracts ||
+            strlen(key_text) >= sizeof(text))
                 return false;
-        chain_slot(key_text, &c->sets[c->n_sets].slot);
+        snprintf(text, sizeof(text), "%s", key_text);
+        text[at ? at - key_text : (ptrdiff_t) strlen(text)] = 0;
+        chain_slot(text, &c->sets[c->n_sets].slot);
+        c->sets[c->n_sets].contract = (unsigned) contract;
         c->sets[c->n_sets++].value = *value;
         return true;
 }

@@ -7,7 +7,8 @@
 #define CHAIN_ID         5777u
 #define CHAIN_WINDOW     100u
 #define CHAIN_MINERS_MAX 64u
-#define CHAIN_SETS_MAX   256u /* changes that wait for the next block */
+#define CHAIN_CONTRACTS_MAX 64u
+#define CHAIN_SETS_MAX   4096u /* changes that wait for the next block */
 #define CHAIN_BLOCK_S    15u
 
 struct block {
@@ -21,18 +22,19 @@ struct block {
 };
 
 struct chain_set {
+        unsigned contract; /* which */
         struct hash32 slot, value; /* zero clears */
 };
 
 struct chain_config {
-        unsigned miners, accounts, slots, rotate, keep;
+        unsigned miners, accounts, slots, rotate, keep, contracts;
         uint64_t seed, start_time; /* 0: blocks made before the start end at the wall clock */
 };
 
 struct chain {
         struct chain_config config;
         struct key miners[CHAIN_MINERS_MAX];
-        struct address contract, fleet;
+        struct address contracts[CHAIN_CONTRACTS_MAX], fleet;
         struct address *accounts;
         struct block *blocks; /* by number */
         uint64_t n_blocks;
@@ -51,7 +53,8 @@ uint64_t chain_peak(const struct chain *c);
 void chain_mine(struct chain *c, uint64_t timestamp);
 /* The miner whose turn it is at a number, given the blocks before it. */
 unsigned chain_turn(const struct chain *c, uint64_t number, int last, unsigned in_a_row);
-/* Notes a change of the map at slot 0 for the next block. False when too many wait. */
+/* Notes a change of the map at slot 0 for the next block: of the first contract, or, with "@N" behind
+ * the key, of contract number N. False when too many wait, or there is no such contract. */
 bool chain_set(struct chain *c, const char *key_text, const struct hash32 *value);
 void chain_slot(const char *key_text, struct hash32 *ret);
 /* The state after one more block by this miner, with these changes. */

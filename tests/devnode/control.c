@@ -16,7 +16,7 @@ static void run_set(void *arg, char **words, unsigned n, FILE *answer) {
         if (!line_value(words, n, 2, &value, answer))
                 return;
         if (!chain_set(&dn->chain, words[1], &value))
-                fprintf(answer, "error too many changes wait for a block\n");
+                fprintf(answer, "error too many changes wait for a block, or no such contract\n");
         else
                 fprintf(answer, "ok in block %llu\n", (unsigned long long) dn->chain.n_blocks);
 }
@@ -27,7 +27,7 @@ static void run_clear(void *arg, char **words, unsigned n, FILE *answer) {
 
         (void) n;
         if (!chain_set(&dn->chain, words[1], &zero))
-                fprintf(answer, "error too many changes wait for a block\n");
+                fprintf(answer, "error too many changes wait for a block, or no such contract\n");
         else
                 fprintf(answer, "ok in block %llu\n", (unsigned long long) dn->chain.n_blocks);
 }

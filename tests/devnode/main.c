@@ -56,7 +56,7 @@ static int usage(FILE *f) {
                    "       kedge-devnode --self-check VECTORSDIR\n"
                    "       kedge-devnode --faults\n"
                    "  --nodes=3 --miners=12 --blocks=300 --interval=MS --accounts=5000 "
-                   "--slots=1000\n"
+                   "--slots=1000 --contracts=1\n"
                    "  --seed=N --rotate=BLOCKS --start-time=SECONDS --keep=BLOCKS\n"
                    "  --hello=1000|1001 --past-peak=close|error --ticket-deadline=MS\n"
                    "  --ticket-epoch=BLOCKS --grace=BYTES --suffix-host=NAME\n");
@@ -86,6 +86,7 @@ static const struct option long_options[] = {
         { "interval", 1, 0, OPT_NUMBER },
         { "accounts", 1, 0, OPT_NUMBER },
         { "slots", 1, 0, OPT_NUMBER },
+        { "contracts", 1, 0, OPT_NUMBER },
         { "seed", 1, 0, OPT_NUMBER },
         { "rotate", 1, 0, OPT_NUMBER },
         { "start-time", 1, 0, OPT_NUMBER },
@@ -110,6 +111,7 @@ static struct number numbers[] = {
         { "interval", 0, 0, 3600000 },
         { "accounts", 5000, 0, 1000000 },
         { "slots", 1000, 0, 1000000 },
+        { "contracts", 1, 1, CHAIN_CONTRACTS_MAX },
         { "seed", 1, 0, UINT64_MAX },
         { "rotate", 120, 1, 1000000 },
         { "start-time", 0, 0, 4000000000u },
@@ -156,6 +158,7 @@ static void options_from_numbers(struct options *o) {
         o->chain.miners = (unsigned) number_of("miners");
         o->chain.accounts = (unsigned) number_of("accounts");
         o->chain.slots = (unsigned) number_of("slots");
+        o->chain.contracts = (unsigned) number_of("contracts");
         o->chain.rotate = (unsigned) number_of("rotate");
         o->chain.keep = (unsigned) number_of("keep");
         o->chain.seed = number_of("seed");
@@ -239,7 +242,9 @@ static void info_lines(const struct devnode *dn, FILE *f) {
         char hex[65];
 
         fprintf(f, "PID=%ld\nCHAIN_ID=%u\n", (long) getpid(), CHAIN_ID);
-        fprintf(f, "CONTRACT=0x%s\n", hex_encode(dn->chain.contract.b, 20, hex));
+        fprintf(f, "CONTRACT=0x%s\n", hex_encode(dn->chain.contracts[0].b, 20, hex));
+        for (unsigned i = 1; i < dn->chain.config.contracts; i++)
+                fprintf(f, "CONTRACT%u=0x%s\n", i, hex_encode(dn->chain.contracts[i].b, 20, hex));
         fprintf(f, "FLEET=0x%s\n", hex_encode(dn->chain.fleet.b, 20, hex));
         fprintf(f, "CHECKPOINT=%llu:0x%s\n", (unsigned long long) dn->checkpoint,
                 hex_encode(dn->chain.blocks[dn->checkpoint].hash.b, 32, hex));
