@@ -159,6 +159,15 @@ static void take_proven_by(const struct run *run, const struct proof_result *res
 }
 
 static void take_values(struct watch_entry *e, const struct proof_result *result) {
+        struct hash32 was[LOOKUP_FIELDS];
+        const struct hash32 *final = result->final.values, *head = result->head.values;
+
+        /* Not asked again, because the storage root there is the one that e's values stand under. */
+        memcpy(was, e->values.final, sizeof(was));
+        if (result->final.verdict == CHAIN_UNCHANGED)
+                final = was;
+        if (result->head.verdict == CHAIN_UNCHANGED) /* the same block */
+                head = was;
         memset(&e->values, 0, sizeof(e->values));
         e->serial = result->serial;
         e->values.final_at = result->final.block.ref;
@@ -169,8 +178,8 @@ static void take_values(struct watch_entry *e, const struct proof_result *result
         take_proven_by(e->group->run, result, &e->by);
         e->final_root = result->final.storage_root;
         e->head_root = result->head.storage_root;
-        memcpy(e->values.final, result->final.values, sizeof(e->values.final));
-        memcpy(e->values.head, result->head.values, sizeof(e->values.head));
+        memcpy(e->values.final, final, sizeof(e->values.final));
+        memcpy(e->values.head, head, sizeof(e->values.head));
 }
 
 /* The record may have changed: it is fetched. Names that do not exist cost nothing to ask for, so
@@ -246,6 +255,17 @@ static void on_fetched(void *userdata, const struct proof_result *result) {
         fetch_ended(e, result->proven ? NULL : result->why);
 }
 
+/* Where the contract's account at the finalized block shows the storage root that e's values were
+ * proven under, that half is not asked again: of a changed contract only the head's is. */
+static void know_final(const struct watch_entry *e, struct proof_question *q) {
+        const struct watch_group *g = e->group;
+
+        q->has_known_final = e->known && !hash32_is_zero(&g->final_at) &&
+                             hash32_eq(&g->final_root, &e->final_root);
+        q->known_final_at = g->final_at;
+        q->known_final_root = g->final_root;
+}
+
 /* counted: for the watch itself, not for a client. */
 static int start_fetch(struct watch *w, struct watch_entry *e, bool counted, uint64_t now) {
         struct proof_question q = { 0 };
@@ -255,6 +275,7 @@ static int start_fetch(struct watch *w, struct watch_entry *e, bool counted, uin
                 r = ens_zone_start(w->proofs, e->group->run, e->name, on_walked, e, now);
         else {
                 r = slots_of(w, e, &q);
+                know_final(e, &q);
                 if (r >= 0)
                         r = proof_start(w->proofs, &q, on_fetched, e, now);
         }

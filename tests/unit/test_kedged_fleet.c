@@ -61,7 +61,29 @@ START_TEST(watch_one_changed_contract_costs_its_own_records) {
         watch_moved(&w.watch, w.runs[0]);
         pump();
         ck_assert_uint_eq(w.fake.unchanged, 19);
-        ck_assert_uint_eq(w.fake.asks, 20 + 2); /* its record: at finalized and at head */
+        ck_assert_uint_eq(w.fake.asks, 20 + 1); /* its record at head: finalized is as it was */
+        w.n_replies = 0;
+        ck_assert_uint_eq(ask("host3.z6.internal")->answer.addr[0].b[3], 3);
+        ck_assert_uint_eq(w.reply[0].answer.head_number, 105);
+} END_TEST
+
+START_TEST(watch_what_changed_at_finalized_is_fetched_there) {
+        set("host3.server_ip", RECORD_SERVER_IP, "10.0.0.3", "10.0.0.3");
+        pump1();
+        heads(100, 103);
+        fleet(2, 4);
+        heads(100, 104);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        set("host3.server_ip", RECORD_SERVER_IP, "10.0.0.4", "10.0.0.5");
+        w.fake.final_change[1] = 1;
+        w.fake.head_change[1] = 2;
+        heads(104, 105);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        w.n_replies = 0;
+        ck_assert(watch_peek(&w.watch, "host3.z0.internal", now_ms(), &w.reply[0]));
+        ck_assert_uint_eq(w.reply[0].answer.addr[0].b[3], 4);
 } END_TEST
 
 static size_t n_notes;
@@ -133,6 +155,7 @@ int main(void) {
         tcase_set_timeout(t, 60);
         tcase_add_test(t, watch_thousand_records_in_twenty_contracts_cost_twenty_proofs);
         tcase_add_test(t, watch_one_changed_contract_costs_its_own_records);
+        tcase_add_test(t, watch_what_changed_at_finalized_is_fetched_there);
         tcase_add_test(t, watch_budget_holds_back_what_can_wait_and_says_what_gets_old);
         tcase_add_test(t, watch_budget_holds_back_the_records_of_a_changed_contract);
         suite_add_tcase(s, t);
