@@ -41,7 +41,7 @@ typedef enum ctl_exit ctl_verb_fn(const struct ctl *ctl, int argc, char **argv);
 
 ctl_verb_fn verb_status, verb_upstreams, verb_zones, verb_query, verb_lookup, verb_time,
                 verb_record, verb_checkpoint, verb_explain, verb_list, verb_roles, verb_evidence,
-                verb_watch;
+                verb_watch, verb_monitor;
 
 /* main.c: the help text; and a usage error about word. */
 void ctl_help(void);
@@ -63,6 +63,12 @@ enum ctl_exit ctl_print_json(enum ctl_exit code, json_t *object_take);
 void ctl_print_json_line(json_t *object_take);
 
 const char *ctl_exit_name(enum ctl_exit code);
+
+/* status.c: by enum upstream_state of the chain machines; and both as --json has them. */
+const char *upstream_state_name(uint8_t state);
+enum ctl_colour upstream_state_colour(uint8_t state);
+json_t *status_json(const struct query_status *s);
+json_t *upstream_json(uint32_t chain, const struct query_upstream *u);
 
 /* pager.c: from here on, what goes to stdout is kept where a person may have to page through it;
  * pager_end() shows it, through a pager where it is taller than the terminal. */

@@ -200,22 +200,24 @@ static int poll_chains(const struct ctl *ctl, struct feed *f, feed_fn *fn, void 
         return 0;
 }
 
-/* What is revoked already is not news. */
 static int learn_revoked(const struct ctl *ctl, struct feed *f) {
         struct query_request request = { .verb = QUERY_WATCHED };
         struct query_reply reply;
         int r;
 
-        for (size_t i = 0; i < FEED_BURST_MAX; i++) {
+        for (size_t i = 0; !f->learned && i < FEED_BURST_MAX; i++) {
                 r = ctl_get(ctl, &request, &reply);
-                if (r < 0 || reply.result != QUERY_OK)
+                if (r < 0)
                         return r;
+                if (reply.result != QUERY_OK)
+                        break;
                 if (reply.watched.n_revocations > 0)
                         r = tell_record(ctl, f, &reply.watched, NULL, NULL);
                 if (r < 0)
                         return r;
                 memcpy(request.name, reply.watched.name, sizeof(request.name));
         }
+        f->learned = true;
         return 0;
 }
 
@@ -232,6 +234,8 @@ void feed_poll(const struct ctl *ctl, struct feed *feed, feed_fn *fn, void *user
         struct feed_event event = { .kind = FEED_LOST };
         int r = poll_chains(ctl, feed, fn, userdata);
 
+        if (r >= 0)
+                r = learn_revoked(ctl, feed);
         if (r >= 0)
                 r = poll_names(ctl, feed, fn, userdata);
         if (r >= 0)

@@ -45,7 +45,7 @@ struct feed_revocation {
 };
 
 struct feed {
-        bool reachable;
+        bool reachable, learned; /* learned: which revocations are no news */
         unsigned runs; /* grows when the agent is found again */
         uint64_t cursor_us, uptime_ms;
         size_t n_chains;

@@ -22,6 +22,7 @@ static const struct verb {
         { "explain", "NAME", "why a name is served or not: contract, slots, blocks, who proved it", 1,
                         1, verb_explain, true },
         { "watch", "[NAME...]", "a line for each change, as it happens", 0, 1024, verb_watch, false },
+        { "monitor", "", "a live view: heads, upstreams, changes; q ends it", 0, 0, verb_monitor, false },
         { "query", "NAME", "what a name resolves to, and how fresh that is", 1, 1, verb_query },
         { "lookup", "CONTRACT SLOT KEY", "one value of a mapping(bytes32 => bytes32)", 3, 3,
                         verb_lookup },

@@ -31,7 +31,7 @@ static enum ctl_exit code_of(const struct query_status *s) {
         return s->too_old ? CTL_STALE : states[state_of(s)].code;
 }
 
-static json_t *json_of_status(const struct query_status *s) {
+json_t *status_json(const struct query_status *s) {
         json_t *o = json_pack("{s:s, s:s, s:s, s:b, s:s}", "chain", s->chain, "backend", s->backend,
                 "state", states[state_of(s)].name, "conflict", s->conflict, "text", s->text);
         bool anchored = !hash32_is_zero(&s->anchor.hash);
@@ -143,7 +143,7 @@ enum ctl_exit verb_status(const struct ctl *ctl, int argc _unused_, char **argv 
                 n = reply.status.n_chains;
                 worst = MAX(worst, code_of(&reply.status));
                 if (ctl->json) {
-                        (void) json_array_append_new(chains, json_of_status(&reply.status));
+                        (void) json_array_append_new(chains, status_json(&reply.status));
                         continue;
                 }
                 if (i == 0)
@@ -170,6 +170,14 @@ static const struct {
         { "resting", CTL_YELLOW },
 };
 
+const char *upstream_state_name(uint8_t state) {
+        return upstream_states[state < ELEMENTSOF(upstream_states) ? state : 0].name;
+}
+
+enum ctl_colour upstream_state_colour(uint8_t state) {
+        return upstream_states[state < ELEMENTSOF(upstream_states) ? state : 0].colour;
+}
+
 static void print_upstream(const struct ctl *ctl, const struct query_upstream *u) {
         size_t state = u->state < ELEMENTSOF(upstream_states) ? u->state : 0;
         char a[CTL_TEXT_MAX], b[CTL_TEXT_MAX];
@@ -189,10 +197,10 @@ static void print_upstream(const struct ctl *ctl, const struct query_upstream *u
                 ctl_row("last error", "%s", u->last_error);
 }
 
-static json_t *json_of_upstream(uint32_t chain, const struct query_upstream *u) {
+json_t *upstream_json(uint32_t chain, const struct query_upstream *u) {
         return json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s}", "chain",
                         ctl_int(chain), "url", u->url, "state",
-                        upstream_states[u->state < ELEMENTSOF(upstream_states) ? u->state : 0].name,
+                        upstream_state_name(u->state),
                         "peak", ctl_int(u->peak), "rest_ms", ctl_int(u->rest_ms), "failures",
                         ctl_int(u->failures), "lies", ctl_int(u->lies), "bytes_in",
                         ctl_int(u->bytes_in), "bytes_out", ctl_int(u->bytes_out), "last_error",
@@ -218,7 +226,7 @@ static enum ctl_exit upstreams_of(
                 *ret_any = true;
                 if (ctl->json)
                         (void) json_array_append_new(
-                                        list, json_of_upstream(chain, &reply.upstream));
+                                        list, upstream_json(chain, &reply.upstream));
                 else
                         print_upstream(ctl, &reply.upstream);
         }
