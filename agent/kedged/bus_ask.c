@@ -25,7 +25,7 @@ const struct run *bus_run_of(const struct agent *a, const struct query_request *
         return NULL;
 }
 
-static int read_name(struct bus_call *call, const char **ret_why) {
+int bus_read_name(struct bus_call *call, const char **ret_why) {
         char name[NAME_MAX_LEN + 1];
         const char *text;
 
@@ -77,7 +77,7 @@ static int read_time(struct bus_call *call, const char **ret_why) {
 static int read_certificate(struct bus_call *call, const char **ret_why) {
         const void *der;
         size_t n;
-        int r = read_name(call, ret_why);
+        int r = bus_read_name(call, ret_why);
 
         if (r < 0)
                 return r;
@@ -88,11 +88,14 @@ static int read_certificate(struct bus_call *call, const char **ret_why) {
         return bus_read_certificate(VIEW(der, n), &call->certificate);
 }
 
-static int put_hex(sd_bus_message *to, const void *data, size_t n) {
-        char text[2 + 2 * HASH32_SIZE + 1] = "0x";
+const char *bus_hex(const void *data, size_t n, char ret[BUS_HEX_SIZE]) {
+        memcpy(ret, "0x", 2);
+        (void) hex_encode(data, n, ret + 2);
+        return ret;
+}
 
-        (void) hex_encode(data, n, text + 2);
-        return sd_bus_message_append(to, "s", text);
+static int put_hex(sd_bus_message *to, const void *data, size_t n) {
+        return sd_bus_message_append(to, "s", BUS_HEX(data, n));
 }
 
 static int put_addresses(sd_bus_message *to, const struct name_answer *a) {
@@ -147,17 +150,10 @@ static int tell_value(struct bus_call *call, const struct query_reply *from, sd_
         const struct query_lookup *l = &from->lookup;
         const struct config_role *roles = call->bus->agent->config->role;
         uint64_t fresh = MIN(roles[ROLE_NAMES].max_age_ms, roles[ROLE_TLS].max_age_ms);
-        int r = put_hex(to, &l->value, HASH32_SIZE);
 
-        if (r >= 0)
-                r = sd_bus_message_append(to, "t", l->block.number);
-        if (r >= 0)
-                r = put_hex(to, &l->block.hash, HASH32_SIZE);
-        if (r >= 0)
-                r = sd_bus_message_append(to, "t", l->head.number);
-        if (r >= 0)
-                r = put_hex(to, &l->head.hash, HASH32_SIZE);
-        return r < 0 ? r : sd_bus_message_append(to, "tb", l->age_ms, l->age_ms > fresh);
+        return sd_bus_message_append(to, "stststb", BUS_HEX(&l->value, HASH32_SIZE), l->block.number,
+                        BUS_HEX(&l->block.hash, HASH32_SIZE), l->head.number,
+                        BUS_HEX(&l->head.hash, HASH32_SIZE), l->age_ms, l->age_ms > fresh);
 }
 
 static int tell_time(struct bus_call *call _unused_, const struct query_reply *from,
@@ -199,9 +195,10 @@ static int tell_verified(struct bus_call *call, const struct query_reply *from, 
 }
 
 const struct bus_method bus_asks[] = {
-        { "Resolve", NULL, read_name, bus_call_ask, tell_name },
+        { "Resolve", NULL, bus_read_name, bus_call_ask, tell_name },
         { "Lookup", NULL, read_lookup, bus_call_ask, tell_value },
         { "VerifyCertificate", NULL, read_certificate, bus_call_ask, tell_verified },
         { "GetTime", NULL, read_time, bus_call_ask, tell_time },
+        { "Explain", NULL, bus_read_name, bus_call_ask, bus_tell_explained, .tells_all = true },
         { 0 },
 };

@@ -80,27 +80,43 @@ static const char *error_name(const struct bus_call *call, const struct query_re
         return BUS_ERROR "Unproven";
 }
 
+static void refuse(struct bus_call *call, const struct query_reply *reply) {
+        bus_call_error(call, error_name(call, reply),
+                        reply->reason[0] ? reply->reason : "proven: there is none");
+}
+
 static void tell(struct bus_call *call, const struct query_reply *reply) {
         sd_bus_message *out = NULL;
+        int r = sd_bus_message_new_method_return(call->m, &out);
 
-        if (sd_bus_message_new_method_return(call->m, &out) >= 0 &&
-                        call->method->tell(call, reply, out) < 0)
+        if (r >= 0)
+                r = call->method->tell(call, reply, out);
+        if (r < 0)
                 out = sd_bus_message_unref(out);
         if (call->error)
                 bus_call_error(call, call->error, call->why);
+        else if (r == -EDQUOT)
+                bus_call_error(call, BUS_ERROR "LimitsExceeded", too_much);
+        else if (r == -ENODATA)
+                refuse(call, reply);
         else
                 bus_call_send(call, out);
+}
+
+static bool is_told(const struct bus_call *call, enum query_result result) {
+        if (call->method->tells_all)
+                return result != QUERY_UNKNOWN && result != QUERY_REFUSED;
+        return result == QUERY_OK;
 }
 
 static void on_answer(void *userdata, const struct query_reply *reply) {
         struct bus_call *call = userdata;
 
         call->client = 0;
-        if (reply->result == QUERY_OK)
+        if (is_told(call, (enum query_result) reply->result))
                 tell(call, reply);
         else
-                bus_call_error(call, error_name(call, reply),
-                                reply->reason[0] ? reply->reason : "proven: there is none");
+                refuse(call, reply);
 }
 
 void bus_call_ask(struct bus_call *call) {

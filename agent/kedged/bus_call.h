@@ -23,6 +23,7 @@ struct bus_method {
         int (*read)(struct bus_call *call, const char **ret_why);
         void (*serve)(struct bus_call *call);
         int (*tell)(struct bus_call *call, const struct query_reply *from, sd_bus_message *to);
+        bool tells_all; /* tell() is for refusals too; -ENODATA from it: the refusal as it is */
 };
 
 struct bus_call {
@@ -37,7 +38,8 @@ struct bus_call {
         const char *error, *why;   /* set by tell() where its answer is a refusal */
         struct query_request request;
         struct bus_certificate certificate;
-        struct block_ref block;    /* of what changes something */
+        uint32_t limit;            /* of rows */
+        struct block_ref block;    /* of an operator's word */
 };
 
 /* Every method call on our interface: an sd_bus_message_handler_t. */
@@ -65,8 +67,14 @@ _must_check_ int bus_call_item(struct bus_call *call, const struct query_request
 /* bus_ask.c: the chain that a question is about; NULL: none of ours. */
 const struct run *bus_run_of(const struct agent *a, const struct query_request *q);
 
-/* read(): a chain's name, the first argument. */
+/* read(): a chain's name, the first argument; a name to resolve. */
 int bus_read_chain(struct bus_call *call, const char **ret_why);
+int bus_read_name(struct bus_call *call, const char **ret_why);
+
+/* "0x" and the digits of n bytes, at most HASH32_SIZE. */
+#define BUS_HEX_SIZE         (2 + 2 * HASH32_SIZE + 1)
+#define BUS_HEX(data, n)     bus_hex((data), (n), (char[BUS_HEX_SIZE]){ 0 })
+const char *bus_hex(const void *data, size_t n, char ret[BUS_HEX_SIZE]);
 
 /* bus_sender.c: users of unique names. */
 struct bus_sender {
@@ -91,6 +99,12 @@ void bus_calls_go_on(struct bus *b, const struct bus_sender *s);
 
 /* bus_change.c: goes on with serve() where polkit lets the caller. */
 void bus_call_check(struct bus_call *call);
+
+/* An enum query_result in a word. */
+const char *bus_result_word(unsigned result);
+
+/* bus_explain.c: tell() of Explain. */
+int bus_tell_explained(struct bus_call *call, const struct query_reply *from, sd_bus_message *to);
 
 /* The tables of methods: bus_ask.c, bus_list.c, bus_change.c. Each ends with an empty row. */
 extern const struct bus_method bus_asks[], bus_lists[], bus_changes[];

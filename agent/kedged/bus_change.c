@@ -81,11 +81,11 @@ void bus_call_check(struct bus_call *call) {
                 bus_call_error(call, BUS_ERROR "NotAuthorized", "polkit cannot be asked: only root may do this");
 }
 
-static void done(struct bus_call *call, int r, const char *why) {
+static void finish(struct bus_call *call, int r, const char *why) {
         sd_bus_message *to = NULL;
 
         if (r < 0) {
-                bus_call_error(call, BUS_ERROR "Failed", why);
+                bus_call_error(call, r == -ENOENT ? BUS_ERROR "Unknown" : BUS_ERROR "Failed", why);
                 return;
         }
         if (sd_bus_message_new_method_return(call->m, &to) < 0)
@@ -94,17 +94,58 @@ static void done(struct bus_call *call, int r, const char *why) {
 }
 
 static void reload(struct bus_call *call) {
-        done(call, agent_reload(call->bus->agent),
-                        "the running configuration stays: the journal says why");
+        int r = agent_reload(call->bus->agent);
+
+        finish(call, r < 0 ? -EINVAL : 0, "the running configuration stays: the journal says why");
 }
 
 static void flush(struct bus_call *call) {
         watch_flush(&call->bus->agent->watch, now_ms());
-        done(call, 0, NULL);
+        finish(call, 0, NULL);
+}
+
+static int read_hash(struct bus_call *call, const char **ret_why) {
+        const char *hash;
+        int r = sd_bus_message_read(call->m, "s", &hash);
+
+        *ret_why = "not a hash: 0x and 64 digits";
+        return r < 0 ? r : bus_read_hash(hash, &call->block.hash);
+}
+
+static int read_import(struct bus_call *call, const char **ret_why) {
+        int r = bus_read_chain(call, ret_why);
+
+        if (r < 0)
+                return r;
+        *ret_why = "not a block's number";
+        r = sd_bus_message_read(call->m, "t", &call->block.number);
+        return r < 0 ? r : read_hash(call, ret_why);
+}
+
+static int read_accept(struct bus_call *call, const char **ret_why) {
+        int r = bus_read_chain(call, ret_why);
+
+        return r < 0 ? r : read_hash(call, ret_why);
+}
+
+static void import(struct bus_call *call) {
+        char why[AGENT_WHY_MAX] = "";
+        int r = agent_import(call->bus->agent, call->request.chain, &call->block, why);
+
+        finish(call, r, why);
+}
+
+static void accept_conflict(struct bus_call *call) {
+        char why[AGENT_WHY_MAX] = "";
+        int r = agent_accept(call->bus->agent, call->request.chain, &call->block.hash, why);
+
+        finish(call, r, why);
 }
 
 const struct bus_method bus_changes[] = {
         { "Reload", "org.kedge.agent1.reload", NULL, reload, NULL },
         { "Flush", "org.kedge.agent1.flush", NULL, flush, NULL },
+        { "ImportCheckpoint", "org.kedge.agent1.import-checkpoint", read_import, import, NULL },
+        { "AcceptConflict", "org.kedge.agent1.accept-conflict", read_accept, accept_conflict, NULL },
         { 0 },
 };

@@ -8,17 +8,12 @@
 #include "agent/kedged/agent.h"
 #include "agent/kedged/bus_call.h"
 #include "agent/kedged/util.h"
-#include "base/hex.h"
+
+#define BUS_ROWS_MAX  64 /* of a table that goes on in another call */
+#define BUS_FILES_MAX 16 /* the same, where each row is a file that is read */
 
 /* Puts row number i of a table: 0, -ENOENT where there are no more, or another error. */
 typedef int row_fn(struct bus_call *call, size_t i, sd_bus_message *to);
-
-static const char *hex(const void *data, size_t n, char ret[2 + 2 * HASH32_SIZE + 1]) {
-        ret[0] = '0';
-        ret[1] = 'x';
-        (void) hex_encode(data, n, ret + 2);
-        return ret;
-}
 
 static void fail(struct bus_call *call, int r) {
         if (r == -EDQUOT)
@@ -82,7 +77,6 @@ static void list_chains(struct bus_call *call) {
 }
 
 static int zone_row(struct bus_call *call, size_t i, sd_bus_message *to) {
-        char contract[2 + 2 * HASH32_SIZE + 1];
         const struct query_zone *z;
         struct query_reply reply;
         int r = item(call, QUERY_ZONE, i, 0, &reply);
@@ -92,7 +86,7 @@ static int zone_row(struct bus_call *call, size_t i, sd_bus_message *to) {
         z = &reply.zone;
         return sd_bus_message_append(to, "(ssssttt)", z->suffix, z->chain,
                         z->kind == ZONE_ENS ? "ens" : "map",
-                        z->kind == ZONE_ENS ? "" : hex(z->contract.b, ADDRESS_SIZE, contract),
+                        z->kind == ZONE_ENS ? "" : BUS_HEX(z->contract.b, ADDRESS_SIZE),
                         z->slot, z->chain_id, z->watched);
 }
 
@@ -124,7 +118,6 @@ static void list_upstreams(struct bus_call *call) {
 }
 
 static int put_status(const struct query_status *s, sd_bus_message *to) {
-        char final[2 + 2 * HASH32_SIZE + 1], head[2 + 2 * HASH32_SIZE + 1];
         int r = sd_bus_message_append(to, "sssssb", s->chain, s->backend,
                         agent_state_word((enum name_state) s->state), BUS_TEXT(s->text),
                         BUS_TEXT(s->alarm),
@@ -132,8 +125,8 @@ static int put_status(const struct query_status *s, sd_bus_message *to) {
 
         if (r >= 0)
                 r = sd_bus_message_append(to, "tsttstt", s->finalized.number,
-                                hex(s->finalized.hash.b, HASH32_SIZE, final), s->finalized.timestamp,
-                                s->head.number, hex(s->head.hash.b, HASH32_SIZE, head),
+                                BUS_HEX(s->finalized.hash.b, HASH32_SIZE), s->finalized.timestamp,
+                                s->head.number, BUS_HEX(s->head.hash.b, HASH32_SIZE),
                                 s->head.timestamp, s->head_age_ms);
         if (r >= 0)
                 r = sd_bus_message_append(to, "uuuttttt", s->head_share, s->n_upstreams,
@@ -160,10 +153,103 @@ static void get_status(struct bus_call *call) {
         fail(call, r);
 }
 
+const char *bus_result_word(unsigned result) {
+        static const char *const words[] = {
+                [QUERY_UNPROVEN] = "unproven", [QUERY_OK] = "ok", [QUERY_ABSENT] = "absent",
+                [QUERY_STALE] = "stale", [QUERY_REFUSED] = "refused", [QUERY_UNKNOWN] = "unknown",
+                [QUERY_INVALID] = "invalid",
+        };
+
+        return words[result < ELEMENTSOF(words) ? result : QUERY_UNPROVEN];
+}
+
+static int read_watched(struct bus_call *call, const char **ret_why) {
+        const char *after;
+
+        *ret_why = "not a name to go on after: the last one told, or an empty text";
+        if (sd_bus_message_read(call->m, "su", &after, &call->limit) < 0 ||
+                        strnlen(after, BUS_TEXT_MAX) > NAME_MAX_LEN)
+                return -EINVAL;
+        (void) snprintf(call->request.name, sizeof(call->request.name), "%s", after);
+        if (call->limit == 0 || call->limit > BUS_ROWS_MAX)
+                call->limit = BUS_ROWS_MAX;
+        return 0;
+}
+
+/* The request's name goes on with the rows. */
+static int watched_row(struct bus_call *call, size_t i _unused_, sd_bus_message *to) {
+        const struct query_watched *w;
+        struct query_reply reply;
+        uint64_t now = now_ms();
+        int r;
+
+        call->request.verb = QUERY_WATCHED;
+        r = bus_call_item(call, &call->request, &reply);
+        if (r >= 0 && reply.result != QUERY_OK) {
+                call->request.name[0] = 0;
+                return -ENOENT;
+        }
+        if (r < 0)
+                return r;
+        w = &reply.watched;
+        memcpy(call->request.name, w->name, sizeof(call->request.name));
+        return sd_bus_message_append(to, "(sssstttutts)", w->name, w->chain, bus_result_word(w->result),
+                        agent_state_word((enum name_state) w->state), now - MIN(now, w->proven_ms),
+                        w->final_number, w->head_number, w->n_revocations,
+                        now - MIN(now, w->changed_us / 1000),
+                        now - MIN(now, w->asked_ms), BUS_TEXT(w->why));
+}
+
+/* Rows, and behind them where the next call goes on. */
+static void list_watched(struct bus_call *call) {
+        sd_bus_message *to = NULL;
+        int r = sd_bus_message_new_method_return(call->m, &to);
+
+        if (r >= 0)
+                r = rows(call, watched_row, call->limit, "(sssstttutts)", to);
+        if (r >= 0)
+                r = sd_bus_message_append(to, "s", call->request.name);
+        if (r >= 0) {
+                bus_call_send(call, to);
+                return;
+        }
+        (void) sd_bus_message_unref(to);
+        fail(call, r);
+}
+
+static int read_evidence(struct bus_call *call, const char **ret_why) {
+        *ret_why = "not a number to begin with";
+        return sd_bus_message_read(call->m, "u", &call->request.index);
+}
+
+static int evidence_row(struct bus_call *call, size_t i, sd_bus_message *to) {
+        const struct query_request q = { .verb = QUERY_EVIDENCE,
+                                         .index = call->request.index + (uint32_t) i };
+        const struct query_evidence *e;
+        struct query_reply reply;
+        int r = q.index < call->request.index ? -ENOENT : bus_call_item(call, &q, &reply);
+
+        if (r < 0)
+                return r;
+        if (reply.result == QUERY_UNKNOWN)
+                return -ENOENT;
+        if (reply.result != QUERY_OK) /* it is there, and so are those behind it */
+                return sd_bus_message_append(to, "(ssts)", "", "", UINT64_C(0), BUS_TEXT(reply.reason));
+        e = &reply.evidence;
+        return sd_bus_message_append(to, "(ssts)", BUS_TEXT(e->file), BUS_TEXT(e->chain), e->kept_s,
+                        BUS_TEXT(e->text));
+}
+
+static void list_evidence(struct bus_call *call) {
+        serve_rows(call, evidence_row, BUS_FILES_MAX, "(ssts)");
+}
+
 const struct bus_method bus_lists[] = {
         { "GetStatus", NULL, bus_read_chain, get_status, NULL },
         { "ListChains", NULL, NULL, list_chains, NULL },
         { "ListUpstreams", NULL, bus_read_chain, list_upstreams, NULL },
         { "ListZones", NULL, NULL, list_zones, NULL },
+        { "ListWatched", NULL, read_watched, list_watched, NULL },
+        { "ListEvidence", NULL, read_evidence, list_evidence, NULL },
         { 0 },
 };

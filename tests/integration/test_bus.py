@@ -1,102 +1,17 @@
 #!/usr/bin/env python3
-"""The agent on a system bus of the test's own, asked by clients that others wrote: busctl, gdbus and python3-dbus. The
-bus's policy is the one that is installed."""
+"""The agent on a system bus, asked by clients that others wrote: busctl, gdbus and python3-dbus."""
+import ast
+import hashlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
 
-from harness import Agent, Devnode, Process, Skip, run, wait
-
-SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-NAME = "plant-control.fleet"
-BUS, PATH = "org.kedge.Agent1", "/org/kedge/Agent1"
-ERROR = BUS + ".Error."
-PIN = bytes(range(1, 33))
-CONF = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>system</type><listen>unix:path=%s</listen><auth>EXTERNAL</auth>
- <policy context="default">
-  <allow user="*"/><deny own="*"/><deny send_type="method_call"/><allow send_type="signal"/>
-  <allow send_requested_reply="true" send_type="method_return"/><allow send_requested_reply="true" send_type="error"/>
-  <allow receive_type="method_call"/><allow receive_type="method_return"/><allow receive_type="error"/>
-  <allow receive_type="signal"/><allow send_destination="org.freedesktop.DBus"/>
- </policy>
- %s
- <include>%s/packaging/dbus/org.kedge.Agent1.conf</include>
-</busconfig>
-"""
-
-
-class Bus(Process):
-    """A system bus in the folder; more is XML for its configuration."""
-
-    def __init__(self, folder, more=""):
-        for tool in ("dbus-daemon", "busctl", "gdbus"):
-            if not shutil.which(tool):
-                raise Skip(tool + " is not installed")
-        if subprocess.run([PYTHON, "-c", "import dbus"], capture_output=True).returncode:
-            raise Skip("python3-dbus is not installed")
-        os.chmod(folder.path, 0o755)  # clients of other users come in
-        self.socket = folder.path + "/bus"
-        conf = folder.path + "/bus.conf"
-        with open(conf, "w") as f:
-            f.write(CONF % (self.socket, more, SOURCE))
-        self.address = "unix:path=" + self.socket
-        super().__init__(folder, "dbus-daemon", ["dbus-daemon", "--config-file=" + conf, "--nofork", "--nopidfile"])
-        wait("the bus", self.answers)
-
-    def answers(self):
-        return os.path.exists(self.socket) and self.busctl("list").returncode == 0
-
-    def busctl(self, *argv, user=None):
-        env = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address}
-        return subprocess.run([*as_user(user), "busctl", "--address=" + self.address, *argv], capture_output=True,
-                              text=True, timeout=60, env=env)
-
-    def has_name(self):
-        return BUS in self.busctl("list").stdout
-
-    def call(self, member, *argv, user=None, interface=BUS):
-        """(what it says, "") or ("", the error's name)"""
-        argv = [str(a) for a in argv]
-        r = subprocess.run([*as_user(user), PYTHON, CLIENT, self.address, interface, member, *argv],
-                           capture_output=True, text=True, timeout=60)
-        assert r.returncode == 0, r.stderr
-        kind, _, text = r.stdout.strip().partition(" ")
-        return (text, "") if kind == "ok" else ("", text)
-
-
-def as_user(user):
-    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
-
-
-PYTHON = "/usr/bin/python3"  # the one that Debian's python3-dbus is for
-CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bus_client.py")
-
-
-class BusAgent(Agent):
-    BUS = "yes"
-
-
-def start(folder, interval=0, bus=True, more="", **chain):
-    b = Bus(folder, more) if bus else None
-    os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=" + folder.path + "/bus"
-    dn = Devnode(folder, blocks=300)
-    dn.set("server_ip", "10.1.2.3")
-    dn.set("port", (8883).to_bytes(32, "big"))
-    dn.set("signature", PIN)
-    dn.mine(12)
-    dn.command(f"interval {interval}")
-    agent = BusAgent(folder, dn, **chain)
-    agent.wait_following(dn.final()[0])
-    if b:
-        wait("the agent's name on the bus", b.has_name)
-    return b, dn, agent
+from bus_harness import BUS, ERROR, NAME, PATH, PIN, PYTHON, SOURCE, Bus, as_user, script, start
+from harness import Process, run, wait
 
 
 def shape(text):
@@ -192,6 +107,191 @@ def test_the_bus_may_come_late_and_go(folder):
     assert agent.kedged.text().count("cannot be reached") == 1, agent.kedged.text()
 
 
+def listener(folder, b, user=65534):
+    """A program of somebody without rights that has subscribed."""
+    seen = Process(folder, "listener", [*as_user(user), "gdbus", "monitor", "--address", b.address, "--dest", BUS])
+    seen.wait_log("The name " + BUS + " is owned by")
+    return seen
+
+
+def mine_to(dn, agent, number):
+    """Up to that block, one by one, each of them seen by the agent."""
+    while dn.peak()[0] < number:
+        n, _ = dn.mine()
+        wait("the block to be seen", lambda: all(agent.upstream(i)["peak"] >= n for i in range(3)))
+
+
+def test_a_revocation_is_signalled_when_the_disk_knows_it(folder):
+    """As in test_kedged: block 315 takes the pin away, and 313 stays final meanwhile."""
+    b, dn, agent = start(folder)
+    mine_to(dn, agent, 314)
+    agent.wait_resolve("the pin", lambda r: r[4] == [PIN])
+    seen = listener(folder, b)
+    dn.command("clear signature")
+    mine_to(dn, agent, 317)
+    seen.wait_log("Revoked ('plant-control.fleet', 'signature', 'diode', uint64 31")
+    seen.wait_log("RecordChanged ('plant-control.fleet', 'diode', uint64 31")
+    text = seen.text()
+    assert text.index(".Revoked (") < text.index(".RecordChanged ("), text
+    assert os.path.exists(agent.state + "/revocations")
+    said = b.call("Explain", NAME)
+    assert not said[1] and "['signature', '0x" + PIN.hex() in said[0], said
+    der = certificate(folder, "peer")[0]
+    assert b.call("VerifyCertificate", NAME, "y:" + der.hex())[1] == ERROR + "NoKey"
+
+
+def test_a_conflict_is_signalled_and_stops_grants(folder):
+    b, dn, agent = start(folder, interval=100)
+    seen = listener(folder, b)
+    dn.fault(0, "fork-majority", "10")
+    seen.wait_log("EvidenceKept ('diode', ")
+    seen.wait_log("StateChanged ('diode', 'stuck', ")
+    seen.wait_log("PropertiesChanged ('org.kedge.Agent1', {'State': <'stuck'>}")
+    assert b.call("Resolve", "h7." + NAME)[1] == ERROR + "Unproven"
+    assert b.call("GetTime", "")[1] == ERROR + "Unproven"
+    files = wait("evidence", lambda: b.call("ListEvidence", "u:0")[0].strip("[]"))
+    assert "'diode'" in files, files
+    assert b.call("ListEvidence", "u:64") == ("[]", "")
+    assert b.call("AcceptConflict", "diode", "0x" + "11" * 32)[1] == ERROR + "Failed"
+    assert b.call("AcceptConflict", "other", "0x" + "11" * 32)[1] == ERROR + "Unknown"
+    assert b.call("AcceptConflict", "diode", "11" * 32)[1] == ERROR + "Refused"
+    assert b.call("ImportCheckpoint", "diode", "t:500", "0x11")[1] == ERROR + "Refused"
+    assert b.call("ImportCheckpoint", "diode", "t:5", "0x" + "11" * 32)[1] == ERROR + "Failed"
+    number, root = dn.block(dn.command(f"header {dn.final()[0]}"))
+    assert b.call("ImportCheckpoint", "diode", f"t:{number}", "0x" + root.hex()) == ("", "")
+    seen.wait_log("StateChanged ('diode', 'starting', ")
+
+
+def certificate(folder, name):
+    """(DER, SHA-256 of its key as it stands in it)"""
+    at = f"{folder.path}/{name}"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                    at + ".key", "-out", at + ".der", "-outform", "DER", "-days", "1", "-subj", "/CN=x"],
+                   check=True, capture_output=True)
+    key = subprocess.run(["openssl", "pkey", "-in", at + ".key", "-pubout", "-outform", "DER"], check=True, capture_output=True)
+    with open(at + ".der", "rb") as f:
+        return f.read(), hashlib.sha256(key.stdout).digest()
+
+
+def test_a_certificate_is_accepted_by_its_pin_alone(folder):
+    b, dn, _ = start(folder)
+    (leaf, key), (other, _) = certificate(folder, "peer"), certificate(folder, "other")
+    dn.set("byleaf.signature", hashlib.sha256(leaf).digest())
+    dn.set("bykey.signature", key)
+    dn.set("nokey.server_ip", "10.1.2.3")
+    dn.mine(20)
+    asked = [
+        ("byleaf", leaf, "certificate"), ("bykey", leaf, "key"), ("byleaf", other, "Rejected"), ("bykey", other, "Rejected"),
+        ("nokey", leaf, "NoKey"), ("nobody", leaf, "Absent"), ("bykey", leaf[:-1], "Refused"), ("bykey", leaf + b"0", "Refused"),
+        ("bykey", b"", "Refused"), ("bykey", b"0" * 16385, "Refused"), ("by..key", leaf, "Refused"),
+    ]
+    for host, der, want in asked:
+        text, error = wait("an answer", lambda: unless_behind(b.call("VerifyCertificate", f"{host}.{NAME}", "y:" + der.hex(),
+                                                                     user=65534)))
+        assert (f"'{want}'" in text) if not error else error == ERROR + want, (host, want, text, error)
+
+
+def unless_behind(said):
+    return None if said[1] in (ERROR + "Unproven", ERROR + "Stale") else said
+
+
+def test_what_cannot_be_proven_is_told_apart(folder):
+    b, dn, agent = start(folder)
+    dn.set("odd.port", b"\xff" * 32)
+    dn.mine(20)
+    wait("an answer", lambda: b.call("Resolve", "odd." + NAME)[1] == ERROR + "Invalid")
+    assert not b.call("Resolve", NAME)[1]
+    dn.fault("all", "withhold")
+    assert b.call("Resolve", "new." + NAME)[1] == ERROR + "Unproven"
+    agent.fetch.kill()
+    assert b.call("Resolve", "newer." + NAME)[1] == ERROR + "Unreachable"
+    assert not b.call("Resolve", NAME)[1], "what was proven is still served"
+    text, error = b.call("Explain", NAME, user=65534)
+    assert not error and "'server_ip'" in text, (text, error)
+    assert b.call("Explain", "www.example.org")[1] == ERROR + "Unknown"
+    agent.roles = "[names]\nMaxAge=1s\n[tls]\nMaxAge=1s"
+    agent.write_config()
+    assert b.call("Reload") == ("", "")
+    wait("the name to be stale", lambda: b.call("Resolve", NAME)[1] == ERROR + "Stale")
+    agent.roles = "[names]\nMaxAge=none"
+    agent.write_config()
+    assert b.call("Reload")[1] == ERROR + "Failed"
+
+
+def test_watched_names_are_told_piece_by_piece(folder):
+    b, dn, _ = start(folder)
+    names = sorted(f"h{i}.{NAME}" for i in range(5))
+    for name in names:
+        assert not b.call("Resolve", name)[1]
+    seen, after = [], ""
+    while True:
+        text, error = b.call("ListWatched", after, "u:2", user=65534)
+        assert not error, error
+        rows, after = ast.literal_eval(text)
+        seen += [(r[0], r[2]) for r in rows]
+        assert len(rows) <= 2 and (not after or after == rows[-1][0])
+        if not after:
+            break
+    assert seen == [(name, "ok") for name in names], seen
+    rows, after = ast.literal_eval(b.call("ListWatched", "", "u:0")[0])
+    assert len(rows) == 5 and after == "", (rows, after)
+    assert b.call("ListWatched", "a" * 254, "u:0")[1] == ERROR + "Refused"
+
+
+def flood(folder, b, kind, seconds, name=NAME, user=65534):
+    n = len(folder.processes)
+    return Process(folder, f"flood-{kind}-{n}", [*as_user(user), PYTHON, "-c", script("bus_flood.py"), b.address, kind,
+                                                str(seconds), name])
+
+
+def slowest(what, seconds):
+    """The longest that what() has taken, again and again for so long."""
+    end, worst, n = time.monotonic() + seconds, 0, 0
+    while time.monotonic() < end:
+        begun = time.monotonic()
+        what()
+        worst, n = max(worst, time.monotonic() - begun), n + 1
+        time.sleep(0.02)  # as one who keeps to what he may ask
+    return worst, n
+
+
+def test_a_flood_of_one_user_leaves_the_others_their_answers(folder):
+    """Each kind of it, and both together: another user's calls are answered within the deadline that callers have."""
+    b, dn, agent = start(folder, interval=200)
+    said = []
+    client = subprocess.Popen([PYTHON, "-c", script("bus_slowest.py"), b.address, NAME, "7"], stdout=subprocess.PIPE, text=True)
+    floods = [flood(folder, b, kind, 7) for kind in ("blind", "answered", "answered", "big")]
+    socket = slowest(lambda: said.append(agent.resolve()[0]), 6)
+    worst, n, errors = client.communicate(timeout=60)[0].split()
+    assert errors == "0" and float(worst) < 5 and int(n) > 10 and socket[0] < 5, (worst, n, errors, socket)
+    assert set(said) == {"ok"}, set(said)
+    for f in floods:
+        assert f.p.wait(60) == 0, f.text()
+    said = {f.name.split("-")[1]: int(f.text()) for f in floods}
+    assert said["answered"] > 0 and said["big"] > 0 and said["blind"] > 1000, said
+    print(f"  slowest answer on the bus {float(worst):.3f} s of {n}, on the socket {socket[0]:.3f} s of {socket[1]}; {said}")
+    with open(f"/proc/{agent.kedged.p.pid}/status") as f:
+        print("  " + " ".join(line.strip() for line in f if line.startswith(("VmHWM", "VmRSS"))))
+    assert agent.kedged.alive() and not b.call("Resolve", NAME)[1]
+
+
+def test_who_goes_away_makes_no_room_for_more(folder):
+    """What the chain is asked for stays on the user's account until it ends, after 10 s here; others are not touched."""
+    b, dn, agent = start(folder, RequestTimeout="30s")
+    assert not b.call("Resolve", NAME)[1]
+    dn.fault("all", "silent")
+    for _ in range(5):
+        begun = time.monotonic()
+        asked = flood(folder, b, "open", 1)
+        assert asked.p.wait(60) == 0 and asked.text().strip() == ERROR + "LimitsExceeded", asked.text()
+        said = b.call("Resolve", "one-more." + NAME, user=65534)
+        if time.monotonic() - begun < 9:  # else the questions of the one who went may have ended
+            break
+    assert said[1] == ERROR + "LimitsExceeded", said
+    assert not b.call("Resolve", NAME, user=65534)[1], "what is known costs no look-up"
+    said = b.call("Resolve", "other." + NAME, user=1)
+    assert said[1] in (ERROR + "Unproven", ERROR + "Unreachable"), said
+
+
 if __name__ == "__main__":
-    sys.exit(run([test_introspection_is_what_is_checked_in, test_every_error_has_its_name,
-                  test_changes_signal_what_has_changed, test_nobody_changes_anything, test_the_bus_may_come_late_and_go]))
+    sys.exit(run([f for name, f in list(globals().items()) if name.startswith("test_")]))
