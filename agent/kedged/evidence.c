@@ -32,13 +32,14 @@ static int count(int dir_fd) {
         return n;
 }
 
-int evidence_keep(int state_fd, const char *chain, const char *text, struct view bytes) {
+int evidence_keep(int state_fd, const char *chain, const char *text, struct view bytes,
+                char ret_name[EVIDENCE_NAME_MAX]) {
         _cleanup_(fd_closep) int dir_fd = file_folder(state_fd, "evidence", 0700);
         _cleanup_(freep) char *body = NULL;
-        char name[16 + 5], hex[2 * HASH32_SIZE + 1];
+        char name[EVIDENCE_NAME_MAX], hex[2 * HASH32_SIZE + 1];
         struct hash32 sum;
         size_t cap;
-        int n;
+        int n, r;
 
         if (dir_fd < 0)
                 return dir_fd;
@@ -46,8 +47,10 @@ int evidence_keep(int state_fd, const char *chain, const char *text, struct view
                 return -E2BIG;
         sha256(bytes, &sum);
         (void) snprintf(name, sizeof(name), "%.16s.txt", hex_encode(sum.b, sizeof(sum.b), hex));
-        if (faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        if (faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+                memcpy(ret_name, name, sizeof(name));
                 return -EEXIST;
+        }
         n = count(dir_fd);
         if (n < 0)
                 return n;
@@ -62,7 +65,10 @@ int evidence_keep(int state_fd, const char *chain, const char *text, struct view
         (void) hex_encode(bytes.p, bytes.n, body + n);
         n += (int) (2 * bytes.n);
         body[n++] = '\n';
-        return file_replace(dir_fd, name, 0600, VIEW(body, (size_t) n), true);
+        r = file_replace(dir_fd, name, 0600, VIEW(body, (size_t) n), true);
+        if (r >= 0)
+                memcpy(ret_name, name, sizeof(name));
+        return r;
 }
 
 struct names {

@@ -9,6 +9,7 @@
 #include "chain/chain.h"
 
 #define EVIDENCE_FILES_MAX 64
+#define EVIDENCE_NAME_MAX  21 /* with the NUL */
 #define EVIDENCE_BYTES_MAX 65536 /* two updates of Ethereum's */
 #define EVIDENCE_HEAD_MAX  (CHAIN_TEXT_MAX + 128) /* the lines before the bytes */
 #define EVIDENCE_TEXT_MAX  (2 * EVIDENCE_BYTES_MAX + EVIDENCE_HEAD_MAX) /* a file */
@@ -23,7 +24,7 @@ struct evidence_file {
 _must_check_ int evidence_read(
                 int state_fd, size_t index, struct evidence_file *ret, size_t *ret_n);
 
-/* Writes one file to the folder evidence/ of the state folder. -EEXIST: we have it; -EDQUOT: there
- * are EVIDENCE_FILES_MAX already; or another errno. */
-_must_check_ int evidence_keep(
-                int state_fd, const char *chain, const char *text, struct view bytes);
+/* Writes one file to the folder evidence/ of the state folder. -EEXIST: we have it, and its name is
+ * told too; -EDQUOT: there are EVIDENCE_FILES_MAX already; or another errno. */
+_must_check_ int evidence_keep(int state_fd, const char *chain, const char *text, struct view bytes,
+                char ret_name[EVIDENCE_NAME_MAX]);

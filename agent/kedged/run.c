@@ -103,13 +103,20 @@ static void do_blame(const struct run *run, const struct chain_action *a) {
                         n > 0 ? "; bytes " : "", hex, a->bytes.n > n ? "..." : "");
 }
 
+/* Told when it is kept, so that who hears of it finds it. */
 static void do_evidence(const struct run *run, const struct chain_action *a) {
-        int r;
+        char name[EVIDENCE_NAME_MAX] = "", line[LOG_LINE_MAX];
+        struct news news = { .kind = NEWS_EVIDENCE, .priority = LOG_ERR, .line = line,
+                             .chain = run->config.name, .why = a->text };
+        int r = run->state_fd < 0 ? 0
+                                  : evidence_keep(run->state_fd, run->config.name, a->text,
+                                                    a->bytes, name);
 
-        run_tell(run, NEWS_EVIDENCE, LOG_ERR, RUN_NO_UPSTREAM, "evidence: %s", a->text);
-        if (run->state_fd < 0)
-                return;
-        r = evidence_keep(run->state_fd, run->config.name, a->text, a->bytes);
+        if (name[0])
+                news.file = name;
+        (void) snprintf(line, sizeof(line), "chain %s: evidence: %s%s%s", run->config.name, a->text,
+                        name[0] ? "; kept as evidence/" : "", name);
+        news_tell(run->hooks.news, &news);
         if (r == -EDQUOT)
                 log_warning("evidence/ in the state folder is full: move files away to keep more");
         else if (r < 0 && r != -EEXIST)

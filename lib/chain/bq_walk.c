@@ -176,10 +176,11 @@ static void judge(struct bq *bq, unsigned u, const struct bq_entry *low) {
         uint64_t top = run[n - 1].number;
 
         if (r == 0 && score > REPUTATION_THRESHOLD) {
+                if (!bq->conflict) /* its first showing is enough: more would fill the disk */
+                        bq_evidence(bq, u, run, n,
+                                        "two finalized headers at one number, both backed by our "
+                                        "own table");
                 bq_conflict(bq, run[0].number, &run[0].hash);
-                bq_evidence(bq, u, run, n,
-                                "two finalized headers at one number, both backed by our own "
-                                "table");
                 bq_lie(bq, u, bq_culprit(bq, u),
                                 "block %n: shows another finalized chain than ours", run[0].number);
                 return;

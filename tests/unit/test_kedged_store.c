@@ -421,14 +421,17 @@ START_TEST(device_key_that_is_damaged_is_refused) {
 } END_TEST
 
 START_TEST(evidence_is_bounded_and_never_overwritten) {
+        char name[EVIDENCE_NAME_MAX] = "", again[EVIDENCE_NAME_MAX] = "";
+
         for (int i = 0; i < EVIDENCE_FILES_MAX; i++) {
                 uint8_t b = (uint8_t) i;
 
-                ck_assert_int_eq(evidence_keep(dir_fd, "diode", "two headers", VIEW(&b, 1)), 0);
-                ck_assert_int_eq(evidence_keep(dir_fd, "diode", "two headers", VIEW(&b, 1)),
+                ck_assert_int_eq(evidence_keep(dir_fd, "diode", "two headers", VIEW(&b, 1), name), 0);
+                ck_assert_int_eq(evidence_keep(dir_fd, "diode", "two headers", VIEW(&b, 1), again),
                                 -EEXIST);
+                ck_assert(strlen(name) == sizeof(name) - 1 && strcmp(name, again) == 0);
         }
-        ck_assert_int_eq(evidence_keep(dir_fd, "diode", "one more", VIEW("xx", 2)), -EDQUOT);
+        ck_assert_int_eq(evidence_keep(dir_fd, "diode", "one more", VIEW("xx", 2), name), -EDQUOT);
 } END_TEST
 
 START_TEST(folder_that_others_may_write_to_is_refused) {
