@@ -1,6 +1,5 @@
-/* The verb checkpoint: what our trust in a chain stands on (show), what it may stand on (fetch),
- * and saying so to the agent (import, accept), by a file of its own in the folder of drop-ins. Each
- * text ends with what to type next. */
+/* The verb checkpoint: what our trust in a chain stands on (show), and what it may stand on (fetch);
+ * checkpoint_say.c has the rest. Each text ends with what to type next. */
 
 #include "agent/kedgectl/checkpoint.h"
 
@@ -58,7 +57,7 @@ static void print_checkpoint(const struct ctl *ctl, const struct query_checkpoin
                                         ctl_words_of_ms(age_s(c) * 1000, a),
                                         ctl_words_of_ms(c->limit_s * 1000, b));
         }
-        print_given("configured", c->number, &c->configured);
+        print_given(c->imported ? "imported" : "configured", c->number, &c->configured);
         print_given("accepted", 0, &c->accepted);
         if (!c->too_old)
                 return;
@@ -76,15 +75,17 @@ static json_t *json_of_checkpoint(const struct query_checkpoint *c) {
         bool none = hash32_is_zero(&c->anchor.hash);
         char aloud[CHECKPOINT_ALOUD], brief[10];
 
-        return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:b, s:s}",
+        return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:o, s:b, s:o, s:b, "
+                        "s:s}",
                         "chain", c->chain, "backend", c->backend, "network", c->network, "state",
                         state_names[c->state < ELEMENTSOF(state_names) ? c->state : 0], "anchor",
                         none ? json_null() : ctl_json_block(&c->anchor), "fingerprint",
                         none ? "" : checkpoint_aloud(&c->anchor.hash, aloud), "short",
                         none ? "" : checkpoint_short(&c->anchor.hash, brief), "age_s",
                         ctl_int(age_s(c)), "limit_s", ctl_int(c->limit_s), "configured_number",
-                        ctl_int(c->number), "configured", json_of_hash(&c->configured), "accepted",
-                        json_of_hash(&c->accepted), "too_old", c->too_old, "text", c->text);
+                        ctl_int(c->number), "configured", json_of_hash(&c->configured), "imported",
+                        c->imported, "accepted", json_of_hash(&c->accepted), "too_old", c->too_old,
+                        "text", c->text);
 }
 
 static enum ctl_exit show(const struct ctl *ctl, const char *only) {
@@ -231,79 +232,38 @@ static enum ctl_exit fetch(const struct ctl *ctl, const char *chain) {
         return ctl->json ? json_fetched(chain, &all) : print_fetched(ctl, chain, &all, &times);
 }
 
-static enum ctl_exit set(const struct ctl *ctl, const char *chain, const char *kind,
-                const char *key, const char *value) {
-        const char *config = ctl->config ? ctl->config : KEDGE_CONF_DIR "/kedged.conf";
-        char folder[2048], path[2176], text[512], why[CHECKPOINT_WHY];
-        int r;
-
-        if (snprintf(folder, sizeof(folder), "%s.d", config) >= (int) sizeof(folder))
-                return ctl_fail(ctl, CTL_USAGE, "'%.80s...' is too long for a path", config);
-        (void) snprintf(path, sizeof(path), "%s/50-%s-%s.conf", folder, kind, chain);
-        (void) snprintf(text, sizeof(text),
-                        "# Written by kedgectl checkpoint.\n[Chain %s]\n%s=%s\n", chain, key,
-                        value);
-        r = mkdir(folder, 0755) < 0 && errno != EEXIST ? -errno
-                                                       : checkpoint_write(config, path, text, why);
-        if (r == -EBADMSG)
-                return ctl_fail(ctl, CTL_FAILURE,
-                                "kedged would not start with %s=%s of chain %s, so it is not "
-                                "written: %s",
-                                key, value, chain, why);
-        if (r == -EACCES || r == -EPERM)
-                return ctl_fail(ctl, CTL_FAILURE,
-                                "%s cannot be written: only root may; type it again with sudo in "
-                                "front",
-                                path);
-        if (r < 0)
-                return ctl_fail(ctl, CTL_FAILURE, "%s cannot be written: %s", path,
-                                strerrordesc_np(-r));
-        if (ctl->json)
-                return ctl_print_json(
-                                CTL_OK, json_pack("{s:s, s:s, s:s, s:s}", "chain", chain, "file",
-                                                        path, "key", key, "value", value));
-        printf("%s%s%s\n", ctl_paint(ctl, CTL_BOLD), chain, ctl_paint(ctl, CTL_PLAIN));
-        ctl_row("wrote", "%s", path);
-        ctl_row("says", "%s=%s", key, value);
-        ctl_row("next", "systemctl reload-or-restart kedged && kedgectl checkpoint show %s", chain);
-        return CTL_OK;
-}
-
-/* 0x and 64 digits, not all zero; of Diode's chain its block's number and ':' before it. */
-static bool is_root(const char *text, bool number) {
-        const char *colon = strchr(text, ':');
-        struct hash32 h;
-
-        if (colon && number && colon > text &&
-                        strspn(text, "0123456789") == (size_t) (colon - text))
-                text = colon + 1;
-        return strncmp(text, "0x", 2) == 0 && hex_decode(VIEW_TEXT(text), h.b, sizeof(h.b)) == 0 &&
-               !hash32_is_zero(&h);
-}
-
 static enum ctl_exit wants(const struct ctl *ctl, const char *verb, const char *args) {
         return ctl_fail(ctl, CTL_USAGE, "checkpoint %s needs %s; see: kedgectl --help", verb, args);
 }
 
+static enum ctl_exit say(const struct ctl *ctl, const char *verb, int argc, char **argv) {
+        const char *chain = argc > 1 ? argv[1] : NULL;
+
+        if (strcmp(verb, "export") == 0)
+                return argc != 2 ? wants(ctl, verb, "CHAIN") : checkpoint_export(ctl, chain);
+        if (strcmp(verb, "accept") == 0)
+                return argc != 3 ? wants(ctl, verb, "CHAIN and ROOT")
+                                 : checkpoint_accept(ctl, chain, argv[2]);
+        return argc != 3 ? wants(ctl, verb, "CHAIN and ROOT, or a FILE")
+                         : checkpoint_import(ctl, chain, argv[2]);
+}
+
 enum ctl_exit verb_checkpoint(const struct ctl *ctl, int argc, char **argv) {
         const char *verb = argc > 0 ? argv[0] : "show", *chain = argc > 1 ? argv[1] : NULL;
-        bool import = strcmp(verb, "import") == 0, accept = strcmp(verb, "accept") == 0;
+        bool import = strcmp(verb, "import") == 0;
 
+        if (import && argc == 2)
+                return checkpoint_import_file(ctl, argv[1]);
         if (chain && !checkpoint_chain_valid(chain))
                 return ctl_fail(ctl, CTL_USAGE, "'%.80s' is not a chain's name", chain);
         if (strcmp(verb, "show") == 0)
                 return argc > 2 ? wants(ctl, verb, "one CHAIN at most") : show(ctl, chain);
         if (strcmp(verb, "fetch") == 0)
                 return argc != 2 ? wants(ctl, verb, "CHAIN") : fetch(ctl, chain);
-        if (!import && !accept)
-                return ctl_fail(ctl, CTL_USAGE,
-                                "no such verb: checkpoint '%.80s'; it is show, fetch, import or "
-                                "accept",
-                                verb);
-        if (argc != 3)
-                return wants(ctl, verb, "CHAIN and ROOT");
-        if (!is_root(argv[2], import))
-                return ctl_fail(ctl, CTL_USAGE, "'%.80s' is not a root: 0x and 64 digits", argv[2]);
-        return import ? set(ctl, chain, "checkpoint", "Checkpoint", argv[2])
-                      : set(ctl, chain, "accept", "AcceptOld", argv[2]);
+        if (import || strcmp(verb, "accept") == 0 || strcmp(verb, "export") == 0)
+                return say(ctl, verb, argc, argv);
+        return ctl_fail(ctl, CTL_USAGE,
+                        "no such verb: checkpoint '%.80s'; it is show, fetch, import, export or "
+                        "accept",
+                        verb);
 }

@@ -42,6 +42,32 @@ void checkpoint_ask(const struct ctl *ctl, struct checkpoint_sources *all);
 _must_check_ int checkpoint_write(const char *config, const char *path, const char *text,
                 char ret_why[CHECKPOINT_WHY]);
 
+/* checkpoint_bus.c: says it to the running agent; number NULL: member takes none. -ENOENT: no agent
+ * is on the bus; another errno, with its reason: it has refused, or could not be asked. */
+_must_check_ int checkpoint_tell(const char *member, const char *chain, const uint64_t *number,
+                const struct hash32 *hash, char ret_why[CHECKPOINT_WHY]);
+
+/* checkpoint_line.c: pure. A checkpoint as another machine is given it. */
+#define CHECKPOINT_LINE_MAX 320
+struct checkpoint_words {
+        char chain[CHECKPOINT_CHAIN_MAX], backend[16], network[CHECKPOINT_CHAIN_MAX];
+        uint64_t chain_id, number, time_s;
+        struct hash32 hash;
+};
+void checkpoint_line(const struct checkpoint_words *c, char ret[CHECKPOINT_LINE_MAX]);
+/* -EBADMSG: none; -EILSEQ: its sum is wrong; -EPROTONOSUPPORT: of a later kedge. */
+_must_check_ int checkpoint_line_parse(struct view line, struct checkpoint_words *ret);
+
+/* checkpoint_say.c: import, export, accept. */
+enum ctl_exit checkpoint_import(const struct ctl *ctl, const char *chain, const char *root);
+enum ctl_exit checkpoint_import_file(const struct ctl *ctl, const char *path);
+enum ctl_exit checkpoint_export(const struct ctl *ctl, const char *chain);
+enum ctl_exit checkpoint_accept(const struct ctl *ctl, const char *chain, const char *root);
+
+/* The agent's answer about chain. CTL_FAILURE, told: it follows none of this name. */
+_must_check_ enum ctl_exit checkpoint_of(
+                const struct ctl *ctl, const char *chain, struct query_checkpoint *ret);
+
 /* checkpoint_judge.c: pure. Which block they agree on. */
 enum checkpoint_agreement {
         CHECKPOINT_NO_ANSWER = 0,

@@ -30,7 +30,7 @@ static const struct verb {
         { "record", "KEYTEXT=VALUE...", "what to store for a record, or what 0x... means", 1, 1024,
                         verb_record },
         { "checkpoint", "VERB CHAIN [ROOT]",
-                        "what trust stands on: show, fetch, import, accept", 0, 3, verb_checkpoint },
+                        "what trust stands on: show, fetch, import, export, accept", 0, 3, verb_checkpoint },
         { "upstreams", "", "who the agent asks, and how they behave", 0, 0, verb_upstreams, true },
         { "zones", "", "which names the agent answers for", 0, 0, verb_zones, true },
         { "roles", "", "what each role of the configuration gets now", 0, 0, verb_roles, true },

@@ -252,6 +252,8 @@ static bool tell_checkpoint(
         to->state = (uint8_t) agent_chain_state(a, run, now_ms());
         to->too_old = run->status.too_old;
         put_anchor(&to->anchor, &run->status);
+        to->imported = chain->imported;
+        to->chain_id = chain->chain_id;
         to->number = chain->checkpoint.number;
         to->configured = chain->checkpoint.hash;
         to->accepted = chain->accept_old;

@@ -118,10 +118,6 @@ static void use_waiver(struct eth *eth) {
                 return;
         set_base(eth);
         eth->accepted = false;
-        if (hash32_is_zero(&eth->accepted_root))
-                return;
-        eth->accepted_root = (struct hash32){ 0 };
-        eth->save_due = true;
 }
 
 /* We follow: from here on trust is carried anew. */

@@ -119,10 +119,12 @@ struct query_checkpoint {
         char chain[32], backend[16], network[32];
         uint8_t state; /* as in query_status */
         uint8_t too_old;
-        uint8_t zero[6];
+        uint8_t imported;          /* the next two are what the operator has imported since */
+        uint8_t zero[5];
         struct query_block anchor; /* as in query_status */
         uint64_t number;           /* of what is configured; 0 where a root says it all */
         struct hash32 configured, accepted; /* Checkpoint=, AcceptOld=; zero: none */
+        uint64_t chain_id;
         uint64_t now_s;   /* seconds since 1970 that it is at least */
         uint64_t limit_s; /* CheckpointAge=; 0: none */
         char text[160];

@@ -11,6 +11,8 @@
 
 #include "agent.h"
 #include "agent/kedgectl/checkpoint.h"
+#include "base/hex.h"
+#include "core/sha256.h"
 
 #define ROOT_A "0x4b363db94e286120d76eb905340fdd4e54bfe9f06bf33ff6cf5ad27f511bfe95"
 #define ROOT_B "0x5b363db94e286120d76eb905340fdd4e54bfe9f06bf33ff6cf5ad27f511bfe95"
@@ -391,6 +393,138 @@ START_TEST(import_and_accept_write_a_drop_in) {
 }
 END_TEST
 
+/* ---- a line for another machine ---- */
+
+static struct checkpoint_words good_words(void) {
+        struct checkpoint_words c = { .chain = "devnet", .backend = "ethereum", .network = "hoodi",
+                                      .chain_id = 560048, .number = 64, .time_s = 1600000768 };
+
+        ck_assert_int_eq(hex_decode(VIEW_TEXT(ROOT_A), c.hash.b, HASH32_SIZE), 0);
+        return c;
+}
+
+static int parse_line(const char *text) {
+        struct view v = heap_copy(VIEW_TEXT(text));
+        struct checkpoint_words c;
+        int r = checkpoint_line_parse(v, &c);
+
+        heap_drop(v);
+        return r;
+}
+
+START_TEST(a_line_comes_back_as_it_went) {
+        struct checkpoint_words c = good_words(), back;
+        char line[CHECKPOINT_LINE_MAX], cut[CHECKPOINT_LINE_MAX];
+
+        checkpoint_line(&c, line);
+        ck_assert_ptr_eq(strstr(line, "kedge-checkpoint 1 devnet ethereum hoodi 560048 64 " ROOT_A
+                                      " 1600000768 "), line);
+        ck_assert_int_eq(checkpoint_line_parse(VIEW_TEXT(line), &back), 0);
+        ck_assert_mem_eq(&back, &c, sizeof(c));
+        for (size_t i = 0; i < strlen(line); i++) {
+                strcpy(cut, line);
+                cut[i] ^= 1;
+                ck_assert_msg(parse_line(cut) < 0, "byte %zu", i);
+                cut[i] = '\0';
+                ck_assert_msg(parse_line(cut) < 0, "cut at %zu", i);
+        }
+        c.network[0] = '\0';
+        c.number = INT64_MAX;
+        checkpoint_line(&c, line);
+        ck_assert_int_eq(checkpoint_line_parse(VIEW_TEXT(line), &back), 0);
+        ck_assert_mem_eq(&back, &c, sizeof(c));
+        strcat(line, "\n");
+        ck_assert_int_eq(parse_line(line), 0);
+        strcat(line, "\n");
+        ck_assert_int_eq(parse_line(line), -EILSEQ);
+}
+END_TEST
+
+/* Each has a good sum. */
+static const struct {
+        const char *text;
+        int want;
+} lines[] = {
+        { "kedge-checkpoint 1 devnet ethereum hoodi 5 64 " ROOT_A " 7 ", 0 },
+        { "kedge-checkpoint 1 devnet ethereum - 5 64 " ROOT_A " 7 ", 0 },
+        { "kedge-checkpoint 2 devnet ethereum hoodi 5 64 " ROOT_A " 7 ", -EPROTONOSUPPORT },
+        { "kedge-checkpoints 1 devnet ethereum hoodi 5 64 " ROOT_A " 7 ", -EBADMSG },
+        { "kedge-checkpoint 1 - ethereum hoodi 5 64 " ROOT_A " 7 ", -EBADMSG },
+        { "kedge-checkpoint 1 ../x ethereum hoodi 5 64 " ROOT_A " 7 ", -EBADMSG },
+        { "kedge-checkpoint 1 devnet - hoodi 5 64 " ROOT_A " 7 ", -EBADMSG },
+        { "kedge-checkpoint 1 devnet a-backend-of-so-long-a-name hoodi 5 64 " ROOT_A " 7 ", -EBADMSG },
+        { "kedge-checkpoint 1 devnet ethereum hoodi 05 64 " ROOT_A " 7 ", -EBADMSG },
+        { "kedge-checkpoint 1 devnet ethereum hoodi 5 -64 " ROOT_A " 7 ", -EBADMSG },
+        { "kedge-checkpoint 1 devnet ethereum hoodi 5 64 " ZEROS " 7 ", -EBADMSG },
+        { "kedge-checkpoint 1 devnet ethereum hoodi 5 64 0x4b36 7 ", -EBADMSG },
+        { "kedge-checkpoint 1 devnet ethereum hoodi 5 64 " ROOT_A " x ", -EBADMSG },
+        { "kedge-checkpoint 1 devnet ethereum hoodi 5  64 " ROOT_A " 7 ", -EBADMSG },
+        { "kedge-checkpoint 1 devnet ethereum hoodi 5 64 " ROOT_A " 7 8 ", -EBADMSG },
+};
+
+START_TEST(a_line_is_read_strictly) {
+        char line[CHECKPOINT_LINE_MAX], hex[2 * HASH32_SIZE + 1];
+        struct hash32 sum;
+
+        sha256(VIEW_TEXT(lines[_i].text), &sum);
+        (void) snprintf(line, sizeof(line), "%s%.16s", lines[_i].text,
+                        hex_encode(sum.b, HASH32_SIZE, hex));
+        ck_assert_msg(parse_line(line) == lines[_i].want, "%s: %d", line, parse_line(line));
+}
+END_TEST
+
+START_TEST(export_prints_what_import_takes) {
+        char args[256], text[512], line[CHECKPOINT_LINE_MAX + 2];
+
+        begin();
+        agent.script.checkpoint.chain_id = 560048;
+        ck_assert_int_eq(run("checkpoint export devnet"), 0);
+        ck_assert_int_eq(parse_line(out), 0);
+        strcpy(line, out);
+        put("line", line, 0644);
+        (void) snprintf(args, sizeof(args), "--config %s/k.conf checkpoint import %s/line", work, work);
+        ck_assert_int_eq(run(args), 0);
+        slurp("k.conf.d/50-checkpoint-devnet.conf", text, sizeof(text));
+        ck_assert_ptr_nonnull(strstr(text, "\n[Chain devnet]\nCheckpoint=" ROOT_A "\n"));
+
+        line[30] ^= 1;
+        put("line", line, 0644);
+        ck_assert_int_eq(run(args), 4);
+        ck_assert_ptr_nonnull(strstr(err, "its sum is wrong"));
+        put("line", "nothing of ours\n", 0644);
+        ck_assert_int_eq(run(args), 1);
+        ck_assert_ptr_nonnull(strstr(err, "holds no line"));
+        ck_assert_int_eq(run("checkpoint import /nonexistent/line"), 1);
+        ck_assert_ptr_nonnull(strstr(err, "cannot be read: No such file"));
+
+        ck_assert_int_eq(run("checkpoint export other"), 1);
+        agent.script.checkpoint.state = 4;
+        strcpy(agent.script.checkpoint.text, "block 7: ours 0x1 or 0x2");
+        ck_assert_int_eq(run("checkpoint export devnet"), 4);
+        ck_assert_ptr_nonnull(strstr(err, "devnet is stuck, so nobody should begin from it: block 7"));
+        agent.script.checkpoint.state = 0;
+        memset(&agent.script.checkpoint.anchor, 0, sizeof(agent.script.checkpoint.anchor));
+        ck_assert_int_eq(run("checkpoint export devnet"), 4);
+        ck_assert_ptr_nonnull(strstr(err, "nothing is final here yet"));
+        end();
+}
+END_TEST
+
+START_TEST(a_line_of_another_network_is_not_imported) {
+        struct checkpoint_words c = good_words();
+        char args[256], line[CHECKPOINT_LINE_MAX];
+
+        begin();
+        agent.script.checkpoint.chain_id = 1;
+        checkpoint_line(&c, line);
+        put("line", line, 0644);
+        (void) snprintf(args, sizeof(args), "checkpoint import %s/line", work);
+        ck_assert_int_eq(run(args), 1);
+        ck_assert_ptr_nonnull(strstr(err, "chain id 560048; chain devnet here is of ethereum, chain id 1"));
+        end();
+}
+END_TEST
+
 static void set_to(const char *chain, const char *root, int want) {
         char args[256];
 
@@ -468,6 +602,7 @@ int main(int argc, char **argv) {
                 return 2;
         }
         program = argv[1];
+        ck_assert_int_eq(setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent", 1), 0);
         tcase_set_timeout(t, 60);
         tcase_add_loop_test(t, checkpoint_judges_what_sources_say, 0, ELEMENTSOF(judged));
         tcase_add_loop_test(t, checkpoint_reads_answers_strictly, 0, ELEMENTSOF(answers));
@@ -477,6 +612,10 @@ int main(int argc, char **argv) {
         tcase_add_test(t, fetch_compares_the_agents_servers_and_the_networks);
         tcase_add_loop_test(t, fetch_exits_as_the_sources_agree, 0, ELEMENTSOF(fetched));
         tcase_add_test(t, import_and_accept_write_a_drop_in);
+        tcase_add_test(t, a_line_comes_back_as_it_went);
+        tcase_add_loop_test(t, a_line_is_read_strictly, 0, ELEMENTSOF(lines));
+        tcase_add_test(t, export_prints_what_import_takes);
+        tcase_add_test(t, a_line_of_another_network_is_not_imported);
         tcase_add_test(t, what_kedged_would_not_start_with_is_taken_back);
         tcase_add_loop_test(t, a_usage_error_is_2_and_writes_nothing, 0, ELEMENTSOF(usages));
         suite_add_tcase(s, t);
