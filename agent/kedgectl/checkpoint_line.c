@@ -5,7 +5,7 @@
  * NETWORK is - where the backend has none, NUMBER a block or, on Ethereum, a slot, TIME its seconds
  * since 1970, SUM the first 16 digits of the SHA-256 of all before it, the space included. SUM finds
  * what was mistyped or cut; it proves nothing: who hands the line over is trusted with the anchor.
- * One spelling: one space between words, one line, no leading zeros. */
+ * There is one spelling: what export writes. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -53,7 +53,7 @@ static bool cut(char *text, char *word[WORDS]) {
 }
 
 static bool take_number(const char *word, uint64_t *ret) {
-        return !(word[0] == '0' && word[1] != '\0') && ctl_number(word, INT64_MAX, ret) == 0;
+        return ctl_number(word, INT64_MAX, ret) == 0;
 }
 
 static bool take_name(const char *word, char *ret, size_t cap) {
@@ -90,6 +90,9 @@ int checkpoint_line_parse(struct view line, struct checkpoint_words *ret) {
                         hex_decode(VIEW_TEXT(word[7]), c.hash.b, HASH32_SIZE) < 0 ||
                         hash32_is_zero(&c.hash) || !take_number(word[8], &c.time_s))
                 return -EBADMSG;
+        checkpoint_line(&c, text);
+        if (!view_eq(VIEW_TEXT(text), line))
+                return -EBADMSG; /* another spelling of the same */
         *ret = c;
         return 0;
 }
