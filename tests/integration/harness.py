@@ -252,7 +252,7 @@ class Agent:
         u = struct.unpack("=16s32s16sBBBB5IQQ32sQQ32sII12Q160s", body[:448])
         return {"state": STATES[u[3]], "conflict": u[4], "upstreams": u[8], "up": u[9],
                 "final": u[12], "final_time": u[13], "final_hash": u[14], "head": u[15],
-                "head_hash": u[17], "share": u[18], "miners": u[19], "head_age": u[20],
+                "head_time": u[16], "head_hash": u[17], "share": u[18], "miners": u[19], "head_age": u[20],
                 "lower": u[23], "upper": u[24], "noted": u[25], "jumps": u[26],
                 "revocations": u[29], "text": text(u[-1])}
 

@@ -1,12 +1,12 @@
 """A chain with an agent on it, the same to a test on either chain, and time as the test wants it: the chain lives a year
 from now, so that no date of this program's build is near, and it has a clock of its own."""
+import os
 import re
-import socket
-import threading
+import struct
 import time
 
 from clocks import Clocks, DAY, clocked
-from harness import Agent, Devnode, EthAgent, Ethnode, wait
+from harness import TIME, Agent, Devnode, EthAgent, Ethnode, wait
 
 NAME = "plant-control.fleet"
 PIN = bytes(range(1, 33))
@@ -18,7 +18,7 @@ ROLES = "[names]\nMaxAge=4h\n[tls]\nMaxAge=4h\n[time]\nMaxAge=4h"
 class World:
     """node: the test node, clocks: those of the machine that the agent runs on, agent: it."""
 
-    AGENT = Agent
+    AGENT, CALLED = Agent, ""
     BESIDE = 0.3  # seconds between two steps of the chain
 
     def __init__(self, folder, wall=None, synchronised=False, upstreams=None, roles=ROLES, nodes=3, **chain):
@@ -98,9 +98,41 @@ class World:
             assert s["state"] == "following" and r[0] == "ok" and r[4] == [PIN], (s, r)
             time.sleep(0.1)
 
+    def use(self, stand_ins):
+        """The agent is to reach each node through one of these, which have ports."""
+        self.agent.kedged.kill()
+        urls = [re.sub(r":\d+$", f":{f.port}", u) for u, f in zip(self.node.nodes, stand_ins)]
+        self.agent.upstreams = self.agent.given = self.as_upstreams(urls)
+        self.agent.write_config()
+        self.agent.kedged.start()
+        self.answer("whatever it is", lambda r: True)
+
+    def as_upstreams(self, urls):
+        return urls
+
+    def processes(self):
+        return self.agent.kedged, self.agent.fetch
+
+    def descriptors(self):
+        return sum(len(os.listdir(f"/proc/{p.p.pid}/fd")) for p in self.processes())
+
+    def cpu_seconds(self):
+        used = 0
+        for p in self.processes():
+            with open(f"/proc/{p.p.pid}/stat") as f:
+                used += sum(int(x) for x in f.read().rsplit(")", 1)[1].split()[11:13])
+        return used / os.sysconf("SC_CLK_TCK")
+
+    def time(self):
+        """What the agent says of the time."""
+        result, reason, body = self.agent.query(TIME)
+        u = struct.unpack_from("=7QBB", body)
+        return {"result": result, "reason": reason, "lower": u[0], "upper": u[1], "floor": u[4], "wall": u[5],
+                "stale": u[8]}
+
 
 class Diode(World):
-    BESIDE = 0.1
+    CALLED, BESIDE = "diode", 0.1
 
     def start_node(self, folder, nodes):
         return Devnode(folder, env=self.of_chain.env, blocks=300, nodes=nodes)
@@ -116,7 +148,7 @@ class Ether(World):
     """Slots of a minute, each an epoch: a week is ten thousand of them. The newest is an hour behind the chain's
     clock, which is what a test may mine."""
 
-    AGENT = EthAgent
+    AGENT, CALLED = EthAgent, "ethereum"
     SLOT = 60
 
     def start_node(self, folder, nodes):
@@ -125,6 +157,9 @@ class Ether(World):
 
     def begin(self):
         self.node.mine(6)
+
+    def as_upstreams(self, urls):
+        return [f"{kind}+{u}" for u in urls for kind in ("beacon", "execution")]
 
     def pass_time(self, seconds):
         self.of_chain.sleep(seconds)
@@ -135,4 +170,4 @@ class Ether(World):
             self.node.mine(rest)
 
 
-WORLDS = {"diode": Diode, "ethereum": Ether}
+WORLDS = {w.CALLED: w for w in (Diode, Ether)}
