@@ -363,6 +363,7 @@ int agent_new(const char *config_path, struct config *config_take, struct agent 
 int agent_serve(struct agent *a) {
         int r;
 
+        agent_tell_states(a, now_ms());
         (void) sd_notify(0, "READY=1");
         log_info("started: %zu chains, %zu zones", a->n_runs, a->config->n_zones);
         r = sd_event_loop(a->event);

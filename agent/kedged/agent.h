@@ -24,6 +24,7 @@
 #define AGENT_ROUNDS          8    /* of asking and ending proofs, in one turn of the loop */
 #define AGENT_WHY_MAX         256
 #define AGENT_RETRY_MS        5000 /* between two tries to save what could not be saved */
+#define AGENT_RTC_MS          60000 /* between two looks at the hardware's clock: it is slow to read */
 
 struct agent {
         const char *config_path;
@@ -33,6 +34,7 @@ struct agent {
         int state_fd, run_fd, public_fd, lock_fd;
         uint64_t started_ms, retried_ms, budget_saved_ms;
         struct floor floor;
+        uint64_t rtc_s, rtc_read_ms; /* the hardware's clock, and when it was read */
         uint8_t device_key[SECP_PRIVKEY_SIZE];
         struct courier courier;
         size_t n_runs;
@@ -80,8 +82,11 @@ bool agent_answer(void *userdata, struct query_client *client, const struct quer
 /* answer_explain.c: what we know, read-only and without asking the chain. */
 bool agent_tell_explain(struct agent *a, const struct query_request *q, struct query_reply *ret);
 bool agent_tell_watched(struct agent *a, const struct query_request *q, struct query_reply *ret);
+bool agent_tell_role(const struct agent *a, const struct query_request *q, struct query_reply *ret);
+bool agent_tell_time(struct agent *a, const struct query_request *q, struct query_reply *ret);
 bool agent_tell_evidence(struct agent *a, const struct query_request *q, struct query_reply *ret);
 /* Sets result and reason; true. */
+const struct run *agent_run_named(const struct agent *a, const char *name); /* empty: the first */
 bool agent_say(struct query_reply *ret, enum query_result result, const char *reason);
 
 void agent_on_name(void *userdata, uint64_t client, uint32_t id, const struct watch_reply *reply);
@@ -93,7 +98,12 @@ void agent_status_text(const struct agent *a, char *ret, size_t cap);
 enum name_state agent_chain_state(const struct agent *a, const struct run *run, uint64_t now);
 const char *agent_state_word(enum name_state state);
 
-/* Tells of a chain whose state is another than the one told last. */
+/* Why it stands so, and what to do about it; may be empty. */
+const char *agent_chain_why(
+        const struct agent *a, const struct run *run, uint64_t now, char ret[CHAIN_TEXT_MAX]);
+
+/* Looks at the clocks; tells of a chain whose state is another than the one told last, and has what
+ * readers see brought up to it. */
 void agent_tell_states(struct agent *a, uint64_t now);
 
 /* The operator's word, from a caller who may say it. ret_why is set where the result is not 0, in

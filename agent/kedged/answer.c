@@ -30,7 +30,7 @@ static void put_anchor(struct query_block *to, const struct chain_status *from) 
         to->hash = from->anchor;
 }
 
-static const struct run *run_named(const struct agent *a, const char *name) {
+const struct run *agent_run_named(const struct agent *a, const char *name) {
         if (name[0] == 0)
                 return a->runs[0];
         for (size_t i = 0; i < a->n_runs; i++)
@@ -102,7 +102,7 @@ static bool resolve(struct agent *a, struct query_client *client, const struct q
 
 static bool look_up(struct agent *a, struct query_client *client, const struct query_request *q,
                 struct query_reply *ret) {
-        const struct run *run = run_named(a, q->chain);
+        const struct run *run = agent_run_named(a, q->chain);
         struct keys_question key = { .contract = q->contract, .slot = q->slot, .key = q->key };
         int r;
 
@@ -113,26 +113,6 @@ static bool look_up(struct agent *a, struct query_client *client, const struct q
         key.run = a->runs[run->index];
         r = keys_ask(&a->keys, &key, client->id, q->id, now_ms());
         return r < 0 ? not_asked(client, ret, r) : false;
-}
-
-static bool tell_time(
-                const struct agent *a, const struct query_request *q, struct query_reply *ret) {
-        const struct run *run = run_named(a, q->chain);
-        uint64_t now = now_ms();
-
-        if (!run)
-                return agent_say(ret, QUERY_UNKNOWN, "no chain of this name");
-        if (!run->status.has_head || run->status.conflict || run->status.time_lower == 0)
-                return agent_say(ret, QUERY_UNPROVEN,
-                                run->status.text[0] ? run->status.text
-                                                    : "no head was accepted yet since the start");
-        ret->result = QUERY_OK;
-        ret->time.state = (uint8_t) agent_chain_state(a, run, now);
-        ret->time.lower = run->status.time_lower;
-        ret->time.upper = run->status.time_upper;
-        ret->time.number = run->status.head.ref.number;
-        ret->time.age_ms = now - MIN(now, run->status.head_moved_ms);
-        return true;
 }
 
 static void put_chain(struct query_status *s, const struct chain_status *st, uint64_t now) {
@@ -150,7 +130,6 @@ static void put_chain(struct query_status *s, const struct chain_status *st, uin
         s->time_upper = st->time_upper;
         s->time_noted = st->time_noted;
         s->jumps = st->jumps;
-        put_text(s->text, sizeof(s->text), st->text);
         s->too_old = st->too_old;
         put_anchor(&s->anchor, st);
         put_text(s->alarm, sizeof(s->alarm), st->alarm);
@@ -158,8 +137,9 @@ static void put_chain(struct query_status *s, const struct chain_status *st, uin
 }
 
 static bool tell_status(
-                const struct agent *a, const struct query_request *q, struct query_reply *ret) {
+                struct agent *a, const struct query_request *q, struct query_reply *ret) {
         struct query_status *s = &ret->status;
+        char why[CHAIN_TEXT_MAX];
         uint64_t now = now_ms();
         const struct run *run;
 
@@ -171,9 +151,8 @@ static bool tell_status(
         put_text(s->chain, sizeof(s->chain), run->config.name);
         put_text(s->backend, sizeof(s->backend), run->config.backend);
         put_chain(s, &run->status, now);
-        /* What the machine says of its servers is then but a consequence. */
-        if (!run->linked && run->status.state != CHAIN_STUCK && !run->status.conflict)
-                put_text(s->text, sizeof(s->text), "kedge-fetch is not connected: start it");
+        put_text(s->text, sizeof(s->text), agent_chain_why(a, run, now, why));
+        s->floor = agent_floor_s(a);
         s->state = (uint8_t) agent_chain_state(a, run, now);
         s->n_chains = (uint32_t) a->n_runs;
         s->n_upstreams_up = (uint32_t) run_upstreams_up(run);
@@ -274,7 +253,7 @@ bool agent_answer(void *userdata, struct query_client *client, const struct quer
         case QUERY_LOOKUP:
                 return look_up(a, client, request, ret);
         case QUERY_TIME:
-                return tell_time(a, request, ret);
+                return agent_tell_time(a, request, ret);
         case QUERY_STATUS:
                 return tell_status(a, request, ret);
         case QUERY_UPSTREAM:
@@ -290,7 +269,7 @@ bool agent_answer(void *userdata, struct query_client *client, const struct quer
         case QUERY_EVIDENCE:
                 return agent_tell_evidence(a, request, ret);
         case QUERY_ROLE:
-                break;
+                return agent_tell_role(a, request, ret);
         }
         return agent_say(ret, QUERY_UNKNOWN, "the agent does not know this question");
 }

@@ -138,7 +138,7 @@ bool agent_tell_watched(struct agent *a, const struct query_request *q, struct q
         to->n_revocations = revoked ? (uint8_t) revoked->n : 0;
         to->asked_ms = e->asked_ms;
         to->proven_ms = e->values.proven_ms;
-        to->deadline_ms = e->reply.answer.deadline_ms;
+        to->deadline_ms = stands.answer.deadline_ms;
         to->changed_us = e->changed_us;
         to->final_number = e->values.final_at.number;
         to->head_number = e->values.head_at.number;

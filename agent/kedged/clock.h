@@ -6,6 +6,8 @@
 
 #include "base/cleanup.h"
 
+#define CLOCK_MAX_S (UINT64_C(1) << 38) /* no time is later */
+
 /* The floor: this program's date, and what chains have proven, with the time that has passed
  * since. It never falls. */
 struct clock_floor {
@@ -21,3 +23,8 @@ void clock_floor_raise(struct clock_floor *f, uint64_t time_s, uint64_t now_ms);
 /* Seconds since 1970 of the system's clock; 0 where the kernel does not call it synchronised, or it
  * is before the floor: then there is no clock. */
 uint64_t clock_wall_s(uint64_t floor_s);
+
+/* Seconds since 1970 of the hardware's clock, as the kernel shows it in the file at path; 0 where
+ * there is none, or what it says is no time. */
+#define CLOCK_RTC_PATH "/sys/class/rtc/rtc0/since_epoch"
+uint64_t clock_rtc_s(const char *path);

@@ -24,6 +24,7 @@
 #define CONFIG_ETHEREUM_EVERY_MS 60000               /* default of Poll= and HeadEvery= there */
 #define CONFIG_ETHEREUM_PROOF_MS 9000  /* servers come and go by HTTP */
 #define CONFIG_WIDTH             CHAIN_UPSTREAMS_MAX /* of the link to kedge-fetch, for each chain */
+#define CONFIG_STALE_MAX_MS (UINT64_C(7) * 86400000) /* default of StaleMax= where it may be left out */
 #define CONFIG_NO_UID            ((uid_t) -1)
 
 enum config_role_id {

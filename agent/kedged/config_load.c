@@ -60,7 +60,7 @@ static int finish_zone(struct config *c, struct config_zone *z, const char *path
         return 0;
 }
 
-static int finish_role(const struct config_role *role, enum config_role_id id, const char *path,
+static int finish_role(struct config_role *role, enum config_role_id id, const char *path,
                 char *ret_why) {
         static const bool needs[ROLES] = {
                 [ROLE_TLS] = true, [ROLE_PAM] = true, [ROLE_COMMAND] = true
@@ -72,6 +72,8 @@ static int finish_role(const struct config_role *role, enum config_role_id id, c
                                 "Stale=keep is for [net] alone: use deny or serve");
         if (role->stale == STALE_SERVE && role->stale_max_ms == 0 && needs[id])
                 return wrong(ret_why, path, name, "", "Stale=serve needs StaleMax=");
+        if (role->stale == STALE_SERVE && role->stale_max_ms == 0)
+                role->stale_max_ms = CONFIG_STALE_MAX_MS;
         return 0;
 }
 

@@ -35,7 +35,7 @@ struct side {
         struct block_ref block; /* of the first step */
         uint64_t time;          /* of the block */
         unsigned upstream;      /* of the last step */
-        uint64_t serial, head_moved_ms;
+        uint64_t serial, head_moved_ms, time_head;
         struct address resolver;
         uint64_t version;
         struct hash32 text_slot[LOOKUP_FIELDS];
@@ -121,6 +121,7 @@ static void finish(struct walk *w) {
         v->final_time = f->time;
         v->head_time = h->time;
         v->proven_ms = h->head_moved_ms;
+        v->time_head = h->time_head;
         w->result.final_upstream = f->upstream;
         w->result.head_upstream = h->upstream;
         v->bad_final = f->bad;
@@ -272,6 +273,7 @@ static void on_step(void *userdata, const struct proof_result *result) {
                         s->time = a->block.timestamp;
                         s->serial = result->serial;
                         s->head_moved_ms = result->head_moved_ms;
+                        s->time_head = result->time_head;
                 }
                 s->upstream = a->upstream;
                 take(s, a);

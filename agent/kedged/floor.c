@@ -20,7 +20,7 @@ int floor_parse(struct view payload, const uint8_t boot_id[16], struct clock_flo
         if (!view_take_be(&payload, 8, &s) || !view_take(&payload, 16, &boot) ||
                         !view_take_be(&payload, 8, &at_ms) || payload.n > 0)
                 return -EBADMSG;
-        if (s > FLOOR_MAX_S)
+        if (s > CLOCK_MAX_S)
                 return -EBADMSG;
         /* Of another boot's time since then nothing is known: count from this one's beginning. */
         *ret = (struct clock_floor){ .s = s, .at_ms = view_eq(boot, VIEW(boot_id, 16)) ? at_ms : 0 };
@@ -55,14 +55,14 @@ uint64_t floor_s(const struct floor *f, uint64_t now_ms) {
 }
 
 void floor_raise(struct floor *f, uint64_t time_s, uint64_t now_ms) {
-        if (time_s > FLOOR_MAX_S || time_s <= floor_s(f, now_ms))
+        if (time_s > CLOCK_MAX_S || time_s <= floor_s(f, now_ms))
                 return;
         clock_floor_raise(&f->clock, time_s, now_ms);
         f->raised = true;
 }
 
 void floor_keep(struct floor *f, uint64_t now_ms, bool at_end) {
-        uint64_t s = MIN(floor_s(f, now_ms), FLOOR_MAX_S);
+        uint64_t s = MIN(floor_s(f, now_ms), CLOCK_MAX_S);
         uint8_t payload[FLOOR_BYTES];
         struct buf b = BUF(payload);
 

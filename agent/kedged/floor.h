@@ -12,7 +12,6 @@
 #define FLOOR_FILE    "floor"
 #define FLOOR_BYTES   32                   /* of the payload: seconds, boot id, milliseconds */
 #define FLOOR_EVERY_S 600                  /* saved when it has moved by so much */
-#define FLOOR_MAX_S   (UINT64_C(1) << 38) /* no chain's time is later */
 
 struct floor {
         struct clock_floor clock;

@@ -122,11 +122,35 @@ static void put_block(struct query_block *to, const struct chain_block *from) {
         to->hash = from->ref.hash;
 }
 
+/* [names] and [tls] both bear on it, so the stricter of the two counts. True: it is too old. */
+static bool judge_age(const struct keys *k, const struct run *run, const struct proof_result *p,
+                struct query_reply *ret) {
+        const struct config_role *names = &k->config->role[ROLE_NAMES];
+        const struct config_role *tls = &k->config->role[ROLE_TLS];
+        enum freshness_by by;
+        uint64_t now = now_ms();
+        uint64_t age = freshness_age_ms(&run->clocks, p->head_moved_ms, p->time_head, now, &by);
+        char text[CHAIN_TEXT_MAX], words[32];
+
+        ret->lookup.age_ms = age;
+        ret->lookup.state = (uint8_t) freshness_state(
+                        &run->status, run->ended, &run->clocks, names->max_age_ms, now, NULL);
+        ret->lookup.stale = age > MIN(names->max_age_ms, tls->max_age_ms);
+        if (age <= MIN(config_role_age_ms(names), config_role_age_ms(tls)))
+                return false;
+        ret->result = QUERY_STALE;
+        if (by == FRESHNESS_BY_AGE)
+                (void) snprintf(ret->reason, sizeof(ret->reason),
+                                "the newest head was reached %s ago", age_text(age, words));
+        else
+                (void) snprintf(ret->reason, sizeof(ret->reason), "%s",
+                                freshness_text(&run->clocks, p->time_head, by, text));
+        return true;
+}
+
 static void judge(struct keys *k, const struct keys_question *q, const struct proof_result *p,
                 struct query_reply *ret) {
-        uint64_t now = now_ms(), age = now - MIN(now, p->head_moved_ms);
         const char *reason;
-        char words[32];
 
         ret->result = (uint16_t) keys_judge(&p->final.values[0], &p->head.values[0], &reason);
         if (revoked(k, q, p) && ret->result == QUERY_OK) {
@@ -135,14 +159,8 @@ static void judge(struct keys *k, const struct keys_question *q, const struct pr
         }
         put_block(&ret->lookup.block, &p->final.block);
         put_block(&ret->lookup.head, &p->head.block);
-        ret->lookup.age_ms = age;
-        if (age > MIN(config_role_age_ms(&k->config->role[ROLE_NAMES]),
-                                  config_role_age_ms(&k->config->role[ROLE_TLS]))) {
-                ret->result = QUERY_STALE;
-                (void) snprintf(ret->reason, sizeof(ret->reason),
-                                "the newest head was reached %s ago", age_text(age, words));
+        if (judge_age(k, q->run, p, ret))
                 return;
-        }
         if (ret->result == QUERY_OK)
                 ret->lookup.value = p->final.values[0];
         if (reason)

@@ -67,15 +67,15 @@ static void put_answer(struct name_answer *a, const struct record *r) {
                         a->device[a->has_device++] = r->field[devices[i]].address;
 }
 
-static void put_times(struct name_answer *a, const struct lookup_values *v,
-                const struct config_role roles[ROLES]) {
-        a->final_number = v->final_at.number;
-        a->head_number = v->head_at.number;
-        a->proven_ms = v->proven_ms;
-        a->deadline_ms = v->proven_ms + config_role_age_ms(&roles[ROLE_NAMES]);
-        a->pins_deadline_ms = v->proven_ms + config_role_age_ms(&roles[ROLE_TLS]);
-        a->fresh_ms = v->proven_ms + roles[ROLE_NAMES].max_age_ms;
-        a->pins_fresh_ms = v->proven_ms + roles[ROLE_TLS].max_age_ms;
+void lookup_times(const struct lookup_values *v, const struct config_role roles[ROLES],
+                const struct freshness_clocks *c, struct name_answer *ret) {
+        const struct config_role *names = &roles[ROLE_NAMES], *tls = &roles[ROLE_TLS];
+        uint64_t at = v->proven_ms, head = v->time_head;
+
+        ret->deadline_ms = freshness_until_ms(c, at, head, config_role_age_ms(names));
+        ret->pins_deadline_ms = freshness_until_ms(c, at, head, config_role_age_ms(tls));
+        ret->fresh_ms = freshness_until_ms(c, at, head, names->max_age_ms);
+        ret->pins_fresh_ms = freshness_until_ms(c, at, head, tls->max_age_ms);
 }
 
 static void put_verdict(const struct name_record *n, struct lookup_judgement *ret) {
@@ -104,7 +104,7 @@ static void put_verdict(const struct name_record *n, struct lookup_judgement *re
 }
 
 void lookup_judge(const struct lookup_values *values, const struct revocations *earlier,
-        const struct config_role roles[ROLES], struct lookup_judgement *ret) {
+        struct lookup_judgement *ret) {
         struct name_record_values proven = {
                 .final_at = values->final_at,
                 .head_at = values->head_at,
@@ -117,7 +117,9 @@ void lookup_judge(const struct lookup_values *values, const struct revocations *
         memcpy(proven.final, values->final, sizeof(proven.final));
         memcpy(proven.head, values->head, sizeof(proven.head));
         memset(ret, 0, sizeof(*ret));
-        put_times(&ret->answer, values, roles);
+        ret->answer.final_number = values->final_at.number;
+        ret->answer.head_number = values->head_at.number;
+        ret->answer.proven_ms = values->proven_ms;
         r = name_record_judge(&proven, earlier, &n);
         if (r < 0) {
                 ret->keep_revocations = true;

@@ -6,6 +6,7 @@
 
 #include "agent/kedged/book.h"
 #include "agent/kedged/config.h"
+#include "agent/kedged/freshness.h"
 #include "base/cleanup.h"
 #include "chain/chain.h"
 #include "core/name_record.h"
@@ -21,7 +22,8 @@ struct lookup_values {
         struct block_ref final_at, head_at;
         uint64_t final_time, head_time; /* of these blocks, as they say: seconds since 1970 */
         struct hash32 final[LOOKUP_FIELDS], head[LOOKUP_FIELDS];
-        uint64_t proven_ms; /* when the head they stand on was reached */
+        uint64_t proven_ms; /* when the head they stand on was reached; 0: in an earlier boot */
+        uint64_t time_head; /* what is proven of that head's own time, seconds */
         uint32_t bad_final, bad_head; /* fields that hold what is no value of theirs, one bit each:
                                          where values are made of text (ENS) */
         char unverifiable[LOOKUP_WHY_MAX]; /* why the head proves nothing of it; empty: it does. The
@@ -53,7 +55,12 @@ _must_check_ int lookup_zone(const struct config *config, const char *name, size
 
 /* earlier may be NULL. Pure. */
 void lookup_judge(const struct lookup_values *values, const struct revocations *earlier,
-        const struct config_role roles[ROLES], struct lookup_judgement *ret);
+        struct lookup_judgement *ret);
+
+/* Until when the answer is good and fresh, as the clocks stand: they may move a deadline that they
+ * allowed before. */
+void lookup_times(const struct lookup_values *values, const struct config_role roles[ROLES],
+        const struct freshness_clocks *clocks, struct name_answer *ret);
 
 /* "field at block N": what a revocation says in the journal. */
 void lookup_revocation_text(const struct revocation *r, char *ret, size_t cap);

@@ -121,6 +121,7 @@ static void put(struct proofs *all, struct proof *p) {
         p->asked = true;
         p->result.serial = ++all->next_serial;
         p->result.head_moved_ms = st->head_moved_ms;
+        p->result.time_head = st->time_head;
         p->final_id = final_id;
         p->head_id = head_id;
         if (!ask_final && !ask_head)

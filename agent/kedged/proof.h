@@ -37,6 +37,7 @@ struct proof_result {
         char why[CHAIN_TEXT_MAX]; /* not proven: the reason */
         uint64_t serial; /* grows with each question: a later question's result is the newer one */
         uint64_t head_moved_ms;   /* when the head that it stands on was reached: its age counts from here */
+        uint64_t time_head;       /* and what is proven of that head's own time */
         struct chain_answer final, head; /* the same where no head is ahead of finalized */
 };
 

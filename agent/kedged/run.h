@@ -9,6 +9,7 @@
 #include "agent/kedged/budget.h"
 #include "agent/kedged/config.h"
 #include "agent/kedged/courier.h"
+#include "agent/kedged/freshness.h"
 #include "agent/kedged/news.h"
 #include "agent/kedged/store.h"
 #include "base/cleanup.h"
@@ -41,6 +42,7 @@ struct run {
         bool ended;  /* a stop that no later event undoes: the machine refused an event */
         struct chain_status status; /* after the last event */
         struct budget budget;
+        struct freshness_clocks clocks; /* as the agent read them last */
         size_t n_asks, n_cancels;
         struct chain_ask ask[CHAIN_ASKS_MAX];
         struct chain_ask cancel[CHAIN_ASKS_MAX];

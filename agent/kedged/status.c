@@ -1,32 +1,58 @@
-/* The state of the whole, in a word and in a line. */
+/* The state of the whole, in a word and in a line; and the clocks that it is judged by. */
 
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/kedged/agent.h"
+#include "agent/kedged/clock.h"
 #include "agent/kedged/log.h"
 #include "agent/kedged/util.h"
 
-enum name_state agent_chain_state(const struct agent *a, const struct run *run, uint64_t now) {
-        const struct chain_status *st = &run->status;
-        uint64_t age = now - MIN(now, st->head_moved_ms);
-
-        if (run->ended || st->conflict)
-                return STATE_STUCK;
-        switch (st->state) {
-        case CHAIN_STUCK:
-                return STATE_STUCK;
-        case CHAIN_STARTING:
-                return STATE_STARTING;
-        case CHAIN_FOLLOWING:
-        case CHAIN_BEHIND:
-                break;
+static uint64_t rtc_s(struct agent *a, uint64_t now) {
+        if (a->rtc_read_ms == 0 || now - MIN(now, a->rtc_read_ms) >= AGENT_RTC_MS) {
+                a->rtc_s = clock_rtc_s(CLOCK_RTC_PATH);
+                a->rtc_read_ms = now;
         }
-        if (!st->has_head)
-                return STATE_STARTING;
-        if (age > a->config->role[ROLE_NAMES].max_age_ms)
-                return STATE_STALE;
-        return st->state == CHAIN_BEHIND ? STATE_BEHIND : STATE_FOLLOWING;
+        return a->rtc_s > 0 ? a->rtc_s + (now - MIN(now, a->rtc_read_ms)) / 1000 : 0;
+}
+
+static void look_at_clocks(struct agent *a, uint64_t now) {
+        struct freshness_clocks c = { .now_ms = now, .floor_s = agent_floor_s(a) };
+
+        c.wall_s = clock_wall_s(c.floor_s);
+        c.rtc_s = rtc_s(a, now);
+        if (c.rtc_s < c.floor_s)
+                c.rtc_s = 0;
+        for (size_t i = 0; i < a->n_runs; i++) {
+                if (!freshness_clocks_agree(&c, &a->runs[i]->clocks))
+                        a->watch.changed = true; /* deadlines may have moved */
+                a->runs[i]->clocks = c;
+        }
+}
+
+static enum name_state state_of(const struct agent *a, const struct run *run, uint64_t now,
+                enum freshness_by *ret_by) {
+        return freshness_state(&run->status, run->ended, &run->clocks,
+                        a->config->role[ROLE_NAMES].max_age_ms, now, ret_by);
+}
+
+enum name_state agent_chain_state(const struct agent *a, const struct run *run, uint64_t now) {
+        return state_of(a, run, now, NULL);
+}
+
+const char *agent_chain_why(
+        const struct agent *a, const struct run *run, uint64_t now, char ret[CHAIN_TEXT_MAX]) {
+        enum freshness_by by;
+        enum name_state state = state_of(a, run, now, &by);
+
+        if (by != FRESHNESS_BY_AGE)
+                return freshness_text(&run->clocks, run->status.time_head, by, ret);
+        /* What the machine says of its servers is then but a consequence. */
+        (void) snprintf(ret, CHAIN_TEXT_MAX, "%s",
+                        run->linked || state == STATE_STUCK
+                                        ? run->status.text
+                                        : "kedge-fetch is not connected: start it");
+        return ret;
 }
 
 const char *agent_state_word(enum name_state state) {
@@ -36,19 +62,21 @@ const char *agent_state_word(enum name_state state) {
 }
 
 void agent_tell_states(struct agent *a, uint64_t now) {
+        look_at_clocks(a, now);
         for (size_t i = 0; i < a->n_runs; i++) {
                 const struct run *run = a->runs[i];
                 enum name_state state = agent_chain_state(a, run, now);
-                char line[CHAIN_TEXT_MAX + CONFIG_CHAIN_NAME + 32];
+                char line[CHAIN_TEXT_MAX + CONFIG_CHAIN_NAME + 32], why[CHAIN_TEXT_MAX];
                 struct news news = { .kind = NEWS_STATE, .priority = LOG_NOTICE, .line = line,
                                      .chain = run->config.name, .state = agent_state_word(state),
-                                     .why = run->status.text };
+                                     .why = why };
 
                 if (state == a->told[i])
                         continue;
                 a->told[i] = state;
+                a->watch.changed = true; /* each record says it */
                 (void) snprintf(line, sizeof(line), "chain %s: %s%s%s", run->config.name,
-                                news.state, news.why[0] ? ": " : "", news.why);
+                                news.state, agent_chain_why(a, run, now, why)[0] ? ": " : "", why);
                 news_tell(&a->news, &news);
         }
 }

@@ -70,8 +70,8 @@ struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e) {
                 unlink_fetch(&w->fetch_absent, e);
                 e->wanted = false;
                 watch_untold_leave(w, e);
-                watch_group_leave(w, e);
                 watch_answer(w, e, "the name was forgotten", now_ms());
+                watch_group_leave(w, e);
                 e->dropped = true;
         }
         if (!e->running)
@@ -137,23 +137,44 @@ static int add(struct watch *w, const char *name, uint64_t now, struct watch_ent
         return 0;
 }
 
+static uint64_t age_of(const struct watch_entry *e, uint64_t now) {
+        return freshness_age_ms(&e->group->run->clocks, e->values.proven_ms, e->values.time_head,
+                        now, NULL);
+}
+
+static void put_freshness(const struct watch_entry *e, uint64_t now, struct name_answer *ret) {
+        const struct config_role *roles = e->watch->config->role;
+        const struct run *run = e->group->run;
+
+        lookup_times(&e->values, roles, &run->clocks, ret);
+        ret->state = (uint8_t) freshness_state(&run->status, run->ended, &run->clocks,
+                        roles[ROLE_NAMES].max_age_ms, now, NULL);
+}
+
 static void stale(const struct watch_entry *e, const char *why, uint64_t now,
                 struct watch_reply *ret) {
         char age[32];
 
         *ret = (struct watch_reply){ .result = QUERY_STALE };
         (void) snprintf(ret->why, sizeof(ret->why), "last proven %s ago: %.100s",
-                age_text(now - MIN(now, e->values.proven_ms), age), why);
+                        age_text(age_of(e, now), age), why);
+        put_freshness(e, now, &ret->answer);
         ret->answer.proven_ms = e->values.proven_ms;
         ret->answer.final_number = e->values.final_at.number;
         ret->answer.head_number = e->values.head_at.number;
 }
 
-/* What stands, as far as it may still be believed. */
+/* What stands, as far as it may still be believed: [names] says how long the whole is, and [tls]
+ * how long its keys are. */
 static bool current(const struct watch_entry *e, uint64_t now, struct watch_reply *ret) {
-        if (!e->known || e->flushed || now > e->reply.answer.deadline_ms)
+        struct watch_reply reply = e->reply;
+
+        if (!e->known || e->flushed)
                 return false;
-        *ret = e->reply;
+        put_freshness(e, now, &reply.answer);
+        if (now > reply.answer.deadline_ms)
+                return false;
+        *ret = reply;
         if (now > ret->answer.pins_deadline_ms) {
                 memset(ret->answer.pin, 0, sizeof(ret->answer.pin));
                 memset(ret->answer.device, 0, sizeof(ret->answer.device));
@@ -299,18 +320,9 @@ void watch_reconfigure(struct watch *w, const struct config *config) {
                         next = e->bucket_next;
                         if (!still_ours(w, e, config))
                                 (void) watch_forget(w, e);
-                        else if (lookup_zone(config, e->name, &e->zone, &host) >= 0 && e->known) {
-                                struct name_answer *a = &e->reply.answer;
-
-                                a->deadline_ms = e->values.proven_ms +
-                                                 config_role_age_ms(&config->role[ROLE_NAMES]);
-                                a->pins_deadline_ms = e->values.proven_ms +
-                                                      config_role_age_ms(&config->role[ROLE_TLS]);
-                                a->fresh_ms = e->values.proven_ms +
-                                              config->role[ROLE_NAMES].max_age_ms;
-                                a->pins_fresh_ms = e->values.proven_ms +
-                                                   config->role[ROLE_TLS].max_age_ms;
-                        }
+                        else if (lookup_zone(config, e->name, &e->zone, &host) >= 0 && e->known)
+                                lookup_times(&e->values, config->role, &e->group->run->clocks,
+                                                &e->reply.answer);
                 }
         w->config = config;
         w->changed = true;

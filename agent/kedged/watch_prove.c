@@ -114,7 +114,8 @@ static void apply(struct watch *w, struct watch_entry *e) {
 
         book_key_of(w, e, &key);
         before = book_find(w->book, &key);
-        lookup_judge(&e->values, before, w->config->role, &j);
+        lookup_judge(&e->values, before, &j);
+        lookup_times(&e->values, w->config->role, &e->group->run->clocks, &j.answer);
         if (j.revocations_changed && !j.keep_revocations) {
                 revoked = note_new(w, e, before, &j.revocations);
                 if (book_settle(w->book, &key, &j.revocations, e->group->run->store.fallback) < 0) {
@@ -175,6 +176,7 @@ static void take_values(struct watch_entry *e, const struct proof_result *result
         e->values.final_time = result->final.block.timestamp;
         e->values.head_time = result->head.block.timestamp;
         e->values.proven_ms = result->head_moved_ms;
+        e->values.time_head = result->time_head;
         take_proven_by(e->group->run, result, &e->by);
         e->final_root = result->final.storage_root;
         e->head_root = result->head.storage_root;
@@ -350,6 +352,7 @@ static bool carry_over(struct watch_entry *e, const struct proof_result *result)
         e->values.final_time = result->final.block.timestamp;
         e->values.head_time = result->head.block.timestamp;
         e->values.proven_ms = result->head_moved_ms;
+        e->values.time_head = result->time_head;
         return true;
 }
 

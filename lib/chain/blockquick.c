@@ -231,6 +231,7 @@ static void bq_status(const struct chain *c, struct chain_status *ret) {
                 ret->head = bq->head.ref.number > bq->rep.number ? bq->head : ret->finalized;
                 reputation_time_lower(&bq->rep, &ret->time_lower, &noted);
                 ret->time_noted = noted;
+                ret->time_head = ret->time_lower;
         }
         if (bq->has_head) {
                 ret->head_share = bq->head_share;

@@ -153,6 +153,8 @@ struct chain_status {
         bool has_head;      /* a head was accepted since the start */
         struct chain_block finalized, head; /* head == finalized where no better one is backed */
         unsigned head_share, head_miners;   /* of 100, and how many miners: what stands on head */
+        uint64_t time_head; /* seconds; what is proven of head's own time, so that no single miner's
+                               word makes it older or newer; 0 unknown */
         uint64_t head_moved_ms;             /* CLOCK_BOOTTIME when head last moved forward */
         uint64_t confirmed_ms; /* CLOCK_BOOTTIME when two upstreams last agreed on the head */
         uint64_t time_lower;   /* seconds; 0 unknown: proven */
@@ -166,6 +168,8 @@ struct chain_status {
                                else who wants it begins anew from it */
         bool too_old;  /* the anchor is older than trust may be carried: STUCK, until an operator
                           accepts it */
+        bool by_clock; /* and it is a clock alone that says so, while the chain is followed: undone
+                          when the clock is right again */
         struct hash32 anchor; /* what another machine may be given as Checkpoint= now; zero: nothing
                                  yet */
         uint64_t anchor_number,

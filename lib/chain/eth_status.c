@@ -31,6 +31,11 @@ static void stuck_text(const struct eth *eth, char *ret, size_t cap) {
         else if (eth->check == ETH_CHECK_WRONG)
                 chain_say_contradicted(ret, cap, eth->net.name,
                                 &(struct block_ref){ eth->check_slot, eth->cfg.checkpoint });
+        else if (eth->too_old && eth->by_clock)
+                (void) chain_say(ret, cap,
+                                "a clock called synchronised says %t, %n days after our newest "
+                                "final block: set it right, or give a newer checkpoint",
+                                eth_least_now(eth), eth->too_old_s / 86400);
         else if (eth->too_old)
                 (void) chain_say(ret, cap,
                                 "%n days since our checkpoint: kedgectl checkpoint accept %s %H, "
@@ -148,6 +153,7 @@ static void put_head(const struct eth *eth, struct chain_status *ret) {
 
         ret->head_share = (unsigned) (n * 100 / eth->net.committee_size);
         ret->head_miners = (unsigned) n;
+        ret->time_head = eth_time(eth, eth->head_slot); /* two thirds have signed it */
         ret->head_moved_ms = eth->head_moved_ms;
         ret->confirmed_ms = eth->confirmed_ms;
         ret->time_upper = eth_time(eth, eth->head_slot) + eth->net.seconds_per_slot +
@@ -167,6 +173,7 @@ void eth_status(const struct chain *c, struct chain_status *ret) {
                 ret->conflict_theirs = eth->conflict_theirs;
         }
         ret->too_old = eth->too_old;
+        ret->by_clock = eth->too_old && eth->by_clock;
         ret->jumps = eth->jumps;
         ret->jumped = eth->jumps > 0;
         if (eth->has_final) {

@@ -79,7 +79,7 @@ int query_reply_check_body(const struct query_reply *a, uint16_t verb) {
                 good = name_answer_is_sane(&a->name);
                 break;
         case QUERY_LOOKUP:
-                good = true;
+                good = a->lookup.state <= STATE_STUCK && a->lookup.stale <= 1;
                 break;
         case QUERY_TIME:
                 good = a->time.state <= STATE_STUCK && a->time.stale <= 1;

@@ -60,6 +60,9 @@ struct query_lookup {
         struct hash32 value;
         struct query_block block, head;
         uint64_t age_ms;      /* since the proof */
+        uint8_t state;        /* of the chain: enum name_state */
+        uint8_t stale;        /* older than MaxAge=, told by Stale=serve */
+        uint8_t zero[6];
 };
 
 struct query_time {

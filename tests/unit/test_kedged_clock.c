@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sys/timex.h>
+#include <unistd.h>
 
 #include "agent/kedged/clock.h"
 #include <config.h> /* the build's */
@@ -47,6 +48,36 @@ START_TEST(clock_is_believed_where_it_is_kept) {
 }
 END_TEST
 
+static const struct {
+        const char *text;
+        uint64_t want;
+} rtc_rows[] = {
+        { "1795400000\n", 1795400000 },
+        { "0\n", 0 },
+        { "-62135596800\n", 0 },
+        { "17954000x0\n", 0 },
+        { "1795400000", 0 }, /* cut off: the rest is missing */
+        { "\n", 0 },
+        { "", 0 },
+        { "274877906944\n", UINT64_C(1) << 38 },
+        { "274877906945\n", 0 },
+        { "99999999999999999999\n", 0 },
+};
+
+START_TEST(clock_of_the_hardware_is_read_whole_or_not_at_all) {
+        char path[] = "/tmp/kedge-rtc-XXXXXX";
+        size_t n = strlen(rtc_rows[_i].text);
+        int fd = mkstemp(path);
+
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(write(fd, rtc_rows[_i].text, n), (ssize_t) n);
+        close(fd);
+        ck_assert_uint_eq(clock_rtc_s(path), rtc_rows[_i].want);
+        ck_assert_int_eq(unlink(path), 0);
+        ck_assert_uint_eq(clock_rtc_s(path), 0); /* a machine without one */
+}
+END_TEST
+
 START_TEST(clock_floor_rises_and_goes_on) {
         struct clock_floor f = { 0 };
         uint64_t proven = KEDGE_BUILD_DATE + 500;
@@ -71,6 +102,8 @@ int main(void) {
         TCase *t = tcase_create("clock");
 
         tcase_add_loop_test(t, clock_is_believed_where_it_is_kept, 0, ELEMENTSOF(rows));
+        tcase_add_loop_test(t, clock_of_the_hardware_is_read_whole_or_not_at_all, 0,
+                        ELEMENTSOF(rtc_rows));
         tcase_add_test(t, clock_floor_rises_and_goes_on);
         suite_add_tcase(s, t);
         return unit_run(s);

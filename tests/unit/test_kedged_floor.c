@@ -120,7 +120,7 @@ START_TEST(floor_does_not_take_a_time_that_cannot_be) {
         struct floor f;
 
         first_run(&f);
-        floor_raise(&f, FLOOR_MAX_S + 1, 10000);
+        floor_raise(&f, CLOCK_MAX_S + 1, 10000);
         floor_raise(&f, UINT64_MAX, 10000);
         floor_raise(&f, 0, 10000);
         ck_assert_uint_eq(floor_s(&f, 10000), PROVEN);
@@ -212,8 +212,8 @@ START_TEST(floor_parse_takes_its_own_bytes_alone) {
         ck_assert(c.s == PROVEN && c.at_ms == 0);
         ck_assert_int_eq(floor_parse(VIEW(p, FLOOR_BYTES - 1), this_boot, &c), -EBADMSG);
         ck_assert_int_eq(floor_parse(VIEW(p, FLOOR_BYTES + 1), this_boot, &c), -EBADMSG);
-        ck_assert_int_eq(floor_parse(payload(p, FLOOR_MAX_S, 0), this_boot, &c), 0);
-        ck_assert_int_eq(floor_parse(payload(p, FLOOR_MAX_S + 1, 0), this_boot, &c), -EBADMSG);
+        ck_assert_int_eq(floor_parse(payload(p, CLOCK_MAX_S, 0), this_boot, &c), 0);
+        ck_assert_int_eq(floor_parse(payload(p, CLOCK_MAX_S + 1, 0), this_boot, &c), -EBADMSG);
 }
 END_TEST
 

@@ -427,6 +427,82 @@ START_TEST(watch_pins_go_before_addresses_when_older) {
         ck_assert_uint_eq(r->answer.n_pins, 0);
 } END_TEST
 
+/* What the agent has read, for a head that says it is late_s behind. */
+static void clocks(uint64_t late_s) {
+        w.runs[0]->clocks = (struct freshness_clocks){ .now_ms = now_ms(), .floor_s = 1800000000 };
+        w.fake.status.time_head = 1800000000 - late_s;
+}
+
+START_TEST(watch_record_of_an_old_head_is_not_fresh_though_proven_just_now) {
+        const struct watch_reply *r;
+        struct watch_reply peek;
+        struct name_answer a;
+
+        pump1();
+        clocks(30 * 86400);
+        heads(100, 103);
+        r = ask("pump1.plant.fleet");
+        ck_assert_int_eq(r->result, QUERY_STALE);
+        ck_assert_int_eq(r->answer.state, STATE_BEHIND);
+        ck_assert_uint_eq(r->answer.n_addrs + r->answer.n_pins, 0);
+        ck_assert_ptr_nonnull(strstr(r->why, "last proven 29 d ago"));
+        ck_assert(!watch_peek(&w.watch, "pump1.plant.fleet", now_ms(), &peek));
+        ck_assert_uint_eq(published(&a), 0);
+} END_TEST
+
+START_TEST(watch_clock_that_comes_later_makes_old_what_was_fresh) {
+        struct watch_reply peek;
+        struct name_answer a;
+
+        pump1();
+        clocks(60);
+        heads(100, 103);
+        ck_assert_int_eq(ask("pump1.plant.fleet")->result, QUERY_OK);
+        ck_assert_uint_eq(published(&a), 1);
+        ck_assert_int_eq(a.state, STATE_FOLLOWING);
+        w.runs[0]->clocks.wall_s = 1800000000 + 86400;
+        ck_assert(!watch_peek(&w.watch, "pump1.plant.fleet", now_ms(), &peek));
+        ck_assert_uint_eq(published(&a), 0);
+        w.runs[0]->clocks.wall_s = 0; /* and it goes again */
+        ck_assert(watch_peek(&w.watch, "pump1.plant.fleet", now_ms(), &peek));
+} END_TEST
+
+START_TEST(watch_stale_is_served_where_the_role_says_so_and_told_apart) {
+        const struct watch_reply *r;
+        struct name_answer a;
+
+        w.config.role[ROLE_NAMES].stale = w.config.role[ROLE_TLS].stale = STALE_SERVE;
+        w.config.role[ROLE_NAMES].stale_max_ms = 40ull * 86400000;
+        w.config.role[ROLE_TLS].stale_max_ms = 86400000;
+        pump1();
+        clocks(30 * 86400);
+        heads(100, 103);
+        r = ask("pump1.plant.fleet");
+        ck_assert_int_eq(r->result, QUERY_OK);
+        ck_assert_int_eq(r->answer.state, STATE_BEHIND);
+        ck_assert_uint_eq(r->answer.n_addrs, 1);
+        ck_assert_uint_eq(r->answer.n_pins, 0); /* [tls] does not wait so long */
+        ck_assert_uint_lt(r->answer.fresh_ms, now_ms());
+        ck_assert_uint_gt(r->answer.deadline_ms, now_ms());
+        ck_assert_uint_eq(published(&a), 1);
+        ck_assert_uint_lt(a.fresh_ms, now_ms());
+} END_TEST
+
+START_TEST(watch_served_stale_never_revives_a_revocation) {
+        w.config.role[ROLE_NAMES].stale = w.config.role[ROLE_TLS].stale = STALE_SERVE;
+        w.config.role[ROLE_NAMES].stale_max_ms = w.config.role[ROLE_TLS].stale_max_ms = 86400000;
+        w.config.role[ROLE_NAMES].max_age_ms = w.config.role[ROLE_TLS].max_age_ms = 1000;
+        pump1();
+        heads(100, 103);
+        ck_assert_uint_eq(ask("pump1.plant.fleet")->answer.n_pins, 1);
+        set("pump1.signature", RECORD_SIGNATURE, PIN_A, "");
+        contract_changes(104);
+        pump();
+        clock_ms += 5000; /* stale, and served */
+        ck_assert_int_eq(ask("pump1.plant.fleet")->result, QUERY_OK);
+        ck_assert_uint_eq(w.reply[w.n_replies - 1].answer.n_pins, 0);
+} END_TEST
+
 START_TEST(watch_table_is_bounded_and_keeps_names_that_exist) {
         struct watch_reply peek;
         int there = 0;
@@ -569,6 +645,24 @@ START_TEST(keys_age_by_the_stricter_role) {
         ck_assert(hash32_is_zero(&w.key_reply[0].lookup.value));
 } END_TEST
 
+START_TEST(keys_of_an_old_head_are_told_by_which_clock) {
+        set("signature", RECORD_SIGNATURE, PIN_A, PIN_A);
+        clocks(7200);
+        heads(100, 103);
+        ck_assert_int_eq(ask_key("signature")->result, QUERY_STALE);
+        ck_assert_ptr_nonnull(strstr(w.key_reply[0].reason, "it is at least"));
+        w.config.role[ROLE_NAMES].stale = w.config.role[ROLE_TLS].stale = STALE_SERVE;
+        w.config.role[ROLE_NAMES].stale_max_ms = w.config.role[ROLE_TLS].stale_max_ms = 86400000;
+        ck_assert_int_eq(ask_key("signature")->result, QUERY_OK);
+        ck_assert_uint_eq(w.key_reply[0].lookup.stale, 1);
+        ck_assert_uint_eq(w.key_reply[0].lookup.state, STATE_BEHIND);
+        clocks(60);
+        heads(104, 105);
+        ck_assert_int_eq(ask_key("signature")->result, QUERY_OK);
+        ck_assert_uint_eq(w.key_reply[0].lookup.stale, 0);
+        ck_assert_uint_eq(w.key_reply[0].lookup.state, STATE_FOLLOWING);
+} END_TEST
+
 int main(void) {
         Suite *s = suite_create("kedged watch");
         TCase *t = tcase_create("watch");
@@ -599,6 +693,11 @@ int main(void) {
         tcase_add_test(t, watch_frozen_head_makes_stale);
         tcase_add_test(t, watch_withheld_proof_makes_stale_while_heads_go_on);
         tcase_add_test(t, watch_pins_go_before_addresses_when_older);
+        tcase_add_test(t, watch_record_of_an_old_head_is_not_fresh_though_proven_just_now);
+        tcase_add_test(t, watch_clock_that_comes_later_makes_old_what_was_fresh);
+        tcase_add_test(t, watch_stale_is_served_where_the_role_says_so_and_told_apart);
+        tcase_add_test(t, watch_served_stale_never_revives_a_revocation);
+        tcase_add_test(t, keys_of_an_old_head_are_told_by_which_clock);
         tcase_add_test(t, watch_table_is_bounded_and_keeps_names_that_exist);
         tcase_add_test(t, watch_forgets_what_nobody_asks_for);
         tcase_add_test(t, watch_forgets_names_of_zones_that_changed);
