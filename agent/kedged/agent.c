@@ -103,6 +103,7 @@ static int on_housekeeping(sd_event_source *source, uint64_t usec _unused_, void
                         run_retry(a->runs[i]);
                 save_budgets(a, false);
         }
+        metrics_write(a, now);
         tell_systemd(a);
         (void) sd_event_source_set_time(source, (now + AGENT_HOUSEKEEPING_MS) * 1000);
         (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -331,6 +332,9 @@ int agent_new(const char *config_path, struct config *config_take, struct agent 
         a->started_ms = now_ms();
         watch_init(&a->watch, a->config, a->runs, &a->proofs, &a->book, agent_on_name, a);
         a->watch.news = &a->news;
+        r = news_listen(&a->news, metrics_on_news, &a->metrics);
+        if (r < 0)
+                return r;
         a->keys = (struct keys){ .config = a->config, .proofs = &a->proofs, .book = &a->book,
                                  .reply = agent_on_key, .userdata = a };
         r = open_folders(a);
@@ -375,6 +379,7 @@ int agent_serve(struct agent *a) {
         (void) agent_floor_s(a);
         floor_keep(&a->floor, now_ms(), true);
         save_budgets(a, true);
+        metrics_withdraw(a->config->metrics);
         log_info("stopped");
         return r;
 }

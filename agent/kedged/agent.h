@@ -11,6 +11,7 @@
 #include "agent/kedged/courier.h"
 #include "agent/kedged/floor.h"
 #include "agent/kedged/keys.h"
+#include "agent/kedged/metrics.h"
 #include "agent/kedged/news.h"
 #include "agent/kedged/operator.h"
 #include "agent/kedged/proof.h"
@@ -46,6 +47,7 @@ struct agent {
         struct keys keys;
         struct publish publish;
         struct news_desk news;
+        struct metrics metrics;
         enum name_state told[CONFIG_CHAINS_MAX]; /* the states that were told last */
         struct query query;
         struct bus bus;

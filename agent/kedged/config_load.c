@@ -263,44 +263,71 @@ bool config_same_machine(const struct config_chain *a, const struct config_chain
         return same_timing(a, b) && same_trust(a, b) && same_forks(&a->eth, &b->eth);
 }
 
+/* What of Diode's section its machine was told at the start, as differs; NULL: nothing. */
+static const char *diode_differs(const struct config_chain *a, const struct config_chain *b) {
+        const struct {
+                const char *key;
+                bool same;
+        } keys[] = {
+                { "MaxGap=", a->max_gap == b->max_gap },
+                { "HeadShare=", a->head_share == b->head_share },
+                { "TicketVersion=", a->ticket_version == b->ticket_version },
+                { "Fleet=", address_eq(&a->fleet, &b->fleet) },
+                { "Poll=", a->poll_ms == b->poll_ms },
+                { "RequestTimeout=", a->request_ms == b->request_ms },
+                { "RestTime=", a->rest_ms == b->rest_ms },
+                { "Checkpoint=", same_trust(a, b) },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                if (!keys[i].same)
+                        return keys[i].key;
+        return NULL;
+}
+
 /* Diode's machine is told all of its section at the start. Ethereum's is made anew over the same
  * state: what an operator must be able to say while it runs (a checkpoint, an old one accepted, a
  * fork's date) needs no restart. */
-static bool may_follow(const struct config_chain *a, const struct config_chain *b) {
-        if (strcmp(a->name, b->name) != 0 || strcmp(a->backend, b->backend) != 0 ||
-                        a->chain_id != b->chain_id)
-                return false;
+static const char *chain_differs(const struct config_chain *a, const struct config_chain *b) {
+        if (strcmp(a->backend, b->backend) != 0)
+                return "Backend=";
+        if (a->chain_id != b->chain_id)
+                return "ChainId=";
         if (config_is_ethereum(a))
-                return same_network(&a->eth, &b->eth);
-        return a->max_gap == b->max_gap && a->head_share == b->head_share &&
-               a->ticket_version == b->ticket_version && address_eq(&a->fleet, &b->fleet) &&
-               same_timing(a, b) && same_trust(a, b);
+                return same_network(&a->eth, &b->eth) ? NULL : "Network= (or what its file says)";
+        return diode_differs(a, b);
+}
+
+static const char *agent_differs(const struct config *now, const struct config *next) {
+        if (strcmp(now->state_dir, next->state_dir) != 0)
+                return "StateDirectory=";
+        if (strcmp(now->runtime_dir, next->runtime_dir) != 0)
+                return "RuntimeDirectory=";
+        if (now->fetch_uid != next->fetch_uid)
+                return "FetchUid=";
+        if (now->bus != next->bus)
+                return "Bus=";
+        if (now->n_chains != next->n_chains)
+                return "the list of chains";
+        for (size_t i = 0; i < now->n_chains; i++)
+                if (strcmp(now->chain[i].name, next->chain[i].name) != 0)
+                        return "the list of chains";
+        return NULL;
 }
 
 int config_may_replace(
                 const struct config *now, const struct config *next, char ret_why[CONFIG_WHY_MAX]) {
-        const char *what = NULL;
+        const char *what = agent_differs(now, next), *chain = NULL;
 
-        if (strcmp(now->state_dir, next->state_dir) != 0)
-                what = "StateDirectory=";
-        else if (strcmp(now->runtime_dir, next->runtime_dir) != 0)
-                what = "RuntimeDirectory=";
-        else if (now->fetch_uid != next->fetch_uid)
-                what = "FetchUid=";
-        else if (now->bus != next->bus)
-                what = "Bus=";
-        else if (now->n_chains != next->n_chains)
-                what = "the list of chains";
-        for (size_t i = 0; !what && i < now->n_chains; i++)
-                if (!may_follow(&now->chain[i], &next->chain[i]))
-                        what = config_is_ethereum(&now->chain[i])
-                                               ? "the network of a [Chain] section"
-                                               : "a [Chain] section (other than its Upstream= and "
-                                                 "HeadEvery=)";
+        for (size_t i = 0; !what && i < now->n_chains; i++) {
+                what = chain_differs(&now->chain[i], &next->chain[i]);
+                chain = now->chain[i].name;
+        }
         if (!what)
                 return 0;
         (void) snprintf(ret_why, CONFIG_WHY_MAX,
-                        "%s cannot change while running: restart kedged for it", what);
+                        "%s%s%s%s cannot change while running: restart kedged for it",
+                        chain ? "[Chain " : "", chain ? chain : "", chain ? "] " : "", what);
         return -EINVAL;
 }
 

@@ -51,6 +51,18 @@ const char *config_parse_path(const char *text, void *dest) {
         return NULL;
 }
 
+const char *config_parse_file(const char *text, void *dest) {
+        size_t n = strlen(text);
+
+        if (n == 0) {
+                *(char *) dest = 0;
+                return NULL;
+        }
+        if (text[n - 1] == '/')
+                return "is a folder: write a file's path";
+        return config_parse_path(text, dest);
+}
+
 const char *config_parse_uid(const char *text, void *dest) {
         uint64_t x;
 

@@ -5,6 +5,7 @@
 typedef const char *config_parse_fn(const char *text, void *dest);
 
 config_parse_fn config_parse_path;     /* char[CONFIG_PATH_MAX + 1] */
+config_parse_fn config_parse_file;     /* the same; empty: none */
 config_parse_fn config_parse_uid;      /* uid_t */
 config_parse_fn config_parse_user;     /* uid_t, of a name in /etc/passwd */
 config_parse_fn config_parse_number;   /* uint64_t */

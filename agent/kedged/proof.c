@@ -232,6 +232,18 @@ void proofs_answer(struct proofs *all, struct run *run, const struct chain_answe
         }
 }
 
+void proofs_put_again(struct proofs *all, const struct run *run) {
+        for (size_t i = 0; i < all->n; i++) {
+                struct proof *p = all->open[i];
+
+                if (p->question.run != run || p->ended)
+                        continue;
+                p->final_id = p->head_id = 0;
+                p->asked = false;
+                p->result = (struct proof_result){ 0 };
+        }
+}
+
 uint64_t proofs_wake_ms(const struct proofs *all) {
         uint64_t at = UINT64_MAX;
 

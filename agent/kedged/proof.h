@@ -60,6 +60,9 @@ _must_check_ int proof_start(struct proofs *all, const struct proof_question *qu
 void proofs_answer(struct proofs *all, struct run *run, const struct chain_answer *answer);
 void proofs_pump(struct proofs *all, uint64_t now);
 
+/* Another machine works for run: what was put to the one before is put again. */
+void proofs_put_again(struct proofs *all, const struct run *run);
+
 /* When proofs_pump() is due at the latest; UINT64_MAX: nothing is open. */
 uint64_t proofs_wake_ms(const struct proofs *all);
 void proofs_done(struct proofs *all);

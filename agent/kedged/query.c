@@ -45,6 +45,11 @@ void query_reply_init(struct query_reply *reply, uint32_t id, enum query_result 
         reply->id = id;
 }
 
+static void count(struct query *q, enum query_door door, const struct query_reply *reply) {
+        if (reply->result < QUERY_RESULTS)
+                q->answered[door][reply->result]++;
+}
+
 /* False where the client does not read: it is closed by the caller. */
 static bool put(struct query_client *c, const struct query_reply *reply) {
         ssize_t n;
@@ -52,6 +57,7 @@ static bool put(struct query_client *c, const struct query_reply *reply) {
         do
                 n = send(c->fd, reply, sizeof(*reply), MSG_DONTWAIT | MSG_NOSIGNAL);
         while (n < 0 && errno == EINTR);
+        count(c->query, QUERY_DOOR_SOCKET, reply);
         return n == (ssize_t) sizeof(*reply);
 }
 
@@ -187,6 +193,7 @@ int query_put(struct query *q, uid_t uid, const struct query_request *request,
         client_free(c);
         if (r < 0)
                 return r;
+        count(q, QUERY_DOOR_OTHER, &reply);
         *ret = reply;
         *ret_client = 0;
         return 0;
@@ -242,8 +249,10 @@ void query_reply(struct query *q, uint64_t client, const struct query_reply *rep
         if (c->open > 0)
                 c->open--;
         c->seen_ms = now_ms();
-        if (c->deliver)
+        if (c->deliver) {
+                count(q, QUERY_DOOR_OTHER, reply);
                 c->deliver(c->userdata, reply);
+        }
         if (c->fd < 0 || !put(c, reply))
                 client_close(c);
 }

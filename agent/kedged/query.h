@@ -16,6 +16,8 @@
 #define QUERY_ACCEPTS   64 /* connections let in, in one turn of the loop */
 #define QUERY_BURST     16 /* questions taken in one turn of the loop */
 
+enum query_door { QUERY_DOOR_SOCKET = 0, QUERY_DOOR_OTHER, QUERY_DOORS };
+
 /* The answer to a question that came through another door. */
 typedef void query_deliver_fn(void *userdata, const struct query_reply *reply);
 
@@ -45,6 +47,7 @@ struct query {
         uint64_t next_id;
         struct quota quota;
         struct query_client *clients;
+        uint64_t answered[QUERY_DOORS][QUERY_RESULTS];
         query_ask_fn *ask;
         void *userdata;
 };

@@ -62,9 +62,10 @@ static int replace(struct agent *a, struct config **next) {
         watch_reconfigure(&a->watch, *next);
         a->keys.config = *next;
         for (size_t i = 0; i < a->n_runs; i++)
-                if (m.chain[i])
+                if (m.chain[i]) {
+                        proofs_put_again(&a->proofs, a->runs[i]);
                         run_replace(a->runs[i], &(*next)->chain[i], TAKE_PTR(m.chain[i]));
-                else
+                } else
                         a->runs[i]->config = (*next)->chain[i];
         for (size_t i = 0; i < a->n_runs; i++)
                 budget_limit(&a->runs[i]->budget, (*next)->chain[i].daily_bytes, now_ms());
@@ -81,6 +82,9 @@ int agent_reload(struct agent *a) {
         r = replace(a, &next);
         if (r >= 0) {
                 a->config = TAKE_PTR(next);
+                if (strcmp(was->metrics, a->config->metrics) != 0)
+                        metrics_withdraw(was->metrics);
+                a->metrics.due = true;
                 was = config_free(was);
                 agent_accept_configured(a);
                 log_info("reloaded: %zu zones", a->config->n_zones);

@@ -40,6 +40,8 @@ enum query_result {
         QUERY_INVALID,      /* a proven value does not parse: reason names field and block */
 };
 
+#define QUERY_RESULTS (QUERY_INVALID + 1)
+
 struct query_request {
         uint32_t magic;
         uint16_t version, verb;

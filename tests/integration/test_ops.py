@@ -2,12 +2,15 @@
 """What an operator runs kedged with: fields of the journal, metrics, reload.
 
 usage: test_ops.py [TEST...]"""
+import copy
 import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
+import threading
+import time
 
 import harness
 from harness import Agent, Devnode, Skip, run, wait
@@ -156,9 +159,269 @@ def test_catalog(folder):
     assert sorted(line.split()[0] for line in out.splitlines()) == sorted(message_ids().values()), out
 
 
+SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? (\d+(?:\.\d+)?)')
+
+
+def parse_metrics(text):
+    """{name: {labels: value}}; strict, as the text format 0.0.4 is written down."""
+    assert text.endswith("\n") and "\r" not in text and text.isascii()
+    types, helps, samples, last = {}, set(), {}, None
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            name = line.split(" ")[2]
+            assert name not in helps and len(line.split(" ")) > 3, line
+            helps.add(name)
+            continue
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert name in helps and name not in types and kind in ("counter", "gauge"), line
+            assert (kind == "counter") == name.endswith("_total"), line
+            types[name] = kind
+            samples[name], last = {}, name
+            continue
+        m = SAMPLE.fullmatch(line)
+        assert m, line
+        name, labels, value = m.groups()
+        assert name == last, f"{line}: not behind its own TYPE"
+        labels = tuple(re.findall(r'([a-z]+)="((?:[^"\\]|\\.)*)"', labels or ""))
+        assert len(dict(labels)) == len(labels) and labels not in samples[name], line
+        samples[name][labels] = float(value)
+    assert set(types) == helps
+    return samples
+
+
+class MetricsAgent(Agent):
+    def agent_lines(self):
+        return ["Metrics=" + self.metrics] if self.metrics else []
+
+    def __init__(self, folder, dn, path, **more):
+        self.metrics = path
+        super().__init__(folder, dn, **more)
+
+    def read(self):
+        with open(self.metrics) as f:
+            return parse_metrics(f.read())
+
+    def figure(self, metric, **labels):
+        """The sum over all samples with these labels; None while there is none."""
+        found = [v for k, v in self.read().get(metric, {}).items() if labels.items() <= dict(k).items()]
+        return sum(found) if found else None
+
+    def wait_figure(self, what, metric, check, **labels):
+        def looked():
+            try:
+                value = self.figure(metric, **labels)
+            except FileNotFoundError:
+                return False
+            return value is not None and check(value)
+        wait(lambda: f"{what}: {metric} {labels}", looked, 25, 0.1)
+
+
+def reloaded(agent, times=1):
+    before = agent.kedged.text().count("reloaded: ")
+    for i in range(times):
+        agent.kedged.p.send_signal(harness.signal.SIGHUP)
+        wait("the reload", lambda: agent.kedged.text().count("reloaded: ") > before + i)
+
+
+def test_metrics(folder):
+    path = os.path.join(folder.path, "figures", "kedge.prom")
+    dn = node(folder)
+    agent = MetricsAgent(folder, dn, path)
+    agent.kedged.wait_log("metrics cannot be written: No such file")
+    granted(agent)
+    reloaded(agent)
+    time.sleep(2.5)  # it tries again, and has no reason to say so
+    os.mkdir(os.path.dirname(path))
+    reloaded(agent)  # or in its next turn, 15 s later
+    wait("the file", lambda: os.path.exists(path), 25)
+    assert agent.kedged.text().count("metrics cannot") == 1, agent.kedged.text()
+    agent.kedged.wait_log("metrics are written again")
+    agent.wait_figure("following", "kedge_chain_state", lambda v: v == 1, chain="diode", state="following")
+    assert sum(agent.read()["kedge_chain_state"].values()) == 1
+    assert agent.figure("kedge_upstream_up") == 3 and agent.figure("kedge_names_watched") == 1
+    assert agent.figure("kedge_chain_head_number") == agent.status()["head"]
+    assert agent.figure("kedge_chain_finalized_number") == agent.status()["final"]
+    assert agent.figure("kedge_answers_total", door="socket", result="ok") > 0
+    assert agent.figure("kedge_chain_budget_bytes") == 0 and agent.figure("kedge_chain_budget_left_bytes") is None
+    assert agent.figure("kedge_time_floor_seconds") >= agent.status()["lower"] > 0
+    assert os.stat(path).st_mode & 0o777 == 0o644
+
+    first = os.stat(path).st_mtime_ns
+    revoke(dn, agent)
+    dn.fault(0, "wrong-proof")
+
+    def lie():
+        agent.resolve(f"h{len(os.listdir('/proc')) % 50}.{NAME}")
+        dn.set("counter", os.urandom(32))
+        dn.mine()
+        return agent.upstream(0)["lies"]
+    wait("a lie", lie)
+    assert os.stat(path).st_mtime_ns == first, "a figure that grows is no reason to write"
+    reloaded(agent)  # is one
+    agent.wait_figure("the revocation", "kedge_revocations_total", lambda v: v == 1)
+    assert agent.figure("kedge_upstream_lies_total", number="0", upstream=dn.nodes[0]) > 0
+    assert agent.figure("kedge_upstream_received_bytes_total", number="1") > 1000
+
+    agent.metrics = ""
+    agent.write_config()
+    reloaded(agent)
+    assert not os.path.exists(path), "old figures say nothing"
+    agent.metrics = path
+    agent.write_config()
+    reloaded(agent)
+    wait("the file", lambda: os.path.exists(path))
+    agent.kedged.stop()
+    assert not os.path.exists(path)
+
+
+def test_metrics_tell_a_state_at_once(folder):
+    path = os.path.join(folder.path, "kedge.prom")
+    dn = node(folder)
+    dn.fault("all", "silent")
+    agent = MetricsAgent(folder, dn, path)
+    agent.wait_figure("starting", "kedge_chain_state", lambda v: v == 1, state="starting")
+    assert agent.figure("kedge_chain_head_number") is None
+    begun = os.stat(path).st_mtime
+    dn.fault("all", "none")
+    agent.wait_following()
+    agent.wait_figure("following", "kedge_chain_state", lambda v: v == 1, state="following")
+    assert os.stat(path).st_mtime - begun < 14.5 or time.time() - begun > 20, "only in its turn"
+
+
+def connections(dn):
+    return [int(dn.stats(i)["connections"]) for i in range(len(dn.nodes))]
+
+
+class Asker(threading.Thread):
+    """Asks for a name all the time, through the socket; every answer is kept."""
+
+    def __init__(self, agent, name):
+        super().__init__(daemon=True)
+        self.agent, self.name, self.answers, self.stop = copy.copy(agent), name, [], False
+        self.start()
+
+    def run(self):
+        while not self.stop:
+            try:
+                self.answers.append(self.agent.resolve(self.name))
+            except Exception as e:  # the test looks at it
+                self.answers.append((repr(e),))
+            time.sleep(0.003)  # within what one user may ask
+
+    def done(self):
+        self.stop = True
+        self.join(30)
+        return self.answers
+
+
+def test_reload_fifty_times_under_load(folder):
+    """Zones, roles and ages change; names, revocations and connections stay."""
+    dn = node(folder)
+    agent = Agent(folder, dn)
+    granted(agent)
+    for i in range(20):
+        agent.wait_resolve("an address", lambda r: r[0] == "ok", f"h{i}.{NAME}")
+    revoke(dn, agent)
+    before, asker = connections(dn), Asker(agent, f"h7.{NAME}")
+    for i in range(50):
+        agent.more = [f"[Zone other{i % 3}.internal]", "Contract=" + dn.info["CONTRACT"]] if i % 2 else []
+        agent.roles = f"[names]\nMaxAge={30 + i}min\n[tls]\nMaxAge={10 + i}min\n"
+        agent.chain["DailyBytes"] = "0" if i % 2 else "50MB"
+        agent.write_config()
+        reloaded(agent)
+        if i % 10 == 0:
+            dn.mine()
+    answers = asker.done()
+    assert len(answers) > 100, len(answers)
+    assert all(a[0] == "ok" for a in answers), [a for a in answers if a[0] != "ok"][:3]
+    assert {tuple(a[2]) for a in answers} == {("10.0.0.7",)}
+    assert connections(dn) == before, "an upstream was asked to connect again"
+    assert PIN not in agent.resolve()[4] and agent.status()["revocations"] == 1
+    agent.wait_resolve("a name of the new zone", lambda r: r[0] == "ok", "h3.other1.internal")
+    assert agent.query(harness.RESOLVE, "h3.other0.internal")[0] == "unknown", "the last one was number 49"
+
+
+def test_reload_of_something_wrong_changes_nothing(folder):
+    dn = node(folder)
+    agent = Agent(folder, dn)
+    granted(agent)
+    before = connections(dn)
+    with open(agent.conf) as f:
+        good = f.read()
+    wrong = [
+        ("[names]\nMaxAge=soon\n", ":[0-9]+: MaxAge is not a duration"),
+        ("[names]\nMaxAge=1h\n[names]\n", "stands twice in this file"),
+        ("[tls]\nStale=serve\n", "Stale=serve needs StaleMax="),
+        ("[Zone other.internal]\n", r"\[Zone other.internal\] has no Contract="),
+        ("[Zone plant-control.fleet.x]\nContract=0x12\n", "Contract is not an address"),
+        ("[Nonsense]\n", "is not a section"),
+        ("[names]\nNonsense=1\n", "Nonsense is not a key that this section knows"),
+    ]
+    restart = [
+        (("Poll=100ms", "Poll=200ms"), r"\[Chain diode\] Poll= cannot change while running: restart kedged"),
+        (("[Agent]\n", "[Agent]\nFetchUid=12345\n"), "FetchUid= cannot change while running: restart kedged"),
+        (("Fleet=0x60", "Fleet=0x61"), r"\[Chain diode\] Fleet= cannot change while running"),
+        (("[Chain diode]", "[Chain gold]"), "the list of chains cannot change while running"),
+    ]
+    cases = [(good + more, says, 1) for more, says in wrong]
+    cases += [(good.replace(*pair).replace("Chain=diode", "Chain=gold" if "gold" in pair[1] else "Chain=diode"), says, 0)
+              for pair, says in restart]
+    for text, says, code in cases:
+        assert text != good, says
+        with open(agent.conf, "w") as f:
+            f.write(text)
+        check = subprocess.run([harness.program("agent/kedged/kedged"), "--config=" + agent.conf, "--check-config"],
+                               capture_output=True, text=True)
+        assert check.returncode == code, (says, check)
+        assert code == 0 or re.search(says, check.stderr), (says, check.stderr)
+        start = len(agent.kedged.text())
+        agent.kedged.p.send_signal(harness.signal.SIGHUP)
+        wait(lambda: f"/{says}/ in {agent.kedged.text()[start:]}",
+             lambda: re.search(says + ".*; the running configuration stays", agent.kedged.text()[start:]))
+        granted(agent)
+    assert connections(dn) == before
+    with open(agent.conf, "w") as f:
+        f.write(good)
+    reloaded(agent)
+
+
+def test_reload_of_one_chains_upstreams_leaves_the_other(folder):
+    """And a question that is open then is put again to the new ones."""
+    dn = node(folder)
+    agent = Agent(folder, dn, upstreams=dn.nodes[:1])
+    agent.kedged.stop()
+    second = ["[Chain second]", "Backend=blockquick", "ChainId=" + dn.info["CHAIN_ID"],
+              "Checkpoint=" + agent.checkpoint, "Fleet=" + dn.info["FLEET"], "Poll=100ms", "RestTime=300ms"]
+    zone = ["[Zone second.internal]", "Chain=second", "Contract=" + dn.info["CONTRACT"]]
+    agent.more = second + ["Upstream=" + dn.nodes[1]] + zone
+    agent.write_config()
+    agent.kedged.start()
+    granted(agent)
+    agent.wait_resolve("the second chain's", lambda r: r[0] == "ok", "h1.second.internal")
+    before = connections(dn)
+
+    dn.fault(1, "withhold")
+    asker = Asker(agent, "h2.second.internal")
+    wait("a question that nobody answers", lambda: int(dn.stats(1)["unanswered"]) > 0)
+    agent.more = second + ["Upstream=" + dn.nodes[2]] + zone
+    agent.write_config()
+    reloaded(agent)
+    wait("the answer", lambda: asker.answers)
+    assert asker.done()[0][0] == "ok", asker.answers[:2]
+    assert agent.resolve("h1.second.internal")[0] == "ok"
+    after = connections(dn)
+    assert after[0] == before[0] and after[1] == before[1] and after[2] == before[2] + 1, (before, after)
+
+
 if __name__ == "__main__":
     sys.exit(run([
         test_journal_has_fields,
         test_journal_that_does_not_read_stops_nobody,
         test_catalog,
+        test_metrics,
+        test_reload_fifty_times_under_load,
+        test_reload_of_something_wrong_changes_nothing,
+        test_reload_of_one_chains_upstreams_leaves_the_other,
+        test_metrics_tell_a_state_at_once,
     ]))
