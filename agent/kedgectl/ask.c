@@ -125,6 +125,7 @@ static void clean(struct query_reply *reply, enum query_verb verb) {
         case QUERY_RESOLVE: /* no texts */
         case QUERY_LOOKUP:
         case QUERY_TIME:
+        case QUERY_PROVE:
                 break;
         }
 }
@@ -178,6 +179,20 @@ enum ctl_exit ctl_ask(const struct ctl *ctl, struct query_request *request, cons
         if (r < 0)
                 return ctl_unreachable(ctl, r);
         *ret = reply;
+        return ctl_tell(ctl, what, &reply);
+}
+
+enum ctl_exit ctl_ask_file(const struct ctl *ctl, struct query_request *request, const char *what,
+                struct query_reply *ret, int *ret_fd) {
+        struct query_reply reply;
+        int fd, r;
+
+        r = query_ask_file(ctl->path, request, ctl->timeout_ms, &reply, &fd);
+        if (r < 0)
+                return ctl_unreachable(ctl, r);
+        clean(&reply, request->verb);
+        *ret = reply;
+        *ret_fd = fd;
         return ctl_tell(ctl, what, &reply);
 }
 

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/types.h"
 #include "base/view.h"
+#include "core/served.h"
 #include "wire/query.h"
 
 /* Scripts depend on these; kedgectl(1) lists them. */
@@ -26,6 +27,9 @@ struct ctl {
         uint64_t count; /* of watch and monitor; 0: without end */
         int timeout_ms;
         uint64_t slot, chain_id;  /* chain_id 0: not given */
+        struct block_ref checkpoint; /* of explain --proof and verify */
+        bool has_checkpoint;
+        const char *proof; /* explain: the file of a bundle; NULL: none is wanted */
         struct address contract;  /* of record's transactions, in place of the agent's */
         bool has_contract;
         char chain[32], zone[NAME_MAX_LEN + 1];
@@ -39,6 +43,7 @@ enum ctl_colour { CTL_PLAIN, CTL_BOLD, CTL_GREEN, CTL_YELLOW, CTL_RED, CTL_DIM }
 
 typedef enum ctl_exit ctl_verb_fn(const struct ctl *ctl, int argc, char **argv);
 
+ctl_verb_fn verb_verify;
 ctl_verb_fn verb_status, verb_upstreams, verb_zones, verb_query, verb_lookup, verb_time,
                 verb_record, verb_checkpoint, verb_explain, verb_list, verb_roles, verb_evidence,
                 verb_watch, verb_monitor;
@@ -135,6 +140,13 @@ enum ctl_exit ctl_tell(
 /* CTL_OK with a reply of result QUERY_OK; else it has told the user why, and what to do. */
 _must_check_ enum ctl_exit ctl_ask(const struct ctl *ctl, struct query_request *request,
         const char *what, struct query_reply *ret);
+
+/* As ctl_ask(), for an answer that a file comes with. */
+_must_check_ enum ctl_exit ctl_ask_file(const struct ctl *ctl, struct query_request *request,
+        const char *what, struct query_reply *ret, int *ret_fd);
+
+/* NUMBER:0xHASH, or 0x and a root. -EINVAL. */
+_must_check_ int ctl_checkpoint(const char *text, struct block_ref *ret);
 
 /* For walking a list: as ctl_ask(), but the end of the list is CTL_OK with *ret_end. */
 _must_check_ enum ctl_exit ctl_ask_item(const struct ctl *ctl, struct query_request *request,

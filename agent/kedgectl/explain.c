@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "agent/kedgectl/proof.h"
 #include "core/record.h"
 
 #define EXPLAIN_TRIES    32
@@ -284,6 +285,8 @@ enum ctl_exit verb_explain(const struct ctl *ctl, int argc _unused_, char **argv
 
         if (name_normalize(VIEW_TEXT(argv[0]), name) < 0)
                 return ctl_fail(ctl, CTL_USAGE, "'%.253s' is not a host name", argv[0]);
+        if (ctl->proof)
+                return proof_make(ctl, name);
         r = explain_get(ctl, name, &all);
         if (r == -ENODATA)
                 return ctl_tell(ctl, name, &all.reply);

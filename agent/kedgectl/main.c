@@ -26,6 +26,8 @@ static const struct verb {
         { "query", "NAME", "what a name resolves to, and how fresh that is", 1, 1, verb_query },
         { "lookup", "CONTRACT SLOT KEY", "one value of a mapping(bytes32 => bytes32)", 3, 3,
                         verb_lookup },
+        { "verify", "FILE", "what a proof bundle of explain --proof proves; needs no agent", 1, 1,
+                        verb_verify },
         { "time", "", "the time of day, as the chain knows it", 0, 0, verb_time },
         { "record", "KEYTEXT=VALUE...", "what to store for a record, or what 0x... means", 1, 1024,
                         verb_record },

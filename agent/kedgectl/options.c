@@ -23,6 +23,8 @@ enum {
         OPT_TIMEOUT,
         OPT_URL,
         OPT_CONFIG,
+        OPT_PROOF,
+        OPT_CHECKPOINT,
         OPT_HELP,
         OPT_VERSION
 };
@@ -41,10 +43,34 @@ static const struct option options[] = {
         { "timeout", required_argument, NULL, OPT_TIMEOUT },
         { "url", required_argument, NULL, OPT_URL },
         { "config", required_argument, NULL, OPT_CONFIG },
+        { "proof", required_argument, NULL, OPT_PROOF },
+        { "checkpoint", required_argument, NULL, OPT_CHECKPOINT },
         { "help", no_argument, NULL, OPT_HELP },
         { "version", no_argument, NULL, OPT_VERSION },
         { 0 },
 };
+
+int ctl_checkpoint(const char *text, struct block_ref *ret) {
+        const char *colon = strchr(text, ':');
+        struct block_ref c = { 0 };
+        char digits[21];
+
+        if (colon) {
+                if (colon == text || (size_t) (colon - text) >= sizeof(digits))
+                        return -EINVAL;
+                memcpy(digits, text, (size_t) (colon - text));
+                digits[colon - text] = '\0';
+                if (ctl_number(digits, UINT64_MAX, &c.number) < 0 || c.number == 0)
+                        return -EINVAL;
+                text = colon + 1;
+        }
+        if (strncmp(text, "0x", 2) != 0 || strlen(text) != 2 + 2 * HASH32_SIZE ||
+                        hex_decode(VIEW_TEXT(text), c.hash.b, HASH32_SIZE) < 0 ||
+                        hash32_is_zero(&c.hash))
+                return -EINVAL;
+        *ret = c;
+        return 0;
+}
 
 /* What record's transactions go to, and what checkpoint asks and writes. -EINVAL: not told yet. */
 static int take_target(struct ctl *ctl, int option) {
@@ -65,6 +91,12 @@ static int take_target(struct ctl *ctl, int option) {
         case OPT_CONFIG:
                 ctl->config = optarg;
                 return 0;
+        case OPT_PROOF:
+                ctl->proof = optarg;
+                return optarg[0] ? 0 : -EINVAL;
+        case OPT_CHECKPOINT:
+                ctl->has_checkpoint = ctl_checkpoint(optarg, &ctl->checkpoint) == 0;
+                return ctl->has_checkpoint ? 0 : -EINVAL;
         default:
                 return name_normalize(VIEW_TEXT(optarg), ctl->zone);
         }
@@ -116,6 +148,8 @@ static int take_option(struct ctl *ctl, int option, const char *word) {
         case OPT_ZONE:
         case OPT_URL:
         case OPT_CONFIG:
+        case OPT_PROOF:
+        case OPT_CHECKPOINT:
                 if (take_target(ctl, option) < 0)
                         break;
                 return 0;
@@ -154,7 +188,10 @@ void options_help(void) {
              "                     where the record is (record), in place of the agent's answer\n"
              "  --slot N           storage slot of the mapping (record); default: 0\n"
              "  --url URL          a server to ask (checkpoint fetch); may be repeated\n"
-             "  --config FILE      the agent's configuration (checkpoint import, accept)\n"
+             "  --config FILE      the agent's configuration (checkpoint import, accept; verify)\n"
+             "  --proof FILE       write a bundle that proves it elsewhere (explain)\n"
+             "  --checkpoint NUMBER:0xHASH, --checkpoint 0xROOT\n"
+             "                     the block that is trusted (verify; explain --proof)\n"
              "  --timeout SECONDS  how long to wait for the agent; default: 10\n"
              "  --help, --version\n"
              "\nExit codes: 0 ok, 1 failure, 2 usage, 3 stale, 4 not proven, 5 proven absent,\n"

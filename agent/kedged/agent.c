@@ -93,6 +93,7 @@ static int on_housekeeping(sd_event_source *source, uint64_t usec _unused_, void
 
         query_expire(&a->query, now);
         agent_tell_states(a, now);
+        agent_prove_look(a);
         if (now - a->retried_ms >= AGENT_RETRY_MS) {
                 a->retried_ms = now;
                 watch_expire(&a->watch, now);
@@ -126,6 +127,10 @@ static void on_upstream(
                 void *userdata, unsigned upstream, enum courier_kind kind, struct view body) {
         struct agent *a = userdata;
 
+        if (upstream >= PROVE_BASE) {
+                prove_upstream(&a->prove, upstream - PROVE_BASE, kind, body);
+                return;
+        }
         for (size_t i = 0; i < a->n_runs; i++) {
                 struct run *run = a->runs[i];
 
@@ -148,6 +153,7 @@ static void on_link(void *userdata, bool up) {
 
         for (size_t i = 0; i < a->n_runs; i++)
                 run_link(a->runs[i], up);
+        prove_link(&a->prove, up);
 }
 
 /* One agent per state folder: two would take turns at forgetting what the other knows. */
@@ -287,6 +293,8 @@ static int open_sockets(struct agent *a) {
         (void) snprintf(path, sizeof(path), "%s/fetch.sock", a->config->runtime_dir);
         r = courier_open(&a->courier, a->event, path, a->config->fetch_uid, a->device_key);
         if (r >= 0) {
+                a->prove.event = a->event;
+                a->prove.courier = &a->courier;
                 a->query.ask = agent_answer;
                 a->query.userdata = a;
                 (void) snprintf(path, sizeof(path), "%s/query.sock", a->config->runtime_dir);
@@ -390,6 +398,7 @@ struct agent *agent_free(struct agent *a) {
         proofs_done(&a->proofs);
         bus_done(&a->bus);
         query_done(&a->query);
+        prove_end(&a->prove);
         courier_done(&a->courier);
         watch_done(&a->watch);
         book_done(&a->book);

@@ -15,6 +15,7 @@
 #include "agent/kedged/news.h"
 #include "agent/kedged/operator.h"
 #include "agent/kedged/proof.h"
+#include "agent/kedged/prove.h"
 #include "agent/kedged/publish.h"
 #include "agent/kedged/query.h"
 #include "agent/kedged/run.h"
@@ -51,6 +52,9 @@ struct agent {
         enum name_state told[CONFIG_CHAINS_MAX]; /* the states that were told last */
         struct query query;
         struct bus bus;
+        struct prove prove;
+        uint64_t prove_client; /* who waits for its bundle, */
+        uint32_t prove_id;     /* by which question */
         char status_line[256];
 };
 
@@ -81,6 +85,11 @@ int agent_reload(struct agent *a);
 /* Verbs of the query socket; see query_ask_fn. */
 bool agent_answer(void *userdata, struct query_client *client, const struct query_request *request,
         struct query_reply *ret);
+/* answer_prove.c; see query_ask_fn. The other gives up what nobody waits for. */
+bool agent_prove(struct agent *a, struct query_client *client, const struct query_request *q,
+                struct query_reply *ret);
+void agent_prove_look(struct agent *a);
+
 /* answer_explain.c: what we know, read-only and without asking the chain. */
 bool agent_tell_explain(struct agent *a, const struct query_request *q, struct query_reply *ret);
 bool agent_tell_watched(struct agent *a, const struct query_request *q, struct query_reply *ret);

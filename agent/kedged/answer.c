@@ -268,6 +268,8 @@ bool agent_answer(void *userdata, struct query_client *client, const struct quer
                 return agent_tell_watched(a, request, ret);
         case QUERY_EVIDENCE:
                 return agent_tell_evidence(a, request, ret);
+        case QUERY_PROVE:
+                return agent_prove(a, client, request, ret);
         case QUERY_ROLE:
                 return agent_tell_role(a, request, ret);
         }

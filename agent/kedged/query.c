@@ -50,15 +50,33 @@ static void count(struct query *q, enum query_door door, const struct query_repl
                 q->answered[door][reply->result]++;
 }
 
-/* False where the client does not read: it is closed by the caller. */
-static bool put(struct query_client *c, const struct query_reply *reply) {
+/* False where the client does not read: it is closed by the caller. file_fd -1: none goes along. */
+static bool put_file(struct query_client *c, const struct query_reply *reply, int file_fd) {
+        union {
+                struct cmsghdr align;
+                uint8_t bytes[CMSG_SPACE(sizeof(int))];
+        } control = { 0 };
+        struct iovec iov = { .iov_base = (void *) reply, .iov_len = sizeof(*reply) };
+        struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
         ssize_t n;
 
+        if (file_fd >= 0) {
+                control.align = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
+                                                  .cmsg_level = SOL_SOCKET,
+                                                  .cmsg_type = SCM_RIGHTS };
+                memcpy(CMSG_DATA(&control.align), &file_fd, sizeof(file_fd));
+                m.msg_control = control.bytes;
+                m.msg_controllen = sizeof(control.bytes);
+        }
         do
-                n = send(c->fd, reply, sizeof(*reply), MSG_DONTWAIT | MSG_NOSIGNAL);
+                n = sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
         while (n < 0 && errno == EINTR);
         count(c->query, QUERY_DOOR_SOCKET, reply);
         return n == (ssize_t) sizeof(*reply);
+}
+
+static bool put(struct query_client *c, const struct query_reply *reply) {
+        return put_file(c, reply, -1);
 }
 
 static unsigned open_of(const struct query *q, uid_t uid) {
@@ -241,7 +259,18 @@ static int on_listen(sd_event_source *source _unused_, int listen_fd, uint32_t r
         return 0;
 }
 
+bool query_waits(const struct query *q, uint64_t client) {
+        const struct query_client *c = client_of(q, client);
+
+        return c && c->fd >= 0;
+}
+
 void query_reply(struct query *q, uint64_t client, const struct query_reply *reply) {
+        query_reply_file(q, client, reply, -1);
+}
+
+void query_reply_file(
+                struct query *q, uint64_t client, const struct query_reply *reply, int file_fd) {
         struct query_client *c = client_of(q, client);
 
         if (!c)
@@ -253,7 +282,7 @@ void query_reply(struct query *q, uint64_t client, const struct query_reply *rep
                 count(q, QUERY_DOOR_OTHER, reply);
                 c->deliver(c->userdata, reply);
         }
-        if (c->fd < 0 || !put(c, reply))
+        if (c->fd < 0 || !put_file(c, reply, file_fd))
                 client_close(c);
 }
 

@@ -72,6 +72,13 @@ void query_forget(struct query *q, uint64_t client);
 /* Answers a question that waited. A client that is gone, or does not read, hurts only itself. */
 void query_reply(struct query *q, uint64_t client, const struct query_reply *reply);
 
+/* The same with a file, which stays the caller's. */
+void query_reply_file(
+                struct query *q, uint64_t client, const struct query_reply *reply, int file_fd);
+
+/* False where whoever asked has gone. */
+_must_check_ bool query_waits(const struct query *q, uint64_t client);
+
 /* An empty answer to question id. */
 void query_reply_init(struct query_reply *reply, uint32_t id, enum query_result result);
 

@@ -123,19 +123,17 @@ static void do_evidence(const struct run *run, const struct chain_action *a) {
                 log_error("evidence could not be kept: %s", strerror(-r));
 }
 
-static void do_connect(struct run *run, unsigned upstream) {
-        const struct config_upstream *u = &run->config.upstreams.u[upstream];
+void run_connect(struct courier *courier, unsigned at, const struct config_chain *config,
+                unsigned upstream) {
+        const struct config_upstream *u = &config->upstreams.u[upstream];
 
-        if (!run->courier)
-                return;
         switch (u->kind) {
         case UPSTREAM_DIODE:
-                courier_connect(run->courier, run->base + upstream, u->host, u->port);
+                courier_connect(courier, at, u->host, u->port);
                 break;
         case UPSTREAM_BEACON:
         case UPSTREAM_EXECUTION:
-                courier_connect_http(run->courier, run->base + upstream, u->url + u->http,
-                                run->config.upstream_verify);
+                courier_connect_http(courier, at, u->url + u->http, config->upstream_verify);
                 break;
         }
 }
@@ -146,8 +144,9 @@ static bool carry_out(struct run *run, const struct chain_action *a) {
 
         switch (a->kind) {
         case CHAIN_DO_CONNECT:
-                if (known)
-                        do_connect(run, a->upstream);
+                if (known && run->courier)
+                        run_connect(run->courier, run->base + a->upstream, &run->config,
+                                        a->upstream);
                 break;
         case CHAIN_DO_SEND:
                 if (known && run->courier)

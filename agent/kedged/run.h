@@ -93,6 +93,10 @@ void run_retry(struct run *run);
 void run_tell(const struct run *run, enum news_kind kind, int priority, unsigned upstream,
                 const char *format, ...) _printf_(5, 6);
 
+/* Connects the courier's place `at` to a configured upstream, by its kind. */
+void run_connect(struct courier *courier, unsigned at, const struct config_chain *config,
+                unsigned upstream);
+
 size_t run_upstreams_up(const struct run *run);
 
 /* Payload bytes of this machine, both ways, since it was made. */

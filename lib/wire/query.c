@@ -42,7 +42,7 @@ int query_request_check(struct view packet, struct query_request *ret) {
         if (r < 0)
                 return r;
         memcpy(&q, packet.p, sizeof(q));
-        if (q.verb < QUERY_RESOLVE || q.verb > QUERY_EVIDENCE)
+        if (q.verb < QUERY_RESOLVE || q.verb > QUERY_PROVE)
                 return -EPROTONOSUPPORT;
         if (!TEXT_ENDS(q.name) || !TEXT_ENDS(q.chain))
                 return -EBADMSG;
@@ -71,10 +71,18 @@ static bool explain_is_sane(const struct query_explain *e) {
                TEXT_ENDS(e->revoked) && e->state <= STATE_STUCK;
 }
 
+static bool watched_is_sane(const struct query_watched *w) {
+        return TEXT_ENDS(w->name) && TEXT_ENDS(w->chain) && TEXT_ENDS(w->why) &&
+               w->result <= QUERY_INVALID && w->state <= STATE_STUCK;
+}
+
 int query_reply_check_body(const struct query_reply *a, uint16_t verb) {
         bool good = false;
 
         switch ((enum query_verb) verb) {
+        case QUERY_PROVE:
+                good = true;
+                break;
         case QUERY_RESOLVE:
                 good = name_answer_is_sane(&a->name);
                 break;
@@ -109,9 +117,7 @@ int query_reply_check_body(const struct query_reply *a, uint16_t verb) {
                        a->role.verdict <= QUERY_ROLE_KEPT && a->role.state <= STATE_STUCK;
                 break;
         case QUERY_WATCHED:
-                good = TEXT_ENDS(a->watched.name) && TEXT_ENDS(a->watched.chain) &&
-                       TEXT_ENDS(a->watched.why) && a->watched.result <= QUERY_INVALID &&
-                       a->watched.state <= STATE_STUCK;
+                good = watched_is_sane(&a->watched);
                 break;
         case QUERY_EVIDENCE:
                 good = TEXT_ENDS(a->evidence.file) && TEXT_ENDS(a->evidence.chain) &&
@@ -214,7 +220,31 @@ static int put(int fd, const struct query_request *q, uint64_t deadline_ms) {
         }
 }
 
-static int get(int fd, uint32_t id, uint64_t deadline_ms, struct query_reply *ret) {
+/* As recv(), with the first file that comes along; the kernel closes what does not fit. */
+static ssize_t take_packet(int fd, void *packet, size_t n, int *file_fd) {
+        union {
+                struct cmsghdr align;
+                uint8_t bytes[CMSG_SPACE(sizeof(int))];
+        } control = { 0 };
+        struct iovec iov = { .iov_base = packet, .iov_len = n };
+        struct msghdr m = { .msg_iov = &iov,
+                            .msg_iovlen = 1,
+                            .msg_control = control.bytes,
+                            .msg_controllen = sizeof(control.bytes) };
+        const struct cmsghdr *c;
+        ssize_t k = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+        if (k < 0)
+                return k;
+        c = CMSG_FIRSTHDR(&m);
+        if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+                        c->cmsg_len == CMSG_LEN(sizeof(int)))
+                memcpy(file_fd, CMSG_DATA(c), sizeof(*file_fd));
+        return k;
+}
+
+/* file_fd NULL: no file is wanted, and the kernel closes what comes. */
+static int get(int fd, uint32_t id, uint64_t deadline_ms, struct query_reply *ret, int *file_fd) {
         uint8_t packet[sizeof(*ret) + 1]; /* one more, to see a packet that is too long */
 
         for (;;) {
@@ -223,7 +253,8 @@ static int get(int fd, uint32_t id, uint64_t deadline_ms, struct query_reply *re
 
                 if (r < 0)
                         return r;
-                n = recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
+                n = file_fd ? take_packet(fd, packet, sizeof(packet), file_fd)
+                            : recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
                 if (n > 0)
                         return query_reply_check(VIEW(packet, (size_t) n), id, ret);
                 if (n == 0)
@@ -234,7 +265,7 @@ static int get(int fd, uint32_t id, uint64_t deadline_ms, struct query_reply *re
 }
 
 static int exchange(int fd, struct query_request *request, uint64_t deadline_ms,
-                struct query_reply *ret) {
+                struct query_reply *ret, int *file_fd) {
         struct query_reply reply;
         int r;
 
@@ -245,7 +276,7 @@ static int exchange(int fd, struct query_request *request, uint64_t deadline_ms,
         r = put(fd, request, deadline_ms);
         if (r < 0)
                 return r;
-        r = get(fd, request->id, deadline_ms, &reply);
+        r = get(fd, request->id, deadline_ms, &reply, file_fd);
         if (r < 0)
                 return r;
         r = query_reply_check_body(&reply, request->verb);
@@ -260,22 +291,37 @@ static uint64_t deadline_in(int timeout_ms) {
 }
 
 int query_exchange(int fd, struct query_request *request, int timeout_ms, struct query_reply *ret) {
-        return exchange(fd, request, deadline_in(timeout_ms), ret);
+        return exchange(fd, request, deadline_in(timeout_ms), ret, NULL);
 }
 
-int query_ask(const char *path, struct query_request *request, int timeout_ms,
-                struct query_reply *ret) {
+static int ask(const char *path, struct query_request *request, int timeout_ms,
+                struct query_reply *ret, int *file_fd) {
         _cleanup_(owned_closep) int fd = -1;
         uint64_t deadline_ms = deadline_in(timeout_ms);
 
         for (;;) {
                 fd = query_connect(path);
                 if (fd >= 0)
-                        return exchange(fd, request, deadline_ms, ret);
+                        return exchange(fd, request, deadline_ms, ret, file_fd);
                 if (fd != -EAGAIN && fd != -EINTR)
                         return fd;
                 if (left_ms(deadline_ms) == 0)
                         return -ETIMEDOUT;
                 (void) poll(NULL, 0, MIN(RETRY_MS, left_ms(deadline_ms)));
         }
+}
+
+int query_ask(const char *path, struct query_request *request, int timeout_ms,
+                struct query_reply *ret) {
+        return ask(path, request, timeout_ms, ret, NULL);
+}
+
+int query_ask_file(const char *path, struct query_request *request, int timeout_ms,
+                struct query_reply *ret, int *ret_fd) {
+        _cleanup_(owned_closep) int fd = -1;
+        int r = ask(path, request, timeout_ms, ret, &fd);
+
+        if (r >= 0)
+                *ret_fd = TAKE_FD(fd);
+        return r;
 }

@@ -28,6 +28,8 @@ enum query_verb {
         QUERY_WATCHED,     /* item 0: the watched name after name, by its bytes; empty: the first.
                               item 1: the one that changed next after changed_us slot */
         QUERY_EVIDENCE,    /* file number index of the evidence kept */
+        QUERY_PROVE,       /* name; key, slot: hash and number of the checkpoint to begin at, or
+                              zero: a proof bundle, in a memory file that comes with the answer */
 };
 
 enum query_result {
@@ -195,6 +197,10 @@ struct query_evidence {
         char text[160];
 };
 
+struct query_prove {
+        uint64_t n; /* bytes of the memory file */
+};
+
 struct query_reply {
         uint32_t magic;
         uint16_t version, result; /* enum query_result */
@@ -212,6 +218,7 @@ struct query_reply {
                 struct query_role role;
                 struct query_watched watched;
                 struct query_evidence evidence;
+                struct query_prove prove;
         };
 };
 
@@ -244,3 +251,7 @@ _must_check_ int query_exchange(
 /* connect, exchange, close; all of it within timeout_ms. */
 _must_check_ int query_ask(const char *path, struct query_request *request, int timeout_ms,
                 struct query_reply *ret);
+
+/* The same for an answer that a file comes with; *ret_fd is -1 where none came. */
+_must_check_ int query_ask_file(const char *path, struct query_request *request, int timeout_ms,
+                struct query_reply *ret, int *ret_fd);

@@ -19,7 +19,7 @@ allowed() {
         agent/kedged) echo "base/ core/ chain/ wire/ ini/ agent/kedged/ config.h" ;;
         agent/fetch) echo "base/ wire/ agent/fetch/ config.h" ;;
         agent/timed) echo "base/ wire/ ini/ agent/timed/ config.h" ;;
-        agent/kedgectl) echo "base/ core/ wire/ kedge/kedge.h agent/kedgectl/ config.h" ;;
+        agent/kedgectl) echo "base/ core/ chain/ wire/ kedge/kedge.h agent/kedgectl/ agent/kedged/config.h agent/kedged/network.h config.h" ;;
         *) return 1 ;;
         esac
 }

@@ -53,7 +53,7 @@ static const struct frame_case {
                         -E2BIG },
         { "message", COURIER_MESSAGE, 3, 1, 0, 0, 0, 0 },
         { "empty message", COURIER_MESSAGE, 3, 0, 0, 0, 0, -EBADMSG },
-        { "upstream 64", COURIER_DROP, 64, 0, 0, 0, 0, -E2BIG },
+        { "upstream 80", COURIER_DROP, 80, 0, 0, 0, 0, -E2BIG },
         { "kind 0", 0, 3, 0, 0, 0, 0, -EPROTONOSUPPORT },
         { "kind 6", 6, 3, 0, 0, 0, 0, -EPROTONOSUPPORT },
         { "kind 15", 15, 3, 0, 0, 0, 0, -EPROTONOSUPPORT },

@@ -27,6 +27,7 @@ static enum agent_act says(
         case QUERY_ROLE:
         case QUERY_WATCHED:
         case QUERY_EVIDENCE:
+        case QUERY_PROVE:
         case QUERY_CHECKPOINT:
                 reply->result = q->index < 1 ? QUERY_OK : QUERY_UNKNOWN;
                 break;

@@ -80,7 +80,7 @@ START_TEST(query_request_check_refuses) {
         REQUEST_WITH(q.version = 1, -EPROTONOSUPPORT);
         REQUEST_WITH(q.version = 0, -EPROTONOSUPPORT);
         REQUEST_WITH(q.verb = 0, -EPROTONOSUPPORT);
-        REQUEST_WITH(q.verb = QUERY_EVIDENCE + 1, -EPROTONOSUPPORT);
+        REQUEST_WITH(q.verb = QUERY_PROVE + 1, -EPROTONOSUPPORT);
         REQUEST_WITH(memset(q.name, 'a', sizeof(q.name)), -EBADMSG);
         REQUEST_WITH(memset(q.chain, 'a', sizeof(q.chain)), -EBADMSG);
         REQUEST_WITH(memset(q.name, 'a', sizeof(q.name) - 1), 0);
@@ -130,12 +130,13 @@ START_TEST(query_reply_check_body_looks_at_every_text) {
                 QUERY_UPSTREAM,
                 QUERY_ZONE,
                 QUERY_CHECKPOINT,
+                QUERY_PROVE,
         };
 
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 BODY_WITH(verbs[i], (void) 0, 0);
         BODY_WITH(0, (void) 0, -EBADMSG);
-        BODY_WITH(QUERY_EVIDENCE + 1, (void) 0, -EBADMSG);
+        BODY_WITH(QUERY_PROVE + 1, (void) 0, -EBADMSG);
         BODY_WITH(QUERY_RESOLVE, a.name.n_addrs = 5, -EBADMSG);
         BODY_WITH(QUERY_STATUS, FILL(a.status.version), -EBADMSG);
         BODY_WITH(QUERY_STATUS, FILL(a.status.chain), -EBADMSG);
