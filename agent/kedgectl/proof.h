@@ -20,6 +20,7 @@ struct proof {
         struct config *config; /* of this machine; NULL: none can be read */
         struct eth_network net;
         enum proof_word trusted, zone;
+        struct block_ref checkpoint; /* that this machine trusts */
         char chain[CONFIG_CHAIN_NAME]; /* of the agent or configuration that is trusted; or empty */
         enum bundle_verdict verdict;
         struct bundle_claims claims;

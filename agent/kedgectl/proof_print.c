@@ -76,6 +76,10 @@ static void print_zone(const struct proof *p) {
         const struct bundle *b = &p->bundle;
         char hex[CTL_TEXT_MAX];
 
+        if (b->zone == BUNDLE_ENS) {
+                ctl_row("zone", "ENS, by its registry: the name itself is proven");
+                return;
+        }
         ctl_row("contract", "%s, mapping at slot %llu",
                         ctl_hex(b->contract.b, ADDRESS_SIZE, hex), (unsigned long long) b->slot);
         if (b->host_n > 0)
@@ -141,9 +145,10 @@ static json_t *json_of(const struct proof *p, const char *verdict) {
         char text[2 * CTL_TEXT_MAX], host[BUNDLE_NAME_MAX + 1];
 
         (void) snprintf(host, sizeof(host), "%.*s", (int) b->host_n, b->name);
-        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:I, s:s, s:o, s:o, s:o, s:s, s:s, "
+        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:I, s:s, s:o, s:o, s:o, s:s, s:s, "
                          "s:I, s:I}",
-                        "verdict", verdict, "name", b->name, "host", host,
+                        "verdict", verdict, "name", b->name, "kind",
+                        b->zone == BUNDLE_ENS ? "ens" : "map", "host", host,
                         "zone_by", word(p->zone), "chain", b->chain, "chain_id",
                         ctl_int(b->chain_id), "contract",
                         ctl_json_hex(b->contract.b, ADDRESS_SIZE), "slot", ctl_int(b->slot),

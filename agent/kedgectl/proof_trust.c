@@ -53,6 +53,13 @@ static int ask_agent(const struct ctl *ctl, struct proof *p) {
                                                 &a.checkpoint.anchor.hash))
                         continue;
                 (void) snprintf(p->chain, sizeof(p->chain), "%.31s", a.checkpoint.chain);
+                p->checkpoint = (struct block_ref){
+                        a.checkpoint.number, a.checkpoint.configured
+                };
+                if (!same(c, a.checkpoint.number, &a.checkpoint.configured))
+                        p->checkpoint = (struct block_ref){
+                                ethereum ? 0 : a.checkpoint.anchor.number, a.checkpoint.anchor.hash
+                        };
                 return 0;
         }
         return -ENOENT;
@@ -67,6 +74,7 @@ static bool is_configured(struct proof *p) {
                                                 &c->checkpoint.hash))
                         continue;
                 memcpy(p->chain, c->name, sizeof(p->chain));
+                p->checkpoint = c->checkpoint;
                 return true;
         }
         return false;
@@ -80,6 +88,7 @@ enum ctl_exit proof_trust(const struct ctl *ctl, struct proof *p) {
         (void) proof_checkpoint_text(c, text);
         if (ctl->has_checkpoint) {
                 p->trusted = PROOF_CALLER;
+                p->checkpoint = ctl->checkpoint;
                 if (same(c, ctl->checkpoint.number, &ctl->checkpoint.hash))
                         return CTL_OK;
                 (void) snprintf(p->why, sizeof(p->why),
@@ -162,7 +171,12 @@ static void read_zones(const struct config *config, const char *name, struct zon
 static enum ctl_exit another(struct proof *p, const char *who, const char *suffix) {
         char hex[CTL_TEXT_MAX];
 
-        (void) snprintf(p->why, sizeof(p->why),
+        if (p->bundle.zone == BUNDLE_ENS)
+                (void) snprintf(p->why, sizeof(p->why),
+                                "it is about a name of ENS on %s: %s of %s another place",
+                                p->bundle.chain, who, suffix);
+        else
+                (void) snprintf(p->why, sizeof(p->why),
                         "it is about slot %llu of contract %s: %s of %s another one",
                         (unsigned long long) p->bundle.slot,
                         ctl_hex(p->bundle.contract.b, ADDRESS_SIZE, hex), who, suffix);
@@ -180,7 +194,7 @@ enum ctl_exit proof_zone(const struct ctl *ctl, struct proof *p) {
 
         if (ctl->has_contract) {
                 p->zone = PROOF_CALLER;
-                return address_eq(&ctl->contract, &b->contract) && ctl->slot == b->slot
+                return b->zone == BUNDLE_MAP && address_eq(&ctl->contract, &b->contract) && ctl->slot == b->slot
                                        ? CTL_OK
                                        : another(p, "--contract and --slot say", suffix_of(b));
         }
@@ -194,9 +208,11 @@ enum ctl_exit proof_zone(const struct ctl *ctl, struct proof *p) {
                 p->zone = PROOF_NOBODY;
                 return CTL_OK;
         }
-        if (!z.map || strcmp(z.suffix, suffix_of(b)) != 0 || z.slot != b->slot ||
-                        !address_eq(&z.contract, &b->contract) ||
+        if (z.map != (b->zone == BUNDLE_MAP) ||
                         (p->chain[0] && strcmp(p->chain, z.chain) != 0))
+                return another(p, "this machine's own zones say", z.suffix);
+        if (z.map && (strcmp(z.suffix, suffix_of(b)) != 0 || z.slot != b->slot ||
+                                     !address_eq(&z.contract, &b->contract)))
                 return another(p, "this machine's own zones say", suffix_of(b));
         return CTL_OK;
 }

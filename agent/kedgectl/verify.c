@@ -86,9 +86,7 @@ enum ctl_exit proof_play(const struct block_ref *checkpoint, struct proof *p) {
         return p->why[0] ? CTL_UNPROVEN : CTL_OK;
 }
 
-/* The checkpoint that is played from: the one that this machine was found to trust. */
 static enum ctl_exit judge(const struct ctl *ctl, struct view bytes, struct proof *p) {
-        struct block_ref trusted;
         enum ctl_exit code;
 
         code = proof_read(bytes, p);
@@ -100,8 +98,7 @@ static enum ctl_exit judge(const struct ctl *ctl, struct view bytes, struct proo
                 code = proof_zone(ctl, p);
         if (code != CTL_OK)
                 return code;
-        trusted = ctl->has_checkpoint ? ctl->checkpoint : p->bundle.checkpoint;
-        return proof_play(&trusted, p);
+        return proof_play(&p->checkpoint, p);
 }
 
 enum ctl_exit verb_verify(const struct ctl *ctl, int argc _unused_, char **argv) {

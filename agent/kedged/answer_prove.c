@@ -12,6 +12,7 @@
 #include "agent/kedged/agent.h"
 #include "agent/kedged/log.h"
 #include "agent/kedged/util.h"
+#include "core/ens.h"
 
 static int memory_file(struct view v) {
         _cleanup_(fd_closep) int fd = memfd_create("kedge-proof", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -56,10 +57,6 @@ static bool not_begun(struct query_reply *ret, int r) {
                                 "minute");
         case -ENOTCONN:
                 return agent_say(ret, QUERY_UNPROVEN, "kedge-fetch is not connected: start it");
-        case -EOPNOTSUPP:
-                return agent_say(ret, QUERY_REFUSED,
-                                "no proof bundles for zones of ENS yet: only for maps of a "
-                                "contract");
         case -ENODATA:
                 return agent_say(ret, QUERY_UNPROVEN,
                                 "there is nothing to begin from yet: name a checkpoint");
@@ -110,8 +107,9 @@ bool agent_prove(struct agent *a, struct query_client *client, const struct quer
         r = lookup_zone(a->config, name, &zone, &host);
         if (r < 0)
                 return agent_say(ret, QUERY_UNKNOWN, "no zone of ours holds this name");
-        if (a->config->zone[zone].kind == ZONE_MAP &&
-                        lookup_slots(host, a->config->zone[zone].slot, slots) < 0)
+        if (a->config->zone[zone].kind == ZONE_ENS
+                            ? ens_node(VIEW_TEXT(name), &slots[0]) < 0
+                            : lookup_slots(host, a->config->zone[zone].slot, slots) < 0)
                 return agent_say(ret, QUERY_REFUSED, "not a host name that a record can have");
         r = start(a, q, name, zone, host.n);
         if (r < 0)

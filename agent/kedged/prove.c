@@ -151,20 +151,19 @@ static void look(struct prove *p) {
         char why[CHAIN_TEXT_MAX];
         uint64_t now = now_ms();
 
-        if (bundle_play_answered(p->play)) {
-                if (bundle_play_verdict(p->play, &claims, why) == BUNDLE_PROVEN) {
-                        finish(p, NULL);
-                        return;
-                }
-                if (p->ask_at_ms <= p->ready_ms)
-                        p->ask_at_ms = now + AGAIN_MS;
+        if (bundle_play_verdict(p->play, &claims, why) == BUNDLE_PROVEN) {
+                finish(p, NULL);
+                return;
         }
-        if (st->conflict || st->state == CHAIN_STUCK)
-                fail(p, st->text);
-        else if (now >= (st->has_finalized ? p->try_until_ms : p->boot_until_ms))
-                fail(p, p->play->why[0] ? p->play->why :
-                     st->text[0]        ? st->text :
-                                          "not proven in time");
+        if (bundle_play_is_final(p->play)) {
+                finish(p, why);
+                return;
+        }
+        if (bundle_play_answered(p->play) && p->ask_at_ms <= p->ready_ms)
+                p->ask_at_ms = now + AGAIN_MS;
+        if (st->conflict || st->state == CHAIN_STUCK ||
+                        now >= (st->has_finalized ? p->try_until_ms : p->boot_until_ms))
+                fail(p, why);
         else if ((p->play->asks == 0 || bundle_play_answered(p->play)) && is_ready(p, now)) {
                 p->ready_ms = now;
                 feed(p, BUNDLE_ASK, 0, VIEW(NULL, 0));
@@ -217,12 +216,15 @@ static int make_head(struct bundle *b, const struct prove_question *q) {
         *b = (struct bundle){
                 .backend = ethereum ? BUNDLE_ETHEREUM : BUNDLE_BLOCKQUICK,
                 .chain_id = ethereum ? c->eth.chain_id : c->chain_id,
-                .contract = q->zone->contract,
-                .slot = q->zone->slot,
-                .host_n = q->host_n,
+                .zone = q->zone->kind == ZONE_ENS ? BUNDLE_ENS : BUNDLE_MAP,
                 .made_s = q->made_s,
                 .n_upstreams = c->upstreams.n,
         };
+        if (b->zone == BUNDLE_MAP) {
+                b->contract = q->zone->contract;
+                b->slot = q->zone->slot;
+                b->host_n = q->host_n;
+        }
         (void) snprintf(b->chain, sizeof(b->chain), "%s", ethereum ? c->eth.name : c->name);
         (void) snprintf(b->name, sizeof(b->name), "%s", q->name);
         if (getrandom(&b->seed, sizeof(b->seed), 0) != (ssize_t) sizeof(b->seed))
@@ -280,8 +282,6 @@ int prove_start(struct prove *p, const struct prove_question *question, prove_do
 
         if (p->busy)
                 return -EBUSY;
-        if (question->zone->kind != ZONE_MAP)
-                return -EOPNOTSUPP;
         if (!courier_is_linked(p->courier))
                 return -ENOTCONN;
         choose(p, question);

@@ -50,9 +50,8 @@ struct prove {
         void *userdata;
 };
 
-/* -EBUSY: one is being made; -ENOTCONN: there is no kedge-fetch; -EOPNOTSUPP: not for a zone of this
- * kind; -ENODATA: nothing to begin from yet; -EINVAL: the checkpoint or the name makes no machine;
- * -EIO, -ENOMEM. */
+/* -EBUSY: one is being made; -ENOTCONN: there is no kedge-fetch; -ENODATA: nothing to begin from
+ * yet; -EINVAL: the checkpoint or the name makes no machine; -EIO, -ENOMEM. */
 _must_check_ int prove_start(struct prove *p, const struct prove_question *question,
                 prove_done_fn *done, void *userdata);
 

@@ -73,6 +73,21 @@ static bool upstream_good(const struct bundle *b, const struct bundle_upstream *
         return false;
 }
 
+/* What only the other kind of zone has is zero. */
+static bool zone_good(const struct bundle *b) {
+        static const struct address none;
+        struct hash32 node;
+
+        switch (b->zone) {
+        case BUNDLE_MAP:
+                return true;
+        case BUNDLE_ENS:
+                return b->backend == BUNDLE_ETHEREUM && b->host_n == 0 && b->slot == 0 &&
+                       address_eq(&b->contract, &none) && ens_node(VIEW_TEXT(b->name), &node) >= 0;
+        }
+        return false;
+}
+
 /* What only the other backend has is zero. */
 static bool backend_good(const struct bundle *b) {
         static const uint8_t no_key[SECP_PRIVKEY_SIZE];
@@ -91,14 +106,15 @@ static bool backend_good(const struct bundle *b) {
 }
 
 static bool take_numbers(struct view *v, struct bundle *b) {
-        uint64_t backend, ticket, seed;
+        uint64_t backend, ticket, zone, seed;
 
         if (!view_take_be(v, 1, &backend) || !view_take_be(v, 1, &ticket) ||
-                        !view_take_be(v, 4, &seed) || !take_u64(v, &b->chain_id) ||
+                        !view_take_be(v, 1, &zone) || !view_take_be(v, 4, &seed) || !take_u64(v, &b->chain_id) ||
                         !take_u64(v, &b->made_s) || !take_u64(v, &b->checkpoint.number))
                 return false;
         b->backend = (enum bundle_backend) backend;
         b->ticket_version = (unsigned) ticket;
+        b->zone = (enum bundle_zone) zone;
         b->seed = (uint32_t) seed;
         return true;
 }
@@ -137,7 +153,8 @@ static int take_head(struct view *v, struct bundle *b) {
         b->host_n = (size_t) host_n;
         if (n == 0 || n > CHAIN_UPSTREAMS_MAX)
                 return -E2BIG;
-        if (!take_upstreams(v, b, (size_t) n) || !texts_good(b) || !backend_good(b))
+        if (!take_upstreams(v, b, (size_t) n) || !texts_good(b) || !backend_good(b) ||
+                        !zone_good(b))
                 return -EBADMSG;
         return 0;
 }
@@ -237,6 +254,7 @@ void bundle_put_head(struct buf *out, const struct bundle *b) {
         buf_put_be(out, BUNDLE_VERSION, 2);
         buf_put_u8(out, (uint8_t) b->backend);
         buf_put_u8(out, (uint8_t) b->ticket_version);
+        buf_put_u8(out, (uint8_t) b->zone);
         buf_put_be(out, b->seed, 4);
         buf_put_be(out, b->chain_id, 8);
         buf_put_be(out, b->made_s, 8);

@@ -11,6 +11,7 @@
 #include "base/view.h"
 #include "chain/blockquick.h"
 #include "chain/chain.h"
+#include "core/ens_walk.h"
 #include "core/eth_network.h"
 #include "core/name_record.h"
 
@@ -18,12 +19,14 @@
 #define BUNDLE_MAX          (1 << 20) /* bytes of a file */
 #define BUNDLE_EVENTS_MAX   16384
 #define BUNDLE_ASKS_MAX     8
+#define BUNDLE_TRIES_MAX    4 /* ENS: a head that moves on has the walk begin again */
 #define BUNDLE_MESSAGE_MAX  65535
 #define BUNDLE_PAUSE_MAX_MS 120000 /* between two events */
 #define BUNDLE_NAME_MAX     253
 #define BUNDLE_START_MS     1000 /* what the machine's clock says at the start */
 
 enum bundle_backend { BUNDLE_BLOCKQUICK = 1, BUNDLE_ETHEREUM };
+enum bundle_zone { BUNDLE_MAP = 1, BUNDLE_ENS };
 enum bundle_upstream_kind { BUNDLE_NODE = 1, BUNDLE_BEACON, BUNDLE_EXECUTION };
 
 struct bundle_upstream {
@@ -38,11 +41,13 @@ struct bundle {
         char chain[ETH_NAME_MAX];        /* Ethereum: the network's name; else a label */
         uint64_t chain_id;
         struct hash32 genesis;           /* Ethereum: the genesis validators root */
+        enum bundle_zone zone;
+        /* MAP: a mapping of a contract; that the zone behind the host is this one is the maker's
+         * word. ENS: the name itself says where its record is. */
         struct address contract;
-        uint64_t slot;                   /* of the mapping */
-        char name[BUNDLE_NAME_MAX + 1];  /* host and zone; that the zone is this contract is the
-                                            maker's word */
-        size_t host_n;                   /* name's first bytes are the host; 0: the zone's apex */
+        uint64_t slot;
+        char name[BUNDLE_NAME_MAX + 1];
+        size_t host_n;                   /* MAP: name's first bytes are the host; 0: the apex */
         uint64_t made_s;                 /* when, by the maker's word; 0: unknown */
         uint32_t seed;
         /* BLOCKQUICK: a key that is good for nothing else, and what its tickets name. */
@@ -97,21 +102,31 @@ enum bundle_verdict { BUNDLE_UNPROVEN = 0, BUNDLE_PROVEN };
 /* What was proven. */
 struct bundle_claims {
         struct chain_block final, head;
-        struct hash32 final_root, head_root; /* the contract's storage roots there */
         struct name_record_values values;
         struct name_record record;
+};
+
+/* The record at one of the two blocks: a question of a map, some of ENS. */
+struct bundle_side {
+        enum chain_at at;
+        uint64_t id;  /* of the question that is open; 0: none is */
+        bool asked, answered, proven;
+        unsigned tries;
+        struct chain_block block; /* of the first answer */
+        struct chain_answer answer;
+        struct ens_walk walk;
+        struct hash32 value[NAME_RECORD_FIELDS];
 };
 
 /* A machine at play. */
 struct bundle_play {
         struct chain *chain;
-        size_t n_upstreams;
+        enum bundle_zone zone;
         struct address contract;
-        struct hash32 slots[NAME_RECORD_FIELDS];
-        uint64_t now_ms;
+        struct hash32 slots[NAME_RECORD_FIELDS], node;
+        uint64_t now_ms, last_id;
         unsigned asks;
-        uint64_t final_id, head_id; /* 0: not asked, or answered */
-        struct chain_answer final, head;
+        struct bundle_side final, head;
         struct chain_status status; /* after the last event */
         char why[CHAIN_TEXT_MAX];   /* what went wrong last */
         struct chain_out out;
@@ -137,6 +152,9 @@ _must_check_ int bundle_play_event(struct bundle_play *p, const struct bundle_ev
 _must_check_ bool bundle_play_may_ask(const struct bundle_play *p);
 /* Asked, and all of it is answered, well or not. */
 _must_check_ bool bundle_play_answered(const struct bundle_play *p);
+
+/* Both blocks were proven to say what they say: asking again would not help. */
+_must_check_ bool bundle_play_is_final(const struct bundle_play *p);
 
 /* *ret_claims is set where it says PROVEN; else ret_why says why not. */
 _must_check_ enum bundle_verdict bundle_play_verdict(const struct bundle_play *p,

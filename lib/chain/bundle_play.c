@@ -15,6 +15,9 @@
 #include "chain/text.h"
 
 #define STEPS_MAX  256 /* of one event, with what the machine has left over */
+
+_Static_assert(ENS_WALK_ASK_MAX <= CHAIN_KEYS_MAX, "a step of a walk is one question");
+
 #define POLL_MS    1000
 #define REQUEST_MS 5000
 #define REST_MS    1000
@@ -85,10 +88,13 @@ int bundle_play_new(const struct bundle *b, const struct bundle_trust *trust,
 
         if (!p)
                 return -ENOMEM;
-        p->n_upstreams = b->n_upstreams;
+        p->zone = b->zone;
         p->contract = b->contract;
         p->now_ms = BUNDLE_START_MS;
-        r = name_record_slots(bundle_host(b), b->slot, p->slots);
+        p->final.at = CHAIN_AT_FINALIZED;
+        p->head.at = CHAIN_AT_HEAD;
+        r = b->zone == BUNDLE_ENS ? ens_node(VIEW_TEXT(b->name), &p->node)
+                                  : name_record_slots(bundle_host(b), b->slot, p->slots);
         if (r < 0)
                 return -EINVAL;
         r = new_chain(b, trust, &p->chain);
@@ -112,14 +118,13 @@ static void say(struct bundle_play *p, const char *text) {
 }
 
 static void take_answer(struct bundle_play *p, const struct chain_answer *a) {
-        if (a->id != 0 && a->id == p->final_id) {
-                p->final_id = 0;
-                p->final = *a;
-        } else if (a->id != 0 && a->id == p->head_id) {
-                p->head_id = 0;
-                p->head = *a;
-        } else
+        struct bundle_side *side = a->id == p->final.id ? &p->final : &p->head;
+
+        if (a->id == 0 || a->id != side->id)
                 return;
+        side->id = 0;
+        side->answered = true;
+        side->answer = *a;
         if (a->verdict != CHAIN_PROVEN)
                 say(p, a->why);
 }
@@ -176,53 +181,116 @@ bool bundle_play_may_ask(const struct bundle_play *p) {
                st->state != CHAIN_STARTING && st->state != CHAIN_STUCK;
 }
 
-bool bundle_play_answered(const struct bundle_play *p) {
-        return p->asks > 0 && p->final_id == 0 && p->head_id == 0;
+static bool is_over(const struct bundle_side *side) {
+        return side->id == 0 && !side->answered;
 }
 
-static int put_ask(struct bundle_play *p, enum chain_event event, enum chain_at at, uint64_t id,
-                bundle_act_fn *act, void *userdata) {
-        struct chain_ask ask = {
-                .id = id, .at = at, .contract = p->contract, .n_slots = NAME_RECORD_FIELDS
-        };
-        struct chain_in in = { .event = event, .ask = &ask };
+bool bundle_play_answered(const struct bundle_play *p) {
+        return p->asks > 0 && is_over(&p->final) && is_over(&p->head);
+}
 
-        memcpy(ask.slots, p->slots, sizeof(p->slots));
+static int put_cancel(
+                struct bundle_play *p, struct bundle_side *side, bundle_act_fn *act, void *userdata) {
+        struct chain_ask ask = { .id = side->id };
+        struct chain_in in = { .event = CHAIN_EV_CANCEL, .ask = &ask };
+
+        side->id = 0;
+        return ask.id == 0 ? 0 : drain(p, &in, act, userdata);
+}
+
+/* The side's id is noted before its question is put: the answer may come at once. */
+static int put_ask(struct bundle_play *p, struct bundle_side *side, bundle_act_fn *act,
+                void *userdata) {
+        struct chain_ask ask = { .id = ++p->last_id, .at = side->at, .contract = p->contract,
+                                 .n_slots = NAME_RECORD_FIELDS };
+        struct chain_in in = { .event = CHAIN_EV_ASK, .ask = &ask };
+
+        if (p->zone == BUNDLE_ENS)
+                ask.n_slots = ens_walk_ask(&side->walk, &ask.contract, ask.slots);
+        else
+                memcpy(ask.slots, p->slots, sizeof(p->slots));
+        side->id = ask.id;
         return drain(p, &in, act, userdata);
 }
 
-/* Both ids are noted before the first question is put: its answer may come at once. What was asked
- * earlier and is not answered is given up. */
+static void begin(struct bundle_play *p, struct bundle_side *side) {
+        unsigned tries = side->asked ? side->tries + 1 : 0;
+
+        *side = (struct bundle_side){ .at = side->at, .asked = true, .tries = tries };
+        ens_walk_begin(&side->walk, &p->node);
+}
+
+/* A step of a walk. True: there is another one. */
+static bool take_step(struct bundle_play *p, struct bundle_side *side) {
+        const struct chain_answer *a = &side->answer;
+
+        if (side->walk.step != ENS_WALK_REGISTRY && !hash32_eq(&a->block.ref.hash, &side->block.ref.hash)) {
+                if (side->tries == BUNDLE_TRIES_MAX) {
+                        say(p, "the chain moves on faster than the name's records are proven");
+                        return false;
+                }
+                begin(p, side);
+                return true;
+        }
+        side->block = a->block;
+        if (ens_walk_take(&side->walk, a->values, a->n_values, &a->code_hash) < 0)
+                return false;
+        memcpy(side->value, side->walk.value, sizeof(side->value));
+        side->proven = side->walk.end != ENS_WALK_GOES_ON;
+        return !side->proven;
+}
+
+/* What was answered is taken; what follows from it is asked. */
+static int pump(struct bundle_play *p, struct bundle_side *side, bundle_act_fn *act, void *userdata) {
+        int r = 0;
+
+        while (side->answered && r >= 0) {
+                const struct chain_answer *a = &side->answer;
+
+                side->answered = false;
+                if (a->verdict != CHAIN_PROVEN)
+                        return 0;
+                if (p->zone == BUNDLE_ENS) {
+                        if (take_step(p, side))
+                                r = put_ask(p, side, act, userdata);
+                } else if (a->n_values == NAME_RECORD_FIELDS) {
+                        side->block = a->block;
+                        memcpy(side->value, a->values, sizeof(side->value));
+                        side->proven = true;
+                }
+        }
+        return r;
+}
+
+/* What was asked earlier and is not answered is given up. */
 static int ask(struct bundle_play *p, bundle_act_fn *act, void *userdata) {
         bool ahead = !hash32_eq(&p->status.finalized.ref.hash, &p->status.head.ref.hash);
-        uint64_t open[] = { p->final_id, p->head_id }, id = 2 * (uint64_t) p->asks + 1;
-        int r = 0;
+        int r;
 
         if (!bundle_play_may_ask(p)) {
                 say(p, "the record is asked for where no head stands yet, or too often");
                 return -EINVAL;
         }
         p->asks++;
-        p->final_id = p->head_id = 0;
-        memset(&p->final, 0, sizeof(p->final));
-        memset(&p->head, 0, sizeof(p->head));
-        for (size_t i = 0; i < ELEMENTSOF(open) && r >= 0; i++)
-                if (open[i] != 0)
-                        r = put_ask(p, CHAIN_EV_CANCEL, CHAIN_AT_HEAD, open[i], act, userdata);
-        p->final_id = id;
-        p->head_id = ahead ? id + 1 : 0;
+        r = put_cancel(p, &p->final, act, userdata);
         if (r >= 0)
-                r = put_ask(p, CHAIN_EV_ASK, CHAIN_AT_FINALIZED, id, act, userdata);
+                r = put_cancel(p, &p->head, act, userdata);
+        p->final = (struct bundle_side){ .at = CHAIN_AT_FINALIZED };
+        p->head = (struct bundle_side){ .at = CHAIN_AT_HEAD };
+        begin(p, &p->final);
+        if (ahead)
+                begin(p, &p->head);
+        if (r >= 0)
+                r = put_ask(p, &p->final, act, userdata);
         if (r >= 0 && ahead)
-                r = put_ask(p, CHAIN_EV_ASK, CHAIN_AT_HEAD, id + 1, act, userdata);
+                r = put_ask(p, &p->head, act, userdata);
         return r;
 }
 
-int bundle_play_event(struct bundle_play *p, const struct bundle_event *e, bundle_act_fn *act,
+static int play(struct bundle_play *p, const struct bundle_event *e, bundle_act_fn *act,
                 void *userdata) {
         struct chain_in in = { .upstream = e->upstream, .bytes = e->bytes };
 
-        p->now_ms += e->pause_ms;
         switch (e->kind) {
         case BUNDLE_TICK:
                 in.event = CHAIN_EV_TICK;
@@ -242,14 +310,46 @@ int bundle_play_event(struct bundle_play *p, const struct bundle_event *e, bundl
         return drain(p, &in, act, userdata);
 }
 
-static bool is_proof(const struct chain_answer *a) {
-        return a->verdict == CHAIN_PROVEN && a->n_values == NAME_RECORD_FIELDS;
+int bundle_play_event(struct bundle_play *p, const struct bundle_event *e, bundle_act_fn *act,
+                void *userdata) {
+        int r;
+
+        p->now_ms += e->pause_ms;
+        r = play(p, e, act, userdata);
+        while (r >= 0 && (p->final.answered || p->head.answered)) {
+                r = pump(p, &p->final, act, userdata);
+                if (r >= 0)
+                        r = pump(p, &p->head, act, userdata);
+        }
+        return r;
+}
+
+/* The head's side; where no head was ahead it is the finalized one. */
+static const struct bundle_side *head_of(const struct bundle_play *p) {
+        return p->head.asked ? &p->head : &p->final;
+}
+
+bool bundle_play_is_final(const struct bundle_play *p) {
+        return bundle_play_answered(p) && p->final.proven && head_of(p)->proven;
+}
+
+/* A name whose resolver was taken away had its keys taken back: that is proven. Anything else that
+ * code would have to tell is not. */
+static const char *walk_flaw(const struct bundle_play *p) {
+        enum ens_walk_end at_final = p->final.walk.end, at_head = head_of(p)->walk.end;
+
+        if (p->zone != BUNDLE_ENS || at_head == ENS_WALK_DONE ||
+                        (at_head == ENS_WALK_NO_RESOLVER && at_final == ENS_WALK_DONE))
+                return NULL;
+        return at_head == ENS_WALK_NO_RESOLVER
+                               ? "the name has no resolver of its own: code answers for it, and "
+                                 "storage proves nothing"
+                               : "the name's resolver is not known: storage proves nothing of it";
 }
 
 /* What keeps the play from having proven anything, or NULL. */
 static const char *flaw(const struct bundle_play *p) {
         const struct chain_status *st = &p->status;
-        const struct chain_answer *head = p->head.id != 0 ? &p->head : &p->final;
 
         if (st->conflict || st->state == CHAIN_STUCK)
                 return st->text[0] ? st->text : "the chain is stuck";
@@ -259,29 +359,30 @@ static const char *flaw(const struct bundle_play *p) {
                                      "its events end before a head is proven";
         if (!bundle_play_answered(p))
                 return p->why[0] ? p->why : "its events end before the values are proven";
-        if (!is_proof(&p->final) || !is_proof(head))
+        if (!p->final.proven || !head_of(p)->proven)
                 return p->why[0] ? p->why : "the values are not proven";
-        if (head->block.ref.number < p->final.block.ref.number)
+        if (head_of(p)->block.ref.number < p->final.block.ref.number)
                 return "the head lies below the finalized block";
-        return NULL;
+        return walk_flaw(p);
 }
 
 enum bundle_verdict bundle_play_verdict(const struct bundle_play *p,
                 struct bundle_claims *ret_claims, char ret_why[CHAIN_TEXT_MAX]) {
-        const struct chain_answer *head = p->head.id != 0 ? &p->head : &p->final;
+        const struct bundle_side *final = &p->final, *head = head_of(p);
         const char *why = flaw(p);
         struct bundle_claims c;
 
         if (!why) {
                 c = (struct bundle_claims){
-                        .final = p->final.block,
+                        .final = final->block,
                         .head = head->block,
-                        .final_root = p->final.storage_root,
-                        .head_root = head->storage_root,
-                        .values = { .final_at = p->final.block.ref, .head_at = head->block.ref },
+                        .values = { .final_at = final->block.ref,
+                                    .head_at = head->block.ref,
+                                    .bad_final = final->walk.bad,
+                                    .bad_head = head->walk.bad },
                 };
-                memcpy(c.values.final, p->final.values, sizeof(c.values.final));
-                memcpy(c.values.head, head->values, sizeof(c.values.head));
+                memcpy(c.values.final, final->value, sizeof(c.values.final));
+                memcpy(c.values.head, head->value, sizeof(c.values.head));
                 if (name_record_judge(&c.values, NULL, &c.record) < 0)
                         why = "its values cannot be judged";
         }

@@ -81,8 +81,7 @@ int query_reply_check_body(const struct query_reply *a, uint16_t verb) {
 
         switch ((enum query_verb) verb) {
         case QUERY_PROVE:
-                good = true;
-                break;
+                return 0;
         case QUERY_RESOLVE:
                 good = name_answer_is_sane(&a->name);
                 break;

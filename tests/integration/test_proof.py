@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+import test_ethereum as ens
 from harness import Agent, Devnode, EthAgent, Ethnode, Skip, program, run, wait
 
 NAME = "plant-control.fleet"
@@ -122,6 +123,48 @@ def test_a_bundle_of_ethereum_is_verified_without_an_agent(folder):
     assert code in (1, 4) and not os.path.exists(path + ".new"), (code, out, err)
 
 
+def test_a_name_of_ens_is_proven_as_it_is(folder):
+    en = Ethnode(folder, lag=300)
+    en.command(f"code {ens.REGISTRY} 0x{'11' * 32}")
+    en.command(f"code {ens.RESOLVER} {ens.RESOLVER_CODE}")
+    ens.ens_resolver(en, "pump1.alice.eth", ens.RESOLVER)
+    ens.ens_text(en, "pump1.alice.eth", "server_ip", "10.5.5.5")
+    ens.ens_text(en, "pump1.alice.eth", "signature", "0x" + PIN.hex())
+    unknown = "0x" + "ab" * 20
+    en.command(f"code {unknown} 0x{'cd' * 32}")
+    ens.ens_resolver(en, "pump2.alice.eth", unknown)
+    en.mine(25)
+    agent = EthAgent(folder, en)
+    agent.kedged.stop()
+    agent.more = ["[Zone alice.eth]", "Kind=ens", "Chain=ethnode"]
+    agent.write_config()
+    agent.kedged.start()
+    agent.wait_resolve("the ENS name", lambda r: r[0] == "ok" and r[4] == [PIN], "pump1.alice.eth")
+    path = folder.path + "/bundle"
+    checkpoint = made(agent, path, name="pump1.alice.eth")
+    code, out, err = ctl(agent, "verify", path)
+    assert code == 0 and "the name itself is proven" in out and "10.5.5.5" in out, (code, out, err)
+    code, out, err = elsewhere(folder, path, "--json", "--checkpoint", checkpoint, networks=en.networks)
+    assert code == 0 and json.loads(out)["kind"] == "ens" and "0x" + PIN.hex() in out, (code, out, err)
+    code, _, err = ctl(agent, "verify", path, "--contract", en.info["CONTRACT"])
+    assert code == 4 and "a name of ENS" in err, (code, err)
+
+    # Another name, in the head or in the questions, is another walk: the answers do not fit.
+    with open(path, "rb") as f:
+        good = f.read()
+    for at in [217, 221, len(good) // 2, len(good) - 60]:
+        changed = bytearray(good)
+        changed[at] ^= 1
+        changed[-32:] = hashlib.sha256(changed[:-32]).digest()
+        with open(path, "wb") as f:
+            f.write(changed)
+        code, out, err = ctl(agent, "verify", path)
+        assert code == 4 and "not verified" in err, (at, code, out, err)
+
+    code, _, err = explain(agent, path, name="pump2.alice.eth")
+    assert code == 4 and "resolver is not known" in err, (code, err)
+
+
 def test_what_is_not_trusted_is_not_verified(folder):
     dn, agent = diode(folder)
     path = folder.path + "/bundle"
@@ -166,7 +209,7 @@ def test_a_changed_bundle_is_refused(folder):
         return ctl(agent, "verify", path, "--checkpoint", checkpoint)
 
     assert verify(good)[0] == 0
-    for at in [0, 9, 10, 40, 116, 216, 474, 5000, len(good) // 2, len(good) - 33, len(good) - 1]:
+    for at in [0, 9, 10, 40, 117, 217, 475, 5000, len(good) // 2, len(good) - 33, len(good) - 1]:
         changed = bytearray(good)
         changed[at] ^= 4
         code, _, err = verify(bytes(changed))
@@ -174,7 +217,7 @@ def test_a_changed_bundle_is_refused(folder):
         assert at < 11 or "damaged" in err, (at, err)
 
     # With the checksum mended the player has to find out: the contract, the slot, a header, a proof.
-    for at in [112, 111, 40, 5000, len(good) - 100]:
+    for at in [113, 112, 41, 5000, len(good) - 100]:
         changed = bytearray(good)
         changed[at] ^= 4
         changed[-32:] = hashlib.sha256(changed[:-32]).digest()

@@ -40,6 +40,7 @@ static void build(unsigned upstreams) {
 static struct bundle head_of(const char *name, size_t host_n) {
         struct bundle b = {
                 .backend = BUNDLE_BLOCKQUICK,
+                .zone = BUNDLE_MAP,
                 .checkpoint = sim.config.checkpoint,
                 .chain = "diode",
                 .chain_id = sim.config.chain_id,

@@ -13,6 +13,7 @@ static struct tap tap;
 static struct bundle head_of(const char *name, size_t host_n) {
         struct bundle b = {
                 .backend = BUNDLE_ETHEREUM,
+                .zone = BUNDLE_MAP,
                 .checkpoint = { .hash = s.config.checkpoint },
                 .chain_id = s.net.chain_id,
                 .genesis = s.net.genesis_validators_root,

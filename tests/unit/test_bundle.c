@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "chain/bundle.h"
 #include "core/sha256.h"
@@ -13,15 +14,18 @@ enum {
         AT_VERSION = 8,
         AT_BACKEND = 10,
         AT_TICKET = 11,
-        AT_NUMBER = 32,
-        AT_GENESIS = 72,
-        AT_FLEET = 132,
-        AT_DEVICE = 152,
-        AT_CHAIN = 184,
-        AT_NAME = 216,
-        AT_HOST = 472,
-        AT_COUNT = 473,
-        AT_UPSTREAMS = 474,
+        AT_ZONE = 12,
+        AT_NUMBER = 33,
+        AT_GENESIS = 73,
+        AT_SLOT = 105,
+        AT_CONTRACT = 113,
+        AT_FLEET = 133,
+        AT_DEVICE = 153,
+        AT_CHAIN = 185,
+        AT_NAME = 217,
+        AT_HOST = 473,
+        AT_COUNT = 474,
+        AT_UPSTREAMS = 475,
 };
 #define UPSTREAM 21
 
@@ -32,6 +36,7 @@ static struct bundle head(enum bundle_backend backend) {
         bool diode = backend == BUNDLE_BLOCKQUICK;
         struct bundle b = {
                 .backend = backend,
+                .zone = BUNDLE_MAP,
                 .checkpoint = { .number = diode ? 200 : 0, .hash = { { 7 } } },
                 .chain = "net-1",
                 .chain_id = 15,
@@ -160,7 +165,40 @@ static const struct byte_case {
         { "a node on Ethereum", AT_UPSTREAMS, BUNDLE_NODE, -EBADMSG, BUNDLE_ETHEREUM },
         { "a beacon with a node's id", AT_UPSTREAMS + 1, 1, -EBADMSG, BUNDLE_ETHEREUM },
         { "a node's id", AT_UPSTREAMS + 1, 1, 0, BUNDLE_BLOCKQUICK },
+        { "a zone of no kind", AT_ZONE, 0, -EBADMSG, BUNDLE_ETHEREUM },
+        { "a zone of an unknown kind", AT_ZONE, 3, -EBADMSG, BUNDLE_ETHEREUM },
 };
+
+static const struct ens_case {
+        const char *what, *name;
+        size_t at;
+        uint8_t value;
+        int want;
+        enum bundle_backend backend;
+} ens_cases[] = {
+        { "as it is", "pump1.alice.eth", AT_MAGIC, 'K', 0, BUNDLE_ETHEREUM },
+        { "on Diode's chain", "pump1.alice.eth", AT_MAGIC, 'K', -EBADMSG, BUNDLE_BLOCKQUICK },
+        { "with a slot", "pump1.alice.eth", AT_SLOT, 1, -EBADMSG, BUNDLE_ETHEREUM },
+        { "with a contract", "pump1.alice.eth", AT_CONTRACT, 1, -EBADMSG, BUNDLE_ETHEREUM },
+        { "with a host", "pump1.alice.eth", AT_HOST, 5, -EBADMSG, BUNDLE_ETHEREUM },
+        { "a name that ENS has not", "pump1..eth", AT_MAGIC, 'K', -EBADMSG, BUNDLE_ETHEREUM },
+};
+
+START_TEST(bundle_parse_judges_names_of_ens) {
+        const struct ens_case *c = &ens_cases[_i];
+        struct bundle b = head(c->backend), got;
+        int r;
+
+        b.zone = BUNDLE_ENS;
+        b.slot = b.host_n = 0;
+        b.contract = (struct address){ 0 };
+        snprintf(b.name, sizeof(b.name), "%s", c->name);
+        write_bundle(&b, NULL, 0);
+        file[c->at] = c->value;
+        mend();
+        r = parse(&got);
+        ck_assert_msg(r == c->want, "%s: got %d", c->what, r);
+} END_TEST
 
 START_TEST(bundle_parse_judges_each_byte) {
         const struct byte_case *c = &byte_cases[_i];
@@ -249,6 +287,11 @@ START_TEST(bundle_limits_its_size_and_its_events) {
         ck_assert_int_eq(parse(&got), 0);
         write_bundle(&b, many, BUNDLE_EVENTS_MAX + 1);
         ck_assert_int_eq(parse(&got), -E2BIG);
+        write_bundle(&b, NULL, 0);
+        memset(file + file_n - HASH32_SIZE, 0, sizeof(file) - file_n + HASH32_SIZE);
+        file_n = BUNDLE_MAX; /* what stands there is no event */
+        mend();
+        ck_assert_int_eq(parse(&got), -EBADMSG);
         file_n = BUNDLE_MAX + 1;
         mend();
         ck_assert_int_eq(parse(&got), -E2BIG);
@@ -271,6 +314,7 @@ int main(void) {
 
         tcase_add_test(t, bundle_reads_what_it_writes);
         tcase_add_loop_test(t, bundle_parse_judges_each_byte, 0, ELEMENTSOF(byte_cases));
+        tcase_add_loop_test(t, bundle_parse_judges_names_of_ens, 0, ELEMENTSOF(ens_cases));
         tcase_add_loop_test(t, bundle_parse_judges_each_event, 0, ELEMENTSOF(event_cases));
         tcase_add_test(t, bundle_tells_damage_from_nonsense);
         tcase_add_test(t, bundle_limits_its_size_and_its_events);
