@@ -75,6 +75,26 @@ done
 "$root/libexec/kedge/kedge-timed" --config="$root/share/doc/kedge/examples/timed.conf" --check-config >"$work/log" 2>&1 ||
         { cat "$work/log"; say "the example timed.conf is not good"; }
 
+# What D-Bus and polkit read: the bus's daemon takes the policy, and the interface is the one that is documented.
+policy=$root/share/dbus-1/system.d/org.kedge.Agent1.conf
+printf '<busconfig><type>system</type><listen>unix:path=%s/bus</listen><include>%s</include></busconfig>' "$work" "$policy" >"$work/bus.conf"
+[ -s "$policy" ] || say "there is no policy for the system bus"
+if command -v dbus-daemon >/dev/null; then
+        dbus-daemon --config-file="$work/bus.conf" --nofork --nopidfile --print-address=1 >"$work/address" 2>"$work/log" &
+        bus=$!
+        for _ in $(seq 100); do
+                [ -s "$work/address" ] || ! kill -0 "$bus" 2>/dev/null || sleep 0.1
+        done
+        [ -s "$work/address" ] || { cat "$work/log"; say "dbus-daemon does not take the policy"; }
+        kill "$bus" 2>/dev/null
+        wait "$bus" 2>/dev/null
+else
+        echo "installed: dbus-daemon is not here: it was not asked about the policy"
+fi
+for file in share/polkit-1/actions/org.kedge.agent1.policy share/dbus-1/interfaces/org.kedge.Agent1.xml; do
+        python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$root/$file" >"$work/log" 2>&1 || { tail -1 "$work/log"; say "$file is not XML"; }
+done
+
 # The networks that are shipped: two lines are a configuration. kedged looks for them where they are installed.
 networks=share/kedge/networks.d
 root_hash=0x$(printf '12%.0s' {1..32})

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 
-from bus_harness import BUS, ERROR, NAME, SOURCE, SUDO, Namespace, start
+from bus_harness import ERROR, NAME, PYTHON, SOURCE, SUDO, Namespace, as_user, script, start
 from harness import Process, Skip, program, run, wait
 
 POLKITD = "/usr/lib/polkit-1/polkitd"
@@ -68,6 +68,33 @@ def test_polkit_decides_for_those_whom_the_bus_lets_through(folder):
     wait("the name again", lambda: not b.call("Resolve", NAME)[1])
 
 
+def many(b, user, n, member):
+    """(what n connections of the user got, the process that holds them)"""
+    p = subprocess.Popen([*as_user(user), PYTHON, "-c", script("bus_many.py"), b.address, str(n), member],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/")
+    return p.stdout.readline().strip(), p
+
+
+def test_a_name_on_another_bus_is_somebody_else(folder):
+    """A bus that starts again gives the same unique names, to others than before."""
+    machine = Namespace(folder)
+    b, _, agent = start(folder, machine=machine)
+    said, root = many(b, None, 40, "Flush")
+    assert said.startswith("- from :1."), said
+    b.kill()
+    agent.kedged.wait_log("the system bus has gone")
+    os.remove(b.socket)
+    b.start()
+    wait("the bus", b.answers)
+    wait("the agent's name on the new bus", b.has_name, 60)
+    said_too, other = many(b, (machine.USERS["refused"], SUDO), 60, "Flush")
+    assert said_too.startswith(ERROR + "NotAuthorized from :1."), (said, said_too)
+    for p in (root, other):
+        p.communicate()
+    numbers = [[int(word[3:]) for word in s.split() if word.startswith(":1.")] for s in (said, said_too)]
+    assert max(n[0] for n in numbers) < min(n[1] for n in numbers), ("no name came twice", numbers)
+
+
 def test_the_installed_policy_names_every_member(folder):
     """What is read by all is in the policy by name, what changes something is not, and each has its action."""
     with open(SOURCE + "/packaging/dbus/org.kedge.Agent1.conf") as f:
@@ -88,4 +115,4 @@ def test_the_installed_policy_names_every_member(folder):
 
 
 if __name__ == "__main__":
-    sys.exit(run([test_polkit_decides_for_those_whom_the_bus_lets_through, test_the_installed_policy_names_every_member]))
+    sys.exit(run([f for name, f in list(globals().items()) if name.startswith("test_")]))
