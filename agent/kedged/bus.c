@@ -1,9 +1,9 @@
 /* The connection to the system bus: reached for, lost, reached for again.
  *
- * What always holds: nothing here waits. Whatever the bus is asked is asked asynchronously; a bus that
- * is not there, dies, comes back or takes nothing costs a line in the journal and a try after a pause
- * that grows, and no other part of the agent notices. What is known of a connection (who its callers
- * are, what they wait for) ends with it: another bus gives the same names to others. */
+ * What always holds: nothing here waits. Whatever the bus is asked is asked asynchronously; a bus
+ * that is not there, dies, comes back or takes nothing costs a line in the journal and a try after
+ * a pause that grows, and no other part of the agent notices. What is known of a connection (who
+ * its callers are, what they wait for) ends with it: another bus gives the same names to others. */
 
 #include "agent/kedged/bus.h"
 
@@ -20,10 +20,11 @@ static void wake_in(struct bus *b, uint64_t ms) {
         (void) sd_event_source_set_enabled(b->retry, SD_EVENT_ONESHOT);
 }
 
+/* why is static text. */
 static void say(struct bus *b, const char *why) {
-        if (!b->said)
+        if (!b->said || strcmp(b->said, why) != 0)
                 log_notice("%s; tried again from time to time", why);
-        b->said = true;
+        b->said = why;
 }
 
 void bus_lose(struct bus *b, const char *why) {
@@ -68,7 +69,7 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
 
         if (!e && sd_bus_message_read(m, "u", &answer) >= 0 && answer == 1) {
                 b->named = true;
-                b->said = false;
+                b->said = NULL;
                 b->pause_ms = 0;
                 log_info("on the system bus as " BUS_NAME);
         } else if (e && strcmp(e->name, SD_BUS_ERROR_ACCESS_DENIED) == 0)
@@ -107,7 +108,8 @@ static int reach(struct bus *b) {
         const char *address = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
 
         if (r >= 0)
-                r = sd_bus_set_address(b->bus, address ? address : "unix:path=/run/dbus/system_bus_socket");
+                r = sd_bus_set_address(b->bus,
+                                address ? address : "unix:path=/run/dbus/system_bus_socket");
         if (r >= 0)
                 r = sd_bus_set_bus_client(b->bus, true);
         if (r >= 0)

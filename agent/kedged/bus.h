@@ -15,15 +15,15 @@
 #define BUS_NAME        "org.kedge.Agent1"
 #define BUS_PATH        "/org/kedge/Agent1"
 #define BUS_ERROR       BUS_NAME ".Error."
-#define BUS_PAUSE_MS    1000   /* before the first new try to reach the bus; doubled with each */
+#define BUS_PAUSE_MS    1000 /* before the first new try to reach the bus; doubled with each */
 #define BUS_PAUSE_MAX   30000
-#define BUS_HEAD_MS     200    /* between two HeadChanged of one chain */
-#define BUS_QUEUED_MAX  8192   /* messages that the bus does not take: then it is left */
-#define BUS_TEXT_SIZE   512    /* of any text that we send, with the NUL */
-#define BUS_SENDERS_MAX 256    /* whose users are known, or asked for */
-#define BUS_SENDER_SIZE 256    /* of a unique name, with the NUL */
-#define BUS_CALLS_MAX   1024   /* that wait for something, in all */
-#define BUS_HELD_MAX    16     /* of one sender whose user is not known yet */
+#define BUS_HEAD_MS     200  /* between two HeadChanged of one chain */
+#define BUS_QUEUED_MAX  8192 /* messages that the bus does not take: then it is left */
+#define BUS_TEXT_SIZE   512  /* of any text that we send, with the NUL */
+#define BUS_SENDERS_MAX 256  /* whose users are known, or asked for */
+#define BUS_SENDER_SIZE 256  /* of a unique name, with the NUL */
+#define BUS_CALLS_MAX   1024 /* that wait for something, in all */
+#define BUS_HELD_MAX    16   /* of one sender whose user is not known yet */
 
 struct agent;
 struct bus_call;
@@ -37,10 +37,10 @@ struct bus_head {
 };
 
 struct bus {
-        struct agent *agent;    /* borrowed, with its loop */
-        sd_bus *bus;            /* NULL: there is none now */
-        bool named;             /* and it has given us our name */
-        bool said;              /* that there is none: not again before there was one */
+        struct agent *agent; /* borrowed, with its loop */
+        sd_bus *bus;         /* NULL: there is none now */
+        bool named;          /* and it has given us our name */
+        const char *said;    /* why there is none: not again before there was one */
         uint64_t pause_ms;
         sd_event_source *retry; /* ends a connection that is lost, and begins one */
         sd_event_source *beat;  /* tells of heads that wait */
@@ -57,7 +57,8 @@ void bus_done(struct bus *b);
 
 /* Between the files of bus. */
 
-/* The connection is no good: it is ended after this turn of the loop, and begun anew later. */
+/* The connection is no good: it is ended after this turn of the loop, and begun anew later. why is
+ * static text. */
 void bus_lose(struct bus *b, const char *why);
 
 /* After something was sent: a bus that takes nothing must not make us grow. */

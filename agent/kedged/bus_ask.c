@@ -140,9 +140,11 @@ static int tell_name(struct bus_call *call, const struct query_reply *from, sd_b
         if (r >= 0)
                 r = put_values(to, a->pin, MIN(a->n_pins, NAME_PINS_MAX), HASH32_SIZE);
         if (r >= 0)
-                r = put_values(to, a->device, MIN(a->has_device, ELEMENTSOF(a->device)), ADDRESS_SIZE);
+                r = put_values(to, a->device, MIN(a->has_device, ELEMENTSOF(a->device)),
+                                ADDRESS_SIZE);
         if (r >= 0)
-                r = put_source(call, a, MIN(a->fresh_ms, a->n_pins ? a->pins_fresh_ms : UINT64_MAX), to);
+                r = put_source(call, a, MIN(a->fresh_ms, a->n_pins ? a->pins_fresh_ms : UINT64_MAX),
+                                to);
         return r;
 }
 
@@ -151,8 +153,8 @@ static int tell_value(struct bus_call *call, const struct query_reply *from, sd_
         const struct config_role *roles = call->bus->agent->config->role;
         uint64_t fresh = MIN(roles[ROLE_NAMES].max_age_ms, roles[ROLE_TLS].max_age_ms);
 
-        return sd_bus_message_append(to, "stststb", BUS_HEX(&l->value, HASH32_SIZE), l->block.number,
-                        BUS_HEX(&l->block.hash, HASH32_SIZE), l->head.number,
+        return sd_bus_message_append(to, "stststb", BUS_HEX(&l->value, HASH32_SIZE),
+                        l->block.number, BUS_HEX(&l->block.hash, HASH32_SIZE), l->head.number,
                         BUS_HEX(&l->head.hash, HASH32_SIZE), l->age_ms, l->age_ms > fresh);
 }
 
@@ -174,7 +176,8 @@ static int tell_accepted(struct bus_call *call, const struct name_answer *a, siz
 }
 
 /* An answer about the name is no answer yet about the certificate: only a pin of it is. */
-static int tell_verified(struct bus_call *call, const struct query_reply *from, sd_bus_message *to) {
+static int tell_verified(
+                struct bus_call *call, const struct query_reply *from, sd_bus_message *to) {
         size_t pin;
 
         switch (bus_judge_certificate(&call->certificate, &from->name, &pin)) {

@@ -1,9 +1,9 @@
 /* A method call, from its message to its reply.
  *
- * What always holds: arguments are looked at before anything waits, so that what waits is small; nothing
- * is done for a caller before his user is known, and all of it is charged to that user's account at the
- * query socket; what changes something goes through bus_call_check(); a caller who has gone, and every
- * caller of a bus that is lost, is forgotten. */
+ * What always holds: arguments are looked at before anything waits, so that what waits is small;
+ * nothing is done for a caller before his user is known, and all of it is charged to that user's
+ * account at the query socket; what changes something goes through bus_call_check(); a caller who
+ * has gone, and every caller of a bus that is lost, is forgotten. */
 
 #include "agent/kedged/bus_call.h"
 
@@ -138,7 +138,8 @@ static void not_now(void *userdata _unused_, const struct query_reply *reply _un
 int bus_call_item(struct bus_call *call, const struct query_request *request,
                 struct query_reply *ret) {
         uint64_t client;
-        int r = query_put(&call->bus->agent->query, call->uid, request, not_now, NULL, ret, &client);
+        int r = query_put(
+                        &call->bus->agent->query, call->uid, request, not_now, NULL, ret, &client);
 
         if (r < 0 || client == 0)
                 return r;
@@ -156,15 +157,24 @@ static void go(struct bus_call *call) {
                 call->method->serve(call);
 }
 
+static struct bus_call *held_of(const struct bus *b, const struct bus_sender *s) {
+        struct bus_call *call = b->calls;
+
+        while (call && call->sender != s)
+                call = call->next;
+        return call;
+}
+
+/* From the head of the line each time: a call that changes something may end others. */
 void bus_calls_go_on(struct bus *b, const struct bus_sender *s) {
-        for (struct bus_call *call = b->calls, *next; call; call = next) {
-                next = call->next;
-                if (call->sender != s)
-                        continue;
+        bool known = s->known;
+        uid_t uid = s->uid;
+
+        for (struct bus_call *call; (call = held_of(b, s));) {
                 call->sender->n_held--;
                 call->sender = NULL;
-                call->uid = s->uid;
-                if (s->known)
+                call->uid = uid;
+                if (known)
                         go(call);
                 else /* he has gone, or the bus is at an end: nobody reads it */
                         bus_call_error(call, BUS_ERROR "Refused", "the bus does not tell who asks");

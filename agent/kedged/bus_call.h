@@ -38,8 +38,8 @@ struct bus_call {
         const char *error, *why;   /* set by tell() where its answer is a refusal */
         struct query_request request;
         struct bus_certificate certificate;
-        uint32_t limit;            /* of rows */
-        struct block_ref block;    /* of an operator's word */
+        uint32_t limit;         /* of rows */
+        struct block_ref block; /* of an operator's word */
 };
 
 /* Every method call on our interface: an sd_bus_message_handler_t. */
@@ -72,8 +72,8 @@ int bus_read_chain(struct bus_call *call, const char **ret_why);
 int bus_read_name(struct bus_call *call, const char **ret_why);
 
 /* "0x" and the digits of n bytes, at most HASH32_SIZE. */
-#define BUS_HEX_SIZE         (2 + 2 * HASH32_SIZE + 1)
-#define BUS_HEX(data, n)     bus_hex((data), (n), (char[BUS_HEX_SIZE]){ 0 })
+#define BUS_HEX_SIZE     (2 + 2 * HASH32_SIZE + 1)
+#define BUS_HEX(data, n) bus_hex((data), (n), (char[BUS_HEX_SIZE]){ 0 })
 const char *bus_hex(const void *data, size_t n, char ret[BUS_HEX_SIZE]);
 
 /* bus_sender.c: users of unique names. */

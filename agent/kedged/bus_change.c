@@ -1,9 +1,9 @@
 /* Methods that change something, and who may call them.
  *
- * What always holds: nothing is changed before the caller is let in. Root and the agent's own user are;
- * for everybody else polkit is asked, asynchronously, about this caller and this action, and only its
- * plain yes counts: no polkit, an error, a challenge and a late answer are all a no. The bus's own
- * policy stands before this and lets few come so far; nothing here relies on it. */
+ * What always holds: nothing is changed before the caller is let in. Root and the agent's own user
+ * are; for everybody else polkit is asked, asynchronously, about this caller and this action, and
+ * only its plain yes counts: no polkit, an error, a challenge and a late answer are all a no. The
+ * bus's own policy stands before this and lets few come so far; nothing here relies on it. */
 
 #include <errno.h>
 #include <string.h>
@@ -19,7 +19,8 @@
 #define CHECKS_UID       4                         /* and of one user */
 
 static void let_in(struct bus_call *call) {
-        log_notice("%s: called on the bus by user id %u", call->method->member, (unsigned) call->uid);
+        log_notice("%s: called on the bus by user id %u", call->method->member,
+                        (unsigned) call->uid);
         call->method->serve(call);
 }
 
@@ -28,7 +29,9 @@ static int on_verdict(sd_bus_message *m, void *userdata, sd_bus_error *error _un
         int yes = 0, challenge = 0, r;
 
         call->check = sd_bus_slot_unref(call->check);
-        r = sd_bus_message_is_method_error(m, NULL) ? -EACCES : sd_bus_message_enter_container(m, 'r', "bba{ss}");
+        r = sd_bus_message_is_method_error(m, NULL)
+                            ? -EACCES
+                            : sd_bus_message_enter_container(m, 'r', "bba{ss}");
         if (r >= 0)
                 r = sd_bus_message_read(m, "bb", &yes, &challenge);
         if (r < 0)
@@ -40,7 +43,8 @@ static int on_verdict(sd_bus_message *m, void *userdata, sd_bus_error *error _un
                 bus_call_error(call, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
                                 "a password is needed, and the call does not allow to ask for it");
         else
-                bus_call_error(call, BUS_ERROR "NotAuthorized", "polkit does not allow this user to do this");
+                bus_call_error(call, BUS_ERROR "NotAuthorized",
+                                "polkit does not allow this user to do this");
         return 0;
 }
 
@@ -53,7 +57,8 @@ static int ask_polkit(struct bus_call *call) {
 
         if (r >= 0)
                 r = sd_bus_message_append(q, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
-                                sd_bus_message_get_sender(call->m), call->method->action, 0, flags, "");
+                                sd_bus_message_get_sender(call->m), call->method->action, 0, flags,
+                                "");
         if (r >= 0)
                 r = sd_bus_call_async(call->bus->bus, &call->check, q, on_verdict, call,
                                 CHECK_TIMEOUT_US);
@@ -76,9 +81,11 @@ void bus_call_check(struct bus_call *call) {
         if (call->uid == 0 || call->uid == geteuid())
                 let_in(call);
         else if (too_many(call))
-                bus_call_error(call, BUS_ERROR "LimitsExceeded", "too many wait for polkit's answer");
+                bus_call_error(call, BUS_ERROR "LimitsExceeded",
+                                "too many wait for polkit's answer");
         else if (ask_polkit(call) < 0)
-                bus_call_error(call, BUS_ERROR "NotAuthorized", "polkit cannot be asked: only root may do this");
+                bus_call_error(call, BUS_ERROR "NotAuthorized",
+                                "polkit cannot be asked: only root may do this");
 }
 
 static void finish(struct bus_call *call, int r, const char *why) {
@@ -146,6 +153,7 @@ const struct bus_method bus_changes[] = {
         { "Reload", "org.kedge.agent1.reload", NULL, reload, NULL },
         { "Flush", "org.kedge.agent1.flush", NULL, flush, NULL },
         { "ImportCheckpoint", "org.kedge.agent1.import-checkpoint", read_import, import, NULL },
-        { "AcceptConflict", "org.kedge.agent1.accept-conflict", read_accept, accept_conflict, NULL },
+        { "AcceptConflict", "org.kedge.agent1.accept-conflict", read_accept, accept_conflict,
+                        NULL },
         { 0 },
 };

@@ -1,5 +1,6 @@
-/* Explain: why a name is served, or is not. The name is asked for first, so that it is proven; then the
- * last proof of it is told from memory, in one turn of the loop, so all of it is of one proof. */
+/* Explain: why a name is served, or is not. The name is asked for first, so that it is proven; then
+ * the last proof of it is told from memory, in one turn of the loop, so all of it is of one proof.
+ */
 
 #include <errno.h>
 #include <string.h>
@@ -67,7 +68,8 @@ static int put_revocations(struct bus_call *call, uint32_t n, sd_bus_message *to
                 r = item(call, i, &reply);
                 if (r >= 0)
                         r = sd_bus_message_append(to, "(ssts)", e->revoked,
-                                        BUS_HEX(e->revoked_key.b, HASH32_SIZE), e->revoked_at.number,
+                                        BUS_HEX(e->revoked_key.b, HASH32_SIZE),
+                                        e->revoked_at.number,
                                         BUS_HEX(e->revoked_at.hash.b, HASH32_SIZE));
         }
         return r < 0 ? r : sd_bus_message_close_container(to);

@@ -25,7 +25,8 @@ static void fail(struct bus_call *call, int r) {
                 bus_call_error(call, SD_BUS_ERROR_NO_MEMORY, "out of memory");
 }
 
-static int rows(struct bus_call *call, row_fn *row, size_t max, const char *type, sd_bus_message *to) {
+static int rows(struct bus_call *call, row_fn *row, size_t max, const char *type,
+                sd_bus_message *to) {
         int r = sd_bus_message_open_container(to, 'a', type);
 
         for (size_t i = 0; r >= 0 && i < max; i++)
@@ -50,8 +51,9 @@ static void serve_rows(struct bus_call *call, row_fn *row, size_t max, const cha
 /* A verb's answer for number index (and item); -ENOENT: there is none. */
 static int item(struct bus_call *call, enum query_verb verb, size_t index, size_t number,
                 struct query_reply *ret) {
-        const struct query_request q = { .verb = (uint16_t) verb, .index = (uint32_t) index,
-                                         .item = (uint32_t) number };
+        const struct query_request q = {
+                .verb = (uint16_t) verb, .index = (uint32_t) index, .item = (uint32_t) number
+        };
         int r = bus_call_item(call, &q, ret);
 
         if (r < 0)
@@ -86,8 +88,8 @@ static int zone_row(struct bus_call *call, size_t i, sd_bus_message *to) {
         z = &reply.zone;
         return sd_bus_message_append(to, "(ssssttt)", z->suffix, z->chain,
                         z->kind == ZONE_ENS ? "ens" : "map",
-                        z->kind == ZONE_ENS ? "" : BUS_HEX(z->contract.b, ADDRESS_SIZE),
-                        z->slot, z->chain_id, z->watched);
+                        z->kind == ZONE_ENS ? "" : BUS_HEX(z->contract.b, ADDRESS_SIZE), z->slot,
+                        z->chain_id, z->watched);
 }
 
 static void list_zones(struct bus_call *call) {
@@ -120,8 +122,7 @@ static void list_upstreams(struct bus_call *call) {
 static int put_status(const struct query_status *s, sd_bus_message *to) {
         int r = sd_bus_message_append(to, "sssssb", s->chain, s->backend,
                         agent_state_word((enum name_state) s->state), BUS_TEXT(s->text),
-                        BUS_TEXT(s->alarm),
-                        s->conflict);
+                        BUS_TEXT(s->alarm), s->conflict);
 
         if (r >= 0)
                 r = sd_bus_message_append(to, "tsttstt", s->finalized.number,
@@ -155,8 +156,12 @@ static void get_status(struct bus_call *call) {
 
 const char *bus_result_word(unsigned result) {
         static const char *const words[] = {
-                [QUERY_UNPROVEN] = "unproven", [QUERY_OK] = "ok", [QUERY_ABSENT] = "absent",
-                [QUERY_STALE] = "stale", [QUERY_REFUSED] = "refused", [QUERY_UNKNOWN] = "unknown",
+                [QUERY_UNPROVEN] = "unproven",
+                [QUERY_OK] = "ok",
+                [QUERY_ABSENT] = "absent",
+                [QUERY_STALE] = "stale",
+                [QUERY_REFUSED] = "refused",
+                [QUERY_UNKNOWN] = "unknown",
                 [QUERY_INVALID] = "invalid",
         };
 
@@ -193,10 +198,10 @@ static int watched_row(struct bus_call *call, size_t i _unused_, sd_bus_message 
                 return r;
         w = &reply.watched;
         memcpy(call->request.name, w->name, sizeof(call->request.name));
-        return sd_bus_message_append(to, "(sssstttutts)", w->name, w->chain, bus_result_word(w->result),
-                        agent_state_word((enum name_state) w->state), now - MIN(now, w->proven_ms),
-                        w->final_number, w->head_number, w->n_revocations,
-                        now - MIN(now, w->changed_us / 1000),
+        return sd_bus_message_append(to, "(sssstttutts)", w->name, w->chain,
+                        bus_result_word(w->result), agent_state_word((enum name_state) w->state),
+                        now - MIN(now, w->proven_ms), w->final_number, w->head_number,
+                        w->n_revocations, now - MIN(now, w->changed_us / 1000),
                         now - MIN(now, w->asked_ms), BUS_TEXT(w->why));
 }
 
@@ -224,7 +229,7 @@ static int read_evidence(struct bus_call *call, const char **ret_why) {
 
 static int evidence_row(struct bus_call *call, size_t i, sd_bus_message *to) {
         const struct query_request q = { .verb = QUERY_EVIDENCE,
-                                         .index = call->request.index + (uint32_t) i };
+                .index = call->request.index + (uint32_t) i };
         const struct query_evidence *e;
         struct query_reply reply;
         int r = q.index < call->request.index ? -ENOENT : bus_call_item(call, &q, &reply);
@@ -234,7 +239,8 @@ static int evidence_row(struct bus_call *call, size_t i, sd_bus_message *to) {
         if (reply.result == QUERY_UNKNOWN)
                 return -ENOENT;
         if (reply.result != QUERY_OK) /* it is there, and so are those behind it */
-                return sd_bus_message_append(to, "(ssts)", "", "", UINT64_C(0), BUS_TEXT(reply.reason));
+                return sd_bus_message_append(
+                                to, "(ssts)", "", "", UINT64_C(0), BUS_TEXT(reply.reason));
         e = &reply.evidence;
         return sd_bus_message_append(to, "(ssts)", BUS_TEXT(e->file), BUS_TEXT(e->chain), e->kept_s,
                         BUS_TEXT(e->text));

@@ -1,6 +1,6 @@
-/* Whose process has which unique name. The bus is asked once for each, asynchronously; it never gives a
- * name twice, so what it said stays true as long as this connection to it. The table is bounded: the
- * one not heard of for longest goes, and is asked for again when he calls again. */
+/* Whose process has which unique name. The bus is asked once for each, asynchronously; it never
+ * gives a name twice, so what it said stays true as long as this connection to it. The table is
+ * bounded: the one not heard of for longest goes, and is asked for again when he calls again. */
 
 #include <errno.h>
 #include <stdio.h>

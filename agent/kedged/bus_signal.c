@@ -1,6 +1,6 @@
-/* News, as signals. What is said here was said by the part that it happened in, when it had it on disk
- * where that matters. Heads alone come in any number: of each chain the newest is told, once in
- * BUS_HEAD_MS at most, so that whoever listens always ends with the one that is. */
+/* News, as signals. What is said here was said by the part that it happened in, when it had it on
+ * disk where that matters. Heads alone come in any number: of each chain the newest is told, once
+ * in BUS_HEAD_MS at most, so that whoever listens always ends with the one that is. */
 
 #include <errno.h>
 #include <string.h>
@@ -47,7 +47,8 @@ static void tell_head(struct bus *b, const struct news *news) {
 
                 if (strcmp(b->agent->runs[i]->config.name, news->chain) != 0)
                         continue;
-                if (h->head.number == news->block.number && h->finalized.number == news->finalized.number &&
+                if (h->head.number == news->block.number &&
+                                h->finalized.number == news->finalized.number &&
                                 hash32_eq(&h->head.hash, &news->block.hash))
                         return;
                 h->head = news->block;

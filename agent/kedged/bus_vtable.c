@@ -1,6 +1,6 @@
-/* What can be seen on the bus, as docs/dbus/org.kedge.Agent1.xml has it: a test compares the two. Every
- * method is marked unprivileged, since sd-bus would otherwise ask the bus who calls, and wait: who may
- * change what is decided in bus_change.c. */
+/* What can be seen on the bus, as docs/dbus/org.kedge.Agent1.xml has it: a test compares the two.
+ * Every method is marked unprivileged, since sd-bus would otherwise ask the bus who calls, and
+ * wait: who may change what is decided in bus_change.c. */
 
 #include <string.h>
 
@@ -9,15 +9,15 @@
 #include "agent/kedged/util.h"
 #include <config.h> /* the build's, not our own config.h */
 
-static int get_version(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
-                const char *property _unused_, sd_bus_message *to, void *userdata _unused_,
-                sd_bus_error *error _unused_) {
+static int get_version(sd_bus *bus _unused_, const char *path _unused_,
+                const char *interface _unused_, const char *property _unused_, sd_bus_message *to,
+                void *userdata _unused_, sd_bus_error *error _unused_) {
         return sd_bus_message_append(to, "s", KEDGE_VERSION);
 }
 
-static int get_chains(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
-                const char *property _unused_, sd_bus_message *to, void *userdata,
-                sd_bus_error *error _unused_) {
+static int get_chains(sd_bus *bus _unused_, const char *path _unused_,
+                const char *interface _unused_, const char *property _unused_, sd_bus_message *to,
+                void *userdata, sd_bus_error *error _unused_) {
         const struct bus *b = userdata;
         int r = sd_bus_message_open_container(to, 'a', "s");
 
@@ -43,9 +43,9 @@ static unsigned badness(enum name_state state) {
         return 4;
 }
 
-static int get_state(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
-                const char *property _unused_, sd_bus_message *to, void *userdata,
-                sd_bus_error *error _unused_) {
+static int get_state(sd_bus *bus _unused_, const char *path _unused_,
+                const char *interface _unused_, const char *property _unused_, sd_bus_message *to,
+                void *userdata, sd_bus_error *error _unused_) {
         const struct bus *b = userdata;
         enum name_state worst = STATE_FOLLOWING;
 
@@ -60,7 +60,8 @@ static int get_state(sd_bus *bus _unused_, const char *path _unused_, const char
 
 /* Of the first chain, like GetTime with an empty name; 0 where that gives an error. */
 static int get_time(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
-                const char *property, sd_bus_message *to, void *userdata, sd_bus_error *error _unused_) {
+                const char *property, sd_bus_message *to, void *userdata,
+                sd_bus_error *error _unused_) {
         const struct query_request q = { .verb = QUERY_TIME };
         const struct bus *b = userdata;
         struct query_client nobody = { .query = &b->agent->query };
@@ -78,8 +79,7 @@ static int get_time(sd_bus *bus _unused_, const char *path _unused_, const char 
 
 #define OPEN SD_BUS_VTABLE_UNPRIVILEGED
 
-const sd_bus_vtable bus_vtable[] = {
-        SD_BUS_VTABLE_START(0),
+const sd_bus_vtable bus_vtable[] = { SD_BUS_VTABLE_START(0),
 
         SD_BUS_METHOD_WITH_ARGS("Resolve", SD_BUS_ARGS("s", name),
                         SD_BUS_RESULT("as", addresses, "q", port, "as", pins, "as", devices, "s",
@@ -107,12 +107,12 @@ const sd_bus_vtable bus_vtable[] = {
                                         upstreams_up, "t", time_lower, "t", time_upper, "t",
                                         watched, "t", revocations, "t", uptime_ms),
                         bus_on_call, OPEN),
-        SD_BUS_METHOD_WITH_ARGS("ListChains", SD_BUS_NO_ARGS,
-                        SD_BUS_RESULT("a(sssttt)", chains), bus_on_call, OPEN),
+        SD_BUS_METHOD_WITH_ARGS("ListChains", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sssttt)", chains),
+                        bus_on_call, OPEN),
         SD_BUS_METHOD_WITH_ARGS("ListUpstreams", SD_BUS_ARGS("s", chain),
                         SD_BUS_RESULT("a(ssttttttss)", upstreams), bus_on_call, OPEN),
-        SD_BUS_METHOD_WITH_ARGS("ListZones", SD_BUS_NO_ARGS,
-                        SD_BUS_RESULT("a(ssssttt)", zones), bus_on_call, OPEN),
+        SD_BUS_METHOD_WITH_ARGS("ListZones", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssssttt)", zones),
+                        bus_on_call, OPEN),
         SD_BUS_METHOD_WITH_ARGS("ListWatched", SD_BUS_ARGS("s", after, "u", limit),
                         SD_BUS_RESULT("a(sssstttutts)", names, "s", next), bus_on_call, OPEN),
         SD_BUS_METHOD_WITH_ARGS("ListEvidence", SD_BUS_ARGS("u", from),
@@ -127,9 +127,8 @@ const sd_bus_vtable bus_vtable[] = {
                         bus_on_call, OPEN),
         SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, bus_on_call, OPEN),
         SD_BUS_METHOD_WITH_ARGS("Flush", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, bus_on_call, OPEN),
-        SD_BUS_METHOD_WITH_ARGS("ImportCheckpoint",
-                        SD_BUS_ARGS("s", chain, "t", number, "s", hash), SD_BUS_NO_RESULT, bus_on_call,
-                        OPEN),
+        SD_BUS_METHOD_WITH_ARGS("ImportCheckpoint", SD_BUS_ARGS("s", chain, "t", number, "s", hash),
+                        SD_BUS_NO_RESULT, bus_on_call, OPEN),
         SD_BUS_METHOD_WITH_ARGS("AcceptConflict", SD_BUS_ARGS("s", chain, "s", hash),
                         SD_BUS_NO_RESULT, bus_on_call, OPEN),
 
@@ -148,5 +147,4 @@ const sd_bus_vtable bus_vtable[] = {
         SD_BUS_SIGNAL_WITH_ARGS("StateChanged", SD_BUS_ARGS("s", chain, "s", state, "s", why), 0),
         SD_BUS_SIGNAL_WITH_ARGS("EvidenceKept", SD_BUS_ARGS("s", chain, "s", file, "s", why), 0),
 
-        SD_BUS_VTABLE_END
-};
+        SD_BUS_VTABLE_END };

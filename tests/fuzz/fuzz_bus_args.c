@@ -1,5 +1,6 @@
-/* agent/kedged/bus_args: any text and any certificate from the bus. What must hold: a text that is read has one spelling
- * but for the case of its digits; a certificate is accepted for a pin of the answer and nothing else. */
+/* agent/kedged/bus_args: any text and any certificate from the bus. What must hold: a text that is
+ * read has one spelling but for the case of its digits; a certificate is accepted for a pin of the
+ * answer and nothing else. */
 
 #include "fuzz.h"
 
@@ -31,7 +32,8 @@ static void try_text(const uint8_t *data, size_t size) {
                 same_digits(text, hash.b, sizeof(hash.b));
                 MUST(bus_read_key(text, &key) == 0 && hash32_eq(&key, &hash));
         } else if (bus_read_key(text, &key) == 0)
-                MUST(strlen(text) > 0 && strlen(text) < BUS_TEXT_MAX && strncmp(text, "0x", 2) != 0);
+                MUST(strlen(text) > 0 && strlen(text) < BUS_TEXT_MAX &&
+                                strncmp(text, "0x", 2) != 0);
 }
 
 static void try_certificate(struct view der) {

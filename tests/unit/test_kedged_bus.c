@@ -36,7 +36,8 @@ START_TEST(bus_read_text) {
         ck_assert_int_eq(bus_read_address(texts[_i].text, &address), texts[_i].address);
         ck_assert_int_eq(bus_read_hash(texts[_i].text, &hash), texts[_i].hash);
         ck_assert_int_eq(bus_read_key(texts[_i].text, &hash), texts[_i].key);
-} END_TEST
+}
+END_TEST
 
 START_TEST(bus_read_key_has_a_limit) {
         char text[BUS_TEXT_MAX + 2];
@@ -48,23 +49,80 @@ START_TEST(bus_read_key_has_a_limit) {
         text[BUS_TEXT_MAX - 1] = 'a';
         text[BUS_TEXT_MAX] = 0;
         ck_assert_int_eq(bus_read_key(text, &key), -EINVAL);
-} END_TEST
+}
+END_TEST
 
-/* SEQUENCE { SEQUENCE { serial, algorithm, issuer, validity, subject, SPKI }, algorithm, signature },
- * as small as it can be. */
+/* SEQUENCE { SEQUENCE { serial, algorithm, issuer, validity, subject, SPKI }, algorithm, signature
+ * }, as small as it can be. */
 static const uint8_t der[] = {
-        0x30, 0x42,
-        0x30, 0x38,
-        0x02, 0x01, 0x01,
-        0x30, 0x03, 0x06, 0x01, 0x2a,
-        0x30, 0x00,
-        0x30, 0x1e,
-        0x17, 0x0d, '2', '6', '0', '1', '0', '1', '0', '0', '0', '0', '0', '0', 'Z',
-        0x17, 0x0d, '3', '6', '0', '1', '0', '1', '0', '0', '0', '0', '0', '0', 'Z',
-        0x30, 0x00,
-        0x30, 0x0a, 0x30, 0x03, 0x06, 0x01, 0x2a, 0x03, 0x03, 0x00, 0x01, 0x02,
-        0x30, 0x03, 0x06, 0x01, 0x2a,
-        0x03, 0x01, 0x00,
+        0x30,
+        0x42,
+        0x30,
+        0x38,
+        0x02,
+        0x01,
+        0x01,
+        0x30,
+        0x03,
+        0x06,
+        0x01,
+        0x2a,
+        0x30,
+        0x00,
+        0x30,
+        0x1e,
+        0x17,
+        0x0d,
+        '2',
+        '6',
+        '0',
+        '1',
+        '0',
+        '1',
+        '0',
+        '0',
+        '0',
+        '0',
+        '0',
+        '0',
+        'Z',
+        0x17,
+        0x0d,
+        '3',
+        '6',
+        '0',
+        '1',
+        '0',
+        '1',
+        '0',
+        '0',
+        '0',
+        '0',
+        '0',
+        '0',
+        'Z',
+        0x30,
+        0x00,
+        0x30,
+        0x0a,
+        0x30,
+        0x03,
+        0x06,
+        0x01,
+        0x2a,
+        0x03,
+        0x03,
+        0x00,
+        0x01,
+        0x02,
+        0x30,
+        0x03,
+        0x06,
+        0x01,
+        0x2a,
+        0x03,
+        0x01,
+        0x00,
 };
 static const struct view spki = { der + 48, 12 };
 
@@ -79,7 +137,8 @@ START_TEST(bus_read_certificate_hashes_both) {
         ck_assert(hash32_eq(&want, &c.key));
         ck_assert_int_eq(bus_read_certificate(VIEW(der, sizeof(der) - 1), &c), -EBADMSG);
         ck_assert_int_eq(bus_read_certificate(VIEW(NULL, 0), &c), -EBADMSG);
-} END_TEST
+}
+END_TEST
 
 START_TEST(bus_read_certificate_has_a_limit) {
         static uint8_t big[BUS_CERTIFICATE_MAX + 1] = { 0x30, 0x82, 0x40, 0x00 };
@@ -87,7 +146,8 @@ START_TEST(bus_read_certificate_has_a_limit) {
 
         ck_assert_int_eq(bus_read_certificate(VIEW(big, sizeof(big) - 1), &c), -EBADMSG);
         ck_assert_int_eq(bus_read_certificate(VIEW(big, sizeof(big)), &c), -E2BIG);
-} END_TEST
+}
+END_TEST
 
 START_TEST(bus_judge_certificate_takes_a_named_one_alone) {
         struct name_answer answer = { .verdict = NAME_PRESENT, .n_pins = 2 };
@@ -113,7 +173,8 @@ START_TEST(bus_judge_certificate_takes_a_named_one_alone) {
         ck_assert_int_eq(bus_judge_certificate(&c, &answer, &pin), BUS_CERTIFICATE_REFUSED);
         answer.n_pins = 0;
         ck_assert_int_eq(bus_judge_certificate(&c, &answer, &pin), BUS_CERTIFICATE_UNNAMED);
-} END_TEST
+}
+END_TEST
 
 int main(void) {
         Suite *s = suite_create("kedged_bus");

@@ -1,4 +1,5 @@
-/* agent/kedged/watch: what is told to those who listen, and when; and what is forgotten on demand. */
+/* agent/kedged/watch: what is told to those who listen, and when; and what is forgotten on demand.
+ */
 
 #include "watch_world.h"
 
@@ -13,7 +14,8 @@ static struct news_desk desk;
 static void on_news(void *userdata _unused_, const struct news *news) {
         ck_assert_uint_lt(told.n, ELEMENTSOF(told.kind));
         told.kind[told.n] = news->kind;
-        (void) snprintf(told.name[told.n], sizeof(told.name[0]), "%s", news->name ? news->name : "");
+        (void) snprintf(told.name[told.n], sizeof(told.name[0]), "%s",
+                        news->name ? news->name : "");
         told.block[told.n++] = news->block.number;
 }
 
@@ -55,7 +57,8 @@ START_TEST(news_of_a_revocation_come_in_their_order) {
         ck_assert_int_eq(told.kind[1], NEWS_RECORD);
         ck_assert_str_eq(told.name[1], "pump1.plant.fleet");
         ck_assert_uint_eq(told.block[1], 104);
-} END_TEST
+}
+END_TEST
 
 START_TEST(news_of_a_revocation_wait_for_the_disk) {
         pump1_is_known();
@@ -64,11 +67,14 @@ START_TEST(news_of_a_revocation_wait_for_the_disk) {
         head_at(104);
         ck_assert_uint_eq(told.n, 0);
         ck_assert(w.book.dirty);
-        set("pump1.server_ip", RECORD_SERVER_IP, "10.0.0.2", "10.0.0.2"); /* changes again: still once */
-        w.fake.final_root.b[0]++;
+        set("pump1.server_ip", RECORD_SERVER_IP, "10.0.0.2",
+                        "10.0.0.2"); /* changes again: still once */
+        w.fake.final_root.b[0] = 7;
+        w.fake.head_root.b[0] = 8;
         heads(101, 105);
         watch_moved(&w.watch, w.runs[0]);
         pump();
+        ck_assert_int_eq(entry("pump1.plant.fleet")->reply.answer.addr[0].b[3], 2);
         ck_assert_uint_eq(told.n, 0);
         disk_is_full(false);
         watch_announce(&w.watch);
@@ -77,7 +83,8 @@ START_TEST(news_of_a_revocation_wait_for_the_disk) {
         ck_assert_int_eq(told.kind[1], NEWS_RECORD);
         watch_announce(&w.watch);
         ck_assert_uint_eq(told.n, 2);
-} END_TEST
+}
+END_TEST
 
 START_TEST(news_of_other_names_do_not_wait) {
         set("pump2.server_ip", RECORD_SERVER_IP, "10.0.0.5", "10.0.0.5");
@@ -94,7 +101,8 @@ START_TEST(news_of_other_names_do_not_wait) {
         pump();
         ck_assert_uint_eq(told.n, 1);
         ck_assert_str_eq(told.name[0], "pump2.plant.fleet");
-} END_TEST
+}
+END_TEST
 
 START_TEST(news_of_a_forgotten_name_are_none) {
         pump1_is_known();
@@ -108,7 +116,8 @@ START_TEST(news_of_a_forgotten_name_are_none) {
         watch_announce(&w.watch);
         ck_assert_uint_eq(told.n, 1); /* the revocation is in force, and said */
         ck_assert_int_eq(told.kind[0], NEWS_REVOKED);
-} END_TEST
+}
+END_TEST
 
 static size_t published(void) {
         struct snapshot_entry e[8];
@@ -121,6 +130,9 @@ START_TEST(flush_proves_anew_before_it_tells) {
         uint64_t asks;
 
         pump1_is_known();
+        heads(100, 104); /* the contract's roots are known of both blocks */
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
         asks = w.fake.asks;
         ck_assert(watch_peek(&w.watch, "pump1.plant.fleet", now_ms(), &known));
         ck_assert_uint_eq(published(), 1);
@@ -135,7 +147,8 @@ START_TEST(flush_proves_anew_before_it_tells) {
         ck_assert_int_eq(known.result, QUERY_OK);
         ck_assert_uint_eq(published(), 1);
         ck_assert_uint_eq(told.n, 0); /* it is what it was */
-} END_TEST
+}
+END_TEST
 
 START_TEST(flush_tells_nothing_that_cannot_be_proven_and_tries_again) {
         struct watch_reply known;
@@ -156,7 +169,8 @@ START_TEST(flush_tells_nothing_that_cannot_be_proven_and_tries_again) {
         pump();
         ck_assert(watch_peek(&w.watch, "pump1.plant.fleet", now_ms(), &known));
         ck_assert_int_eq(known.result, QUERY_OK);
-} END_TEST
+}
+END_TEST
 
 START_TEST(flush_leaves_revocations) {
         pump1_is_known();
@@ -169,7 +183,8 @@ START_TEST(flush_leaves_revocations) {
         pump();
         ck_assert_uint_eq(book_count(&w.book), 1);
         ck_assert_uint_eq(ask("pump1.plant.fleet")->answer.n_pins, 0);
-} END_TEST
+}
+END_TEST
 
 int main(void) {
         Suite *s = suite_create("kedged news");
