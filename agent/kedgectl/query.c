@@ -8,14 +8,29 @@
 #include "core/record.h"
 #include "core/slot.h"
 
-/* "59 min more", or that it is over. */
-static void row_deadline(const char *label, uint64_t deadline_ms, uint64_t now_ms) {
+/* "good for 59 min more", that it is old and served all the same, or that it is over. */
+static void row_deadline(const struct ctl *ctl, const char *label, uint64_t fresh_ms,
+                uint64_t deadline_ms, uint64_t now_ms) {
         char text[CTL_TEXT_MAX];
 
         if (now_ms > deadline_ms)
                 ctl_row(label, "too old to be believed");
+        else if (now_ms > fresh_ms)
+                ctl_row(label, "%sstale%s, served by Stale=serve for %s more",
+                                ctl_paint(ctl, CTL_YELLOW), ctl_paint(ctl, CTL_PLAIN),
+                                ctl_words_of_ms(deadline_ms - now_ms, text));
         else
                 ctl_row(label, "good for %s more", ctl_words_of_ms(deadline_ms - now_ms, text));
+}
+
+static void row_proven(const struct name_answer *a, uint64_t now) {
+        char text[CTL_TEXT_MAX];
+
+        ctl_row("proven", "%s%s: final in block %llu, not revoked in %llu",
+                        a->proven_ms == 0 ? "before this boot"
+                                          : ctl_words_of_ms(now - MIN(now, a->proven_ms), text),
+                        a->proven_ms == 0 ? "" : " ago", (unsigned long long) a->final_number,
+                        (unsigned long long) a->head_number);
 }
 
 static void print_answer(const struct ctl *ctl, const char *name, const struct name_answer *a,
@@ -31,13 +46,11 @@ static void print_answer(const struct ctl *ctl, const char *name, const struct n
                 ctl_row("pin", "%s", ctl_hex(a->pin[i].b, HASH32_SIZE, text));
         for (size_t i = 0; i < a->has_device; i++)
                 ctl_row("device", "%s", ctl_hex(a->device[i].b, ADDRESS_SIZE, text));
-        ctl_row("proven", "%s ago: final in block %llu, not revoked in %llu",
-                ctl_words_of_ms(now >= a->proven_ms ? now - a->proven_ms : 0, text),
-                (unsigned long long) a->final_number, (unsigned long long) a->head_number);
+        row_proven(a, now);
         if (a->n_addrs > 0)
-                row_deadline("addresses", a->deadline_ms, now);
+                row_deadline(ctl, "addresses", a->fresh_ms, a->deadline_ms, now);
         if (a->n_pins + a->has_device > 0)
-                row_deadline("keys", a->pins_deadline_ms, now);
+                row_deadline(ctl, "keys", a->pins_fresh_ms, a->pins_deadline_ms, now);
 }
 
 static json_t *json_of_answer(const char *name, const struct name_answer *a, uint64_t now) {
@@ -50,13 +63,15 @@ static json_t *json_of_answer(const char *name, const struct name_answer *a, uin
                 (void) json_array_append_new(pins, ctl_json_hex(a->pin[i].b, HASH32_SIZE));
         for (size_t i = 0; i < a->has_device; i++)
                 (void) json_array_append_new(devices, ctl_json_hex(a->device[i].b, ADDRESS_SIZE));
-        return json_pack("{s:s, s:o, s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "name", name,
+        return json_pack("{s:s, s:o, s:i, s:o, s:o, s:I, s:I, s:o, s:I, s:I, s:b, s:b}", "name", name,
                         "addresses", addresses, "port", (int) a->port, "pins", pins, "devices",
                         devices, "final_number", ctl_int(a->final_number), "head_number",
                         ctl_int(a->head_number), "age_ms",
-                        ctl_int(now >= a->proven_ms ? now - a->proven_ms : 0), "good_ms",
+                        a->proven_ms ? json_integer(ctl_int(now - MIN(now, a->proven_ms)))
+                                     : json_null(), "good_ms",
                         ctl_int(a->deadline_ms >= now ? a->deadline_ms - now : 0), "keys_good_ms",
-                        ctl_int(a->pins_deadline_ms >= now ? a->pins_deadline_ms - now : 0));
+                        ctl_int(a->pins_deadline_ms >= now ? a->pins_deadline_ms - now : 0),
+                        "stale", now > a->fresh_ms, "keys_stale", now > a->pins_fresh_ms);
 }
 
 enum ctl_exit verb_query(const struct ctl *ctl, int argc _unused_, char **argv) {

@@ -7,6 +7,7 @@
 
 #define ZONES_MAX     1024 /* a list that does not end is not one */
 #define UPSTREAMS_MAX 64
+#define ROLES_MAX     16
 #define ZONE_KIND_ENS 1 /* of query_zone.kind */
 
 /* By query_status.state. Only "following" grants; the others say how scripts should take it. */
@@ -125,6 +126,31 @@ static void print_status(const struct ctl *ctl, const struct query_status *s) {
                         (unsigned long long) s->jumps, s->jumps == 1 ? "" : "s");
 }
 
+/* The roles that get less than what is fresh, in a row; nothing where there is none. */
+static enum ctl_exit print_roles(const struct ctl *ctl, uint32_t chain) {
+        char text[CTL_TEXT_MAX] = "";
+        bool end = false;
+        size_t n = 0;
+
+        for (uint32_t item = 0; item < ROLES_MAX; item++) {
+                struct query_request request = { .verb = QUERY_ROLE, .index = chain, .item = item };
+                struct query_reply reply;
+                enum ctl_exit code = ctl_ask_item(ctl, &request, "status", &reply, &end);
+
+                if (code != CTL_OK)
+                        return code;
+                if (end)
+                        break;
+                if (reply.role.verdict != QUERY_ROLE_FRESH && n < sizeof(text))
+                        n += (size_t) snprintf(text + n, sizeof(text) - n, "%s[%s] %s",
+                                        n > 0 ? ", " : "", reply.role.role,
+                                        ctl_role_verdict(reply.role.verdict));
+        }
+        if (n > 0)
+                ctl_row("roles", "%s; kedgectl roles says why", text);
+        return CTL_OK;
+}
+
 enum ctl_exit verb_status(const struct ctl *ctl, int argc _unused_, char **argv _unused_) {
         json_t *chains = ctl->json ? json_array() : NULL;
         enum ctl_exit worst = CTL_OK;
@@ -151,6 +177,9 @@ enum ctl_exit verb_status(const struct ctl *ctl, int argc _unused_, char **argv 
                                         ctl_words_of_ms(reply.status.uptime_ms, up));
                 putchar('\n');
                 print_status(ctl, &reply.status);
+                code = print_roles(ctl, i);
+                if (code != CTL_OK)
+                        return code;
         }
         if (!ctl->json)
                 return worst;

@@ -33,6 +33,7 @@ struct expect {
         struct kedge_client *dates; /* NULL: dates do not matter */
         bool judged;                /* the callback has been asked about the leaf */
         int verdict;                /* 0 or why not, once judged */
+        bool stale;                 /* the pin was, and is served all the same */
         char text[TEXT_MAX];
 };
 
@@ -109,6 +110,7 @@ static int judge_by_name(struct expect *x, const struct leaf *leaf) {
                 if (r == 0 && leaf_has_pin(leaf, pin))
                         usable++;
         }
+        x->stale = kedge_record_stale(record) & KEDGE_STALE_KEYS;
         (void) kedge_record_free(record);
         if (r < 0)
                 return refuse(x, r, "%s: its pins are too old to be believed", x->name);
@@ -262,6 +264,16 @@ KEDGE_PUBLIC int kedge_wolfssl_check(struct WOLFSSL *ssl) {
                 return refuse(x, -EPROTO, "not TLS 1.3");
         x->text[0] = '\0';
         return 0;
+}
+
+KEDGE_PUBLIC int kedge_wolfssl_stale(struct WOLFSSL *ssl) {
+        const struct expect *x = expect_of(ssl);
+
+        if (!ssl)
+                return -EINVAL;
+        if (!x || !x->judged || x->verdict < 0)
+                return -EPERM;
+        return x->stale;
 }
 
 KEDGE_PUBLIC const char *kedge_wolfssl_error_text(struct WOLFSSL *ssl) {

@@ -157,7 +157,8 @@ KEDGE_PUBLIC uint64_t kedge_record_head(const struct kedge_record *record) {
 KEDGE_PUBLIC uint64_t kedge_record_age_ms(const struct kedge_record *record) {
         uint64_t now = boottime_ms();
 
-        if (!record || now == UINT64_MAX || now < record->answer.proven_ms)
+        if (!record || now == UINT64_MAX || now < record->answer.proven_ms ||
+                        record->answer.proven_ms == 0)
                 return UINT64_MAX;
         return now - record->answer.proven_ms;
 }
@@ -168,4 +169,13 @@ KEDGE_PUBLIC uint64_t kedge_record_deadline_ms(const struct kedge_record *record
 
 KEDGE_PUBLIC uint64_t kedge_record_pins_deadline_ms(const struct kedge_record *record) {
         return record ? record->answer.pins_deadline_ms : 0;
+}
+
+KEDGE_PUBLIC unsigned kedge_record_stale(const struct kedge_record *record) {
+        uint64_t now = boottime_ms();
+
+        if (!record)
+                return KEDGE_STALE_ADDRESSES | KEDGE_STALE_KEYS;
+        return (now > record->answer.fresh_ms ? KEDGE_STALE_ADDRESSES : 0) |
+               (now > record->answer.pins_fresh_ms ? KEDGE_STALE_KEYS : 0);
 }

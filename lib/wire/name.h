@@ -35,7 +35,7 @@ struct name_answer {
         uint8_t state;         /* of the chain when this was told: enum name_state */
         uint8_t zero[5];       /* the layout is the same for 32-bit programs */
         uint64_t final_number, head_number; /* blocks that it stands on */
-        uint64_t proven_ms;    /* CLOCK_BOOTTIME of the last proof at a head */
+        uint64_t proven_ms;    /* CLOCK_BOOTTIME of the last proof at a head; 0: before this boot */
         uint64_t deadline_ms;  /* CLOCK_BOOTTIME; no address is good after it (MaxAge=) */
         uint64_t pins_deadline_ms; /* the same for pins and device ([tls] MaxAge=) */
         uint64_t fresh_ms; /* CLOCK_BOOTTIME; what is served after it is stale, by Stale=serve */

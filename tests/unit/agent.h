@@ -173,6 +173,7 @@ static inline struct name_answer agent_record(uint64_t age_ms) {
                 .final_number = 1000, .head_number = 1003,
                 .proven_ms = now > age_ms ? now - age_ms : 0,
                 .deadline_ms = now + 3600000 + 30000, .pins_deadline_ms = now + 1800000 + 30000,
+                .fresh_ms = now + 3600000 + 30000, .pins_fresh_ms = now + 1800000 + 30000,
         };
 
         memset(a.pin[0].b, 0x11, HASH32_SIZE);

@@ -186,6 +186,29 @@ START_TEST(a_record_stops_answering_at_its_deadlines) {
         end();
 } END_TEST
 
+START_TEST(a_record_that_is_served_stale_is_told_apart) {
+        struct kedge_record *record;
+        uint64_t past = agent_now_ms() - 1;
+
+        begin();
+        for (unsigned want = 0; want < 4; want++) {
+                agent.script.name = agent_record(1000);
+                if (want & KEDGE_STALE_ADDRESSES)
+                        agent.script.name.fresh_ms = past;
+                if (want & KEDGE_STALE_KEYS)
+                        agent.script.name.pins_fresh_ms = past;
+                ck_assert_int_eq(kedge_resolve(client, "plant.fleet", &record), 0);
+                ck_assert_uint_eq(kedge_record_stale(record), want);
+                kedge_record_free(record);
+        }
+        agent.script.name.proven_ms = 0; /* in an earlier boot */
+        ck_assert_int_eq(kedge_resolve(client, "plant.fleet", &record), 0);
+        ck_assert_uint_eq(kedge_record_age_ms(record), UINT64_MAX);
+        kedge_record_free(record);
+        ck_assert_uint_eq(kedge_record_stale(NULL), KEDGE_STALE_ADDRESSES | KEDGE_STALE_KEYS);
+        end();
+} END_TEST
+
 START_TEST(lookup_sends_the_padded_key_and_reads_value_and_proof) {
         uint8_t value[32] = { 0 };
         struct kedge_proof proof;
@@ -615,6 +638,7 @@ int main(void) {
         tcase_add_test(t, resolve_reads_a_record);
         tcase_add_loop_test(t, resolve_refuses_an_answer_that_is_none, 0, ELEMENTSOF(answer_cases));
         tcase_add_test(t, a_record_stops_answering_at_its_deadlines);
+        tcase_add_test(t, a_record_that_is_served_stale_is_told_apart);
         tcase_add_test(t, lookup_sends_the_padded_key_and_reads_value_and_proof);
         tcase_add_test(t, lookup_of_zero_is_absence);
         tcase_add_loop_test(t, lookup_judges_key_texts_before_asking, 0, ELEMENTSOF(key_cases));

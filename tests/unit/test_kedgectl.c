@@ -5,6 +5,8 @@
 
 #include "kedgectl.h"
 
+static enum query_role_verdict second_role = QUERY_ROLE_FRESH;
+
 static enum agent_act says(
                 struct agent *a, const struct query_request *q, struct query_reply *reply) {
         (void) agent_says_script(a, q, reply);
@@ -23,8 +25,13 @@ static enum agent_act says(
         case QUERY_ZONE:
                 reply->result = q->index < 1 ? QUERY_OK : QUERY_UNKNOWN;
                 break;
+        case QUERY_ROLE: /* all fresh, but the second */
+                memset(&reply->role, 0, sizeof(reply->role));
+                strcpy(reply->role.role, q->item == 1 ? "tls" : "names");
+                reply->role.verdict = q->item == 1 ? second_role : QUERY_ROLE_FRESH;
+                reply->result = q->index < 1 && q->item < 2 ? QUERY_OK : QUERY_UNKNOWN;
+                break;
         case QUERY_EXPLAIN:
-        case QUERY_ROLE:
         case QUERY_WATCHED:
         case QUERY_EVIDENCE:
         case QUERY_PROVE:
@@ -178,7 +185,19 @@ START_TEST(status_shows_every_chain_and_the_worst_code) {
         agent.script.status.n_chains = 2;
         ck_assert_int_eq(run("status"), 0);
         ck_assert_ptr_nonnull(strstr(strstr(out, "\ndiode") + 1, "\ndiode"));
-        ck_assert_uint_eq(agent.asked, 2);
+        ck_assert_uint_eq(agent.asked, 2 + 4); /* and what roles get */
+        end();
+} END_TEST
+
+START_TEST(status_shows_roles_that_differ_from_fresh) {
+        begin();
+        agent.script.status = a_status();
+        ck_assert_int_eq(run("status"), 0);
+        ck_assert_ptr_null(strstr(out, "roles"));
+        second_role = QUERY_ROLE_SERVED;
+        ck_assert_int_eq(run("status"), 0);
+        ck_assert_ptr_nonnull(strstr(out, "  roles       [tls] served; kedgectl roles says why\n"));
+        second_role = QUERY_ROLE_FRESH;
         end();
 } END_TEST
 
@@ -220,6 +239,24 @@ START_TEST(query_reads_well) {
         ck_assert_uint_eq(json_array_size(json_object_get(o, "devices")), 1);
         ck_assert_int_ge(json_integer_value(json_object_get(o, "good_ms")), 3000000);
         json_decref(o);
+        end();
+} END_TEST
+
+START_TEST(query_of_a_record_that_is_served_stale_says_so) {
+        begin();
+        agent.script.name = agent_record(0);
+        agent.script.name.fresh_ms = agent_now_ms() - 1;
+        ck_assert_int_eq(run("query plant.fleet"), 0);
+        ck_assert_ptr_nonnull(strstr(out, "addresses"));
+        ck_assert_ptr_nonnull(strstr(out, "stale, served by Stale=serve for"));
+        ck_assert_ptr_nonnull(strstr(out, "good for")); /* the keys */
+        agent.script.name.proven_ms = 0;
+        ck_assert_int_eq(run("query plant.fleet"), 0);
+        ck_assert_ptr_nonnull(strstr(out, "before this boot: final in block"));
+        ck_assert_int_eq(run("--json query plant.fleet"), 0);
+        ck_assert_ptr_nonnull(strstr(out, "\"stale\": true"));
+        ck_assert_ptr_nonnull(strstr(out, "\"keys_stale\": false"));
+        ck_assert_ptr_nonnull(strstr(out, "\"age_ms\": null"));
         end();
 } END_TEST
 
@@ -702,8 +739,10 @@ int main(int argc, char **argv) {
         tcase_add_loop_test(t, status_exits_as_the_state_says, 0, ELEMENTSOF(state_cases));
         tcase_add_test(t, status_of_ethereum_reads_well);
         tcase_add_test(t, status_shows_every_chain_and_the_worst_code);
+        tcase_add_test(t, status_shows_roles_that_differ_from_fresh);
         tcase_add_test(t, query_reads_well);
         tcase_add_test(t, query_of_an_old_record_is_stale);
+        tcase_add_test(t, query_of_a_record_that_is_served_stale_says_so);
         tcase_add_test(t, lookup_reads_well);
         tcase_add_test(t, time_reads_well);
         tcase_add_test(t, upstreams_and_zones_read_well);

@@ -18,6 +18,7 @@
 
 /* libkedge, as these tests want it to answer. */
 struct kedge_record {
+        unsigned stale;
         size_t n;
         int pin_result;
         const uint8_t *pins[4];
@@ -56,6 +57,10 @@ int kedge_record_pin(const struct kedge_record *record, size_t index,
         if (record->pin_result == 0)
                 memcpy(ret_pin, record->pins[index], KEDGE_VALUE_SIZE);
         return record->pin_result;
+}
+
+unsigned kedge_record_stale(const struct kedge_record *record) {
+        return record->stale;
 }
 
 int kedge_chain_time(struct kedge_client *client, uint64_t *ret_lower, uint64_t *ret_upper) {
@@ -260,6 +265,25 @@ START_TEST(name_is_looked_up_during_the_handshake) {
 static const int resolve_errors[] = {
         -ENXIO, -EAGAIN, -ESTALE, -ETIMEDOUT, -ECONNREFUSED, -EPERM, -ENOENT, -EBUSY, -EBADMSG,
 };
+
+START_TEST(pin_that_is_served_stale_is_accepted_and_told_apart) {
+        struct scene s = scene_new(good[CERTS_ED25519], NULL);
+
+        agent_reset();
+        agent.record.stale = _i ? KEDGE_STALE_ADDRESSES | KEDGE_STALE_KEYS : KEDGE_STALE_ADDRESSES;
+        ck_assert_int_eq(kedge_wolfssl_expect(s.pair->client, CLIENT, NAME), 0);
+        ck_assert_int_eq(kedge_wolfssl_stale(s.pair->client), -EPERM); /* nobody was accepted yet */
+        assert_accepted(&s);
+        ck_assert_int_eq(kedge_wolfssl_stale(s.pair->client), _i);
+        scene_again(&s);
+
+        ck_assert_int_eq(kedge_wolfssl_expect(s.pair->client, CLIENT, NAME), 0);
+        agent.record.n = 1; /* revoked: no staleness helps */
+        assert_refused(&s, -EKEYREJECTED);
+        ck_assert_int_eq(kedge_wolfssl_stale(s.pair->client), -EPERM);
+        ck_assert_int_eq(kedge_wolfssl_stale(NULL), -EINVAL);
+        scene_done(&s);
+} END_TEST
 
 START_TEST(name_that_is_not_proven_is_refused) {
         struct scene s = scene_new(good[CERTS_ED25519], NULL);
@@ -699,6 +723,7 @@ int main(void) {
 
         t = add(s, "names and dates");
         tcase_add_test(t, name_is_looked_up_during_the_handshake);
+        tcase_add_loop_test(t, pin_that_is_served_stale_is_accepted_and_told_apart, 0, 2);
         tcase_add_loop_test(t, name_that_is_not_proven_is_refused, 0, ELEMENTSOF(resolve_errors));
         tcase_add_test(t, record_without_a_good_pin_is_refused);
         tcase_add_test(t, dates_do_not_matter_unless_asked_for);

@@ -125,6 +125,17 @@ KEDGE_PUBLIC KEDGE_MUST_CHECK int kedge_wolfssl_check(struct WOLFSSL *ssl);
  */
 KEDGE_PUBLIC const char *kedge_wolfssl_error_text(struct WOLFSSL *ssl);
 
+/** Say whether the peer was accepted by a pin that is older than [tls] MaxAge= and served because
+ *  the operator has written Stale=serve: had it been revoked since, we would not know. Whoever has
+ *  something to lose may ask for more than such a pin.
+ *
+ *  Returns 0        accepted by a fresh pin, or by one that the caller gave
+ *          1        accepted by one that is stale
+ *          -EPERM   not accepted: see kedge_wolfssl_check()
+ *          -EINVAL  @ssl is NULL
+ */
+KEDGE_PUBLIC KEDGE_MUST_CHECK int kedge_wolfssl_stale(struct WOLFSSL *ssl);
+
 /** Give back what a connection holds of ours, before wolfSSL_free(). A handshake after it is
  *  refused. NULL, and a connection without an expected peer, are fine.
  */

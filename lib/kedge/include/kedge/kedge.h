@@ -210,7 +210,7 @@ KEDGE_PUBLIC uint64_t kedge_record_block(const struct kedge_record *record);
 KEDGE_PUBLIC uint64_t kedge_record_head(const struct kedge_record *record);
 
 /** Milliseconds since the record was last proven at a head, now. UINT64_MAX where it is not
- *  known. */
+ *  known, or was in an earlier boot. */
 KEDGE_PUBLIC uint64_t kedge_record_age_ms(const struct kedge_record *record);
 
 /** The time of CLOCK_BOOTTIME, in milliseconds, after which the addresses must not be believed. */
@@ -218,6 +218,19 @@ KEDGE_PUBLIC uint64_t kedge_record_deadline_ms(const struct kedge_record *record
 
 /** The same for pins and devices. */
 KEDGE_PUBLIC uint64_t kedge_record_pins_deadline_ms(const struct kedge_record *record);
+
+/* What kedge_record_stale() says is old. */
+#define KEDGE_STALE_ADDRESSES 1U
+#define KEDGE_STALE_KEYS      2U
+
+/** What of the record is older than its role's MaxAge= now, and given out because the operator has
+ *  written Stale=serve: a revocation since then would not be known. Nothing that was seen to be
+ *  revoked is ever given out.
+ *
+ *  Returns 0, or KEDGE_STALE_ADDRESSES for addresses and port, KEDGE_STALE_KEYS for pins and
+ *  devices, or both; both for NULL.
+ */
+KEDGE_PUBLIC unsigned kedge_record_stale(const struct kedge_record *record);
 
 /** Read one value of a mapping(bytes32 => bytes32) in a contract's storage, proven at a finalized
  *  block. Blocks, at most for the client's timeout.
