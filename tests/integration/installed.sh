@@ -95,6 +95,19 @@ for file in share/polkit-1/actions/org.kedge.agent1.policy share/dbus-1/interfac
         python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$root/$file" >"$work/log" 2>&1 || { tail -1 "$work/log"; say "$file is not XML"; }
 done
 
+# What systemd itself says of the units; of its own units and programs there are none below this root.
+if command -v systemd-analyze >/dev/null; then
+        for unit in "$root"/lib/systemd/system/*.service; do
+                systemd-analyze verify --man=no --root="$work" "$unit" 2>&1 |
+                        grep -vE 'Unit [a-z-]*\.(target|socket) not found|Command /(usr/)?bin/[a-z]* is not executable' >"$work/log"
+                [ -s "$work/log" ] && { cat "$work/log"; say "systemd does not like $(basename "$unit")"; }
+                systemd-analyze security --offline=true --threshold=20 --root="$work" --no-pager "$unit" >"$work/log" 2>&1 ||
+                        { tail -1 "$work/log"; say "$(basename "$unit") is exposed more than 2.0"; }
+        done
+else
+        echo "installed: systemd-analyze is not here: the units are not looked at"
+fi
+
 # The networks that are shipped: two lines are a configuration. kedged looks for them where they are installed.
 networks=share/kedge/networks.d
 root_hash=0x$(printf '12%.0s' {1..32})

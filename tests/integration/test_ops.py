@@ -414,12 +414,42 @@ def test_reload_of_one_chains_upstreams_leaves_the_other(folder):
     assert after[0] == before[0] and after[1] == before[1] and after[2] == before[2] + 1, (before, after)
 
 
+def test_systemd_is_told_and_its_watchdog_fed(folder):
+    dn = node(folder)
+    agent = Agent(folder, dn)
+    agent.kedged.stop()
+    told, lines = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), []
+    told.bind(folder.path + "/notify")
+    told.setblocking(False)
+
+    def has(text, n=1):
+        while True:
+            try:
+                lines.extend(told.recv(4096).decode().splitlines())
+            except BlockingIOError:
+                return sum(x.startswith(text) for x in lines) >= n
+    agent.kedged.env = {"NOTIFY_SOCKET": folder.path + "/notify", "WATCHDOG_USEC": "1000000"}
+    agent.kedged.start()
+    wait("READY", lambda: has("READY=1"))
+    granted(agent)
+    wait("the state in one line", lambda: has("STATUS=diode following"))
+    assert not has("RELOADING=1")
+    reloaded(agent)
+    wait("the end of the reload", lambda: has("RELOADING=1") and has("READY=1", 2))
+    assert has("MONOTONIC_USEC="), lines
+    n = sum(x == "WATCHDOG=1" for x in lines)
+    wait("the watchdog to be fed", lambda: has("WATCHDOG=1", n + 4))
+    agent.kedged.stop()
+    wait("STOPPING", lambda: has("STOPPING=1"))
+
+
 if __name__ == "__main__":
     sys.exit(run([
         test_journal_has_fields,
         test_journal_that_does_not_read_stops_nobody,
         test_catalog,
         test_metrics,
+        test_systemd_is_told_and_its_watchdog_fed,
         test_reload_fifty_times_under_load,
         test_reload_of_something_wrong_changes_nothing,
         test_reload_of_one_chains_upstreams_leaves_the_other,
