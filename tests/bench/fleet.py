@@ -1,11 +1,13 @@
 """What a thousand watched records cost, in twenty contracts and in one: questions and bytes for a head, time from a
 revoking head to the pin gone, memory. One line a figure: name, value, aim. A figure never fails the run."""
+import json
 import os
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 import harness  # noqa: E402
+from edge import keccak256  # noqa: E402
 from agent import figure, kilo, memory  # noqa: E402
 
 RECORDS = 1000
@@ -106,22 +108,88 @@ def changed(dn, agent, contracts):
     figure("  asked for that", str(d))
 
 
-def part(contracts):
+def part(folder, contracts):
+    dn = harness.Devnode(folder, contracts=contracts, slots=RECORDS // contracts, accounts=5000, blocks=400)
+    dn.mine(12)
+    agent = Fleet(folder, dn, contracts)
+    agent.wait_following()
+    begun = time.monotonic()
+    for name in agent.names():
+        agent.wait_resolve("the address", lambda r: r[0] == "ok", name)
+    figure(f"{RECORDS} names in {contracts} contracts, asked one by one", f"{time.monotonic() - begun:.1f} s")
+    idle(dn, agent, contracts)
+    changed(dn, agent, contracts)
+    memory(agent.kedged, f"kedged, {RECORDS} names")
+    memory(agent.fetch, "kedge-fetch")
+
+
+class EthFleet(harness.EthAgent):
+    def __init__(self, folder, en, contracts, **more):
+        self.contracts = [bytes([0xc0 + i] * 20) for i in range(contracts)]
+        super().__init__(folder, en, **more)
+
+    def agent_lines(self):
+        self.more = []
+        for i, contract in enumerate(self.contracts):
+            self.more += [f"[Zone z{i}.internal]", "Chain=ethnode", "Contract=0x" + contract.hex()]
+        return super().agent_lines()
+
+
+def slot_of(key):
+    return keccak256(key.encode().ljust(32, b"\0") + bytes(32))
+
+
+def eth_bytes(agent):
+    """What kedged counts, by the kind of server."""
+    total = {"beacon": 0, "execution": 0}
+    for u in json.loads(agent.kedgectl("--json", "upstreams")[1])["upstreams"]:
+        total[u["url"].split("+")[0]] += u["bytes_in"] + u["bytes_out"]
+    return total
+
+
+def ethereum(folder, contracts=20, names=5):
+    """A real committee's size; storage tries are small, so that a proof here is shorter than on a public network."""
+    en = harness.Ethnode(folder, lag=600, committee=512, nodes=2)
+    for i in range(contracts):
+        address = bytes([0xc0 + i] * 20).hex()
+        en.command(f"code 0x{address} 0x{'c0de' * 16}")
+        for k in range(names):
+            for key, value in ((f"h{k}.server_ip", b"10.0.0.1".ljust(32, b"\0")), (f"h{k}.signature", PIN)):
+                en.command(f"poke 0x{address} 0x{slot_of(key).hex()} 0x{value.hex()}")
+    en.mine(25)
+    agent = EthFleet(folder, en, contracts, checkpoint=en.root(en.final()[0]), Poll="1s")
+    for i in range(contracts):
+        for k in range(names):
+            agent.wait_resolve("the pin", lambda r: r[4] == [PIN], f"h{k}.z{i}.internal")
+
+    def heads(n):
+        for _ in range(n):
+            number = en.mine()[0]
+            agent.wait_status("the head", lambda s: s["head"] >= number)
+        time.sleep(2)
+    heads(2)
+    before = eth_bytes(agent)
+    heads(16)
+    d = {k: (v - before[k]) / 16 for k, v in eth_bytes(agent).items()}
+    figure(f"ethereum, {contracts} contracts unchanged: bytes for a head", f"following {kilo(d['beacon'])}, "
+           f"proofs {kilo(d['execution'])}")
+    figure("  a day of following, at a poll in a minute", f"{d['beacon'] * 1440 / 1e6:.1f} MB")
+    en.command(f"poke 0x{agent.contracts[3].hex()} 0x{slot_of('h2.signature').hex()} 0x{bytes(32).hex()}")
+    number, accepted = en.mine()[0], 0
+    end = time.monotonic() + 60
+    while agent.resolve("h2.z3.internal")[4]:
+        if not accepted and agent.status()["head"] >= number:
+            accepted = time.monotonic()
+        assert time.monotonic() < end, agent.status()
+    gone = time.monotonic()
+    figure(f"  1 of {contracts} contracts changed: revoking head to pin gone", f"{(gone - accepted) * 1000:.0f} ms", "100 ms")
+
+
+def in_a_folder(do):
     folder = harness.Folder()
     failed = True
     try:
-        dn = harness.Devnode(folder, contracts=contracts, slots=RECORDS // contracts, accounts=5000, blocks=400)
-        dn.mine(12)
-        agent = Fleet(folder, dn, contracts)
-        agent.wait_following()
-        begun = time.monotonic()
-        for name in agent.names():
-            agent.wait_resolve("the address", lambda r: r[0] == "ok", name)
-        figure(f"{RECORDS} names in {contracts} contracts, asked one by one", f"{time.monotonic() - begun:.1f} s")
-        idle(dn, agent, contracts)
-        changed(dn, agent, contracts)
-        memory(agent.kedged, f"kedged, {RECORDS} names")
-        memory(agent.fetch, "kedge-fetch")
+        do(folder)
         failed = False
     finally:
         folder.close(failed)
@@ -130,7 +198,8 @@ def part(contracts):
 def main():
     print(f"kedge with {RECORDS} watched records, against the test node", flush=True)
     for contracts in (20, 1):
-        part(contracts)
+        in_a_folder(lambda folder: part(folder, contracts))
+    in_a_folder(ethereum)
     return 0
 
 

@@ -8,7 +8,7 @@
 
 #define WORLD_CHANGES_MAX  4096u
 #define WORLD_ACCOUNTS_MAX 5000u
-#define WORLD_CODES_MAX    8u /* contracts whose code hash was told */
+#define WORLD_CODES_MAX    64u /* contracts whose code hash was told */
 
 struct world_options {
         uint64_t slots; /* of history at the start */
