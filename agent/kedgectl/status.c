@@ -54,6 +54,8 @@ json_t *status_json(const struct query_status *s) {
                 { "revocations", s->revocations },
                 { "names_max_age_ms", s->names_max_age_ms },
                 { "tls_max_age_ms", s->tls_max_age_ms },
+                { "budget_bytes", s->budget_bytes },
+                { "budget_left", s->budget_left },
                 { "jumps", s->jumps },
                 { "memory", s->memory },
         };
@@ -120,6 +122,10 @@ static void print_status(const struct ctl *ctl, const struct query_status *s) {
         ctl_row("names", "%llu watched, %llu revoked, in %u zone%s",
                         (unsigned long long) s->watched, (unsigned long long) s->revocations,
                         s->n_zones, s->n_zones == 1 ? "" : "s");
+        if (s->budget_bytes > 0)
+                ctl_row("bytes", "%s a day, %s of it may be spent now%s",
+                                ctl_bytes(s->budget_bytes, a), ctl_bytes(s->budget_left, b),
+                                s->budget_left ? "" : ": records are proven again more seldom");
         ctl_row("good for", "addresses %s, keys %s after their proof",
                 ctl_words_of_ms(s->names_max_age_ms, a), ctl_words_of_ms(s->tls_max_age_ms, b));
         ctl_row("machine", "%s, %llu jump%s", ctl_bytes(s->memory, a),

@@ -3,6 +3,7 @@
 
 usage: test_ops.py [TEST...]"""
 import copy
+import json
 import os
 import re
 import shutil
@@ -414,6 +415,46 @@ def test_reload_of_one_chains_upstreams_leaves_the_other(folder):
     assert after[0] == before[0] and after[1] == before[1] and after[2] == before[2] + 1, (before, after)
 
 
+def test_budget_holds_back_what_can_wait(folder):
+    """A megabyte a day: an eighth is soon spent by the cold start and a few hundred heads. Then watched names get
+    older, while what a program asks is still proven; a restart does not give the day back."""
+    dn = node(folder)
+    agent = Agent(folder, dn, DailyBytes="1MB")
+    granted(agent)
+
+    def chain():
+        return json.loads(agent.kedgectl("--json", "status")[1])["chains"][0]
+    assert chain()["budget_bytes"] == 1000000 and 0 <= chain()["budget_left"] <= 125000, chain()
+
+    def spent():
+        dn.set("counter", os.urandom(32))
+        dn.mine()
+        return chain()["budget_left"] == 0
+    wait(lambda: f"the eighth to be spent; {chain()}", spent, 60)
+    dn.mine(30)
+    agent.wait_following(dn.final()[0])
+    for i in range(3):
+        agent.wait_resolve("a new name", lambda r: r[0] == "ok", f"h{i}.{NAME}")
+
+    def proven_at(name):
+        return int(re.search(r'"head_number": *(\d+)', agent.kedgectl("--json", "query", name)[1]).group(1))
+    old, head = proven_at(NAME), agent.status()["head"]
+    assert old < head <= proven_at(f"h2.{NAME}") + 1, (old, head, proven_at(f"h2.{NAME}"))
+    dn.mine(3)
+    agent.wait_following(dn.final()[0])
+    assert proven_at(NAME) == old, "nothing is left, and it was proven again"
+    assert "more seldom" in agent.kedgectl("status")[1]
+
+    agent.kedged.stop()
+    agent.kedged.start()
+    agent.wait_following()
+    assert chain()["budget_left"] == 0, chain()
+    os.unlink(agent.state + "/budget")
+    agent.restart()
+    agent.wait_following()
+    assert chain()["budget_left"] > 0, chain()
+
+
 def test_systemd_is_told_and_its_watchdog_fed(folder):
     dn = node(folder)
     agent = Agent(folder, dn)
@@ -449,6 +490,7 @@ if __name__ == "__main__":
         test_journal_that_does_not_read_stops_nobody,
         test_catalog,
         test_metrics,
+        test_budget_holds_back_what_can_wait,
         test_systemd_is_told_and_its_watchdog_fed,
         test_reload_fifty_times_under_load,
         test_reload_of_something_wrong_changes_nothing,
