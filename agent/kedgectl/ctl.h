@@ -23,7 +23,9 @@ enum ctl_exit {
 #define CTL_URLS_MAX 32
 
 struct ctl {
-        bool json, colour, no_pager, heads;
+        bool json, colour, no_pager, heads, wait;
+        uint64_t wait_s; /* of status; 0: without end */
+        const char *root; /* of doctor; NULL: "/" */
         uint64_t count; /* of watch and monitor; 0: without end */
         int timeout_ms;
         uint64_t slot, chain_id;  /* chain_id 0: not given */
@@ -46,7 +48,7 @@ typedef enum ctl_exit ctl_verb_fn(const struct ctl *ctl, int argc, char **argv);
 ctl_verb_fn verb_verify;
 ctl_verb_fn verb_status, verb_upstreams, verb_zones, verb_query, verb_lookup, verb_time,
                 verb_record, verb_checkpoint, verb_explain, verb_list, verb_roles, verb_evidence,
-                verb_watch, verb_monitor;
+                verb_watch, verb_monitor, verb_doctor;
 
 /* main.c: the help text; and a usage error about word. */
 void ctl_help(void);
@@ -74,6 +76,9 @@ const char *upstream_state_name(uint8_t state);
 enum ctl_colour upstream_state_colour(uint8_t state);
 json_t *status_json(const struct query_status *s);
 json_t *upstream_json(uint32_t chain, const struct query_upstream *u);
+
+/* wait.c: returns when each chain is followed, or waiting is over. */
+void status_wait(const struct ctl *ctl);
 
 /* pager.c: from here on, what goes to stdout is kept where a person may have to page through it;
  * pager_end() shows it, through a pager where it is taller than the terminal. */

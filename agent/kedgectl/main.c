@@ -38,6 +38,7 @@ static const struct verb {
         { "roles", "", "what each role of the configuration gets now", 0, 0, verb_roles, true },
         { "evidence", "", "conflicts among signed headers that the agent has kept", 0, 0,
                         verb_evidence, true },
+        { "doctor", "", "what is wrong on this machine, and the cure", 0, 0, verb_doctor, true },
 };
 
 void ctl_help(void) {

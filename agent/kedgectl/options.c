@@ -15,6 +15,8 @@ enum {
         OPT_NO_PAGER,
         OPT_HEADS,
         OPT_COUNT,
+        OPT_WAIT,
+        OPT_ROOT,
         OPT_CHAIN,
         OPT_CHAIN_ID,
         OPT_CONTRACT,
@@ -35,6 +37,8 @@ static const struct option options[] = {
         { "no-pager", no_argument, NULL, OPT_NO_PAGER },
         { "heads", no_argument, NULL, OPT_HEADS },
         { "count", required_argument, NULL, OPT_COUNT },
+        { "wait", optional_argument, NULL, OPT_WAIT },
+        { "root", required_argument, NULL, OPT_ROOT },
         { "chain", required_argument, NULL, OPT_CHAIN },
         { "chain-id", required_argument, NULL, OPT_CHAIN_ID },
         { "contract", required_argument, NULL, OPT_CONTRACT },
@@ -97,6 +101,9 @@ static int take_target(struct ctl *ctl, int option) {
         case OPT_CHECKPOINT:
                 ctl->has_checkpoint = ctl_checkpoint(optarg, &ctl->checkpoint) == 0;
                 return ctl->has_checkpoint ? 0 : -EINVAL;
+        case OPT_ROOT:
+                ctl->root = optarg;
+                return 0;
         default:
                 return name_normalize(VIEW_TEXT(optarg), ctl->zone);
         }
@@ -118,12 +125,18 @@ static int take_number(struct ctl *ctl, int option) {
                           option == OPT_TIMEOUT ? 600 :
                                                   INT32_MAX;
 
+        if (option == OPT_WAIT)
+                ctl->wait = true;
+        if (option == OPT_WAIT && !optarg)
+                return 0;
         if (ctl_number(optarg, max, &x) < 0 || (x == 0 && option != OPT_SLOT))
                 return -EINVAL;
         if (option == OPT_SLOT)
                 ctl->slot = x;
         else if (option == OPT_TIMEOUT)
                 ctl->timeout_ms = (int) x * 1000;
+        else if (option == OPT_WAIT)
+                ctl->wait_s = x;
         else
                 ctl->count = x;
         return 0;
@@ -150,9 +163,11 @@ static int take_option(struct ctl *ctl, int option, const char *word) {
         case OPT_CONFIG:
         case OPT_PROOF:
         case OPT_CHECKPOINT:
+        case OPT_ROOT:
                 if (take_target(ctl, option) < 0)
                         break;
                 return 0;
+        case OPT_WAIT:
         case OPT_COUNT:
         case OPT_SLOT:
         case OPT_TIMEOUT:
@@ -181,6 +196,8 @@ void options_help(void) {
              "  --json             answer as one JSON object\n"
              "  --no-color         plain text on a terminal too\n"
              "  --no-pager         never page through a long answer\n"
+             "  --wait[=SECONDS]   until each chain is followed, with its progress (status)\n"
+             "  --root DIR         where the system's files lie (doctor); default: /\n"
              "  --heads            each new head, too (watch)\n"
              "  --count N          end after so many lines (watch) or looks (monitor)\n"
              "  --chain NAME       of which chain (lookup, time); default: the agent's first\n"

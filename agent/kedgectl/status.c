@@ -163,6 +163,8 @@ enum ctl_exit verb_status(const struct ctl *ctl, int argc _unused_, char **argv 
         struct query_reply reply;
         uint32_t n = 1;
 
+        if (ctl->wait)
+                status_wait(ctl);
         for (uint32_t i = 0; i < n && i < QUERY_CHAINS_MAX; i++) {
                 struct query_request request = { .verb = QUERY_STATUS, .index = i };
                 enum ctl_exit code = ctl_ask(ctl, &request, "status", &reply);

@@ -2,10 +2,12 @@
 """What the agent tells of what it knows, and kedgectl on real daemons."""
 import json
 import os
+import re
 import struct
+import subprocess
 import sys
 
-from harness import Agent, Devnode, Process, program, run, text, wait
+from harness import Agent, Devnode, Process, Skip, program, run, text, wait
 
 NAME = "plant-control.fleet"
 PIN = bytes(range(1, 33))
@@ -135,6 +137,59 @@ def test_changes_are_told_as_they_happen(folder):
     one.wait("the agent to be found again", event="AgentFound")
     wait("the name to be asked for again", lambda: [n for n in watched(agent) if n["name"].startswith("pump1")])
     assert all(e.get("name") in (None, "pump1." + NAME) for e in one.events()), one.events()
+
+
+def healthy_root(folder):
+    """A root whose files let names of ours be answered."""
+    root = os.path.join(folder.path, "root")
+    os.makedirs(root + "/etc/dbus-1/system.d")
+    with open(root + "/etc/nsswitch.conf", "w") as f:
+        f.write("hosts: files kedge [!UNAVAIL=return] dns\n")
+    with open(root + "/etc/dbus-1/system.d/org.kedge.Agent1.conf", "w") as f:
+        f.write("<busconfig/>\n")
+    return root
+
+
+def failed(out):
+    return [line.split()[1] for line in out.splitlines() if line.startswith("FAIL")]
+
+
+def test_the_doctor_finds_what_is_wrong(folder):
+    dn, agent = start(folder)
+    root = healthy_root(folder)
+    code, out, err = agent.kedgectl("doctor", "--root", root)
+    assert code == 0 and err == "" and failed(out) == [], out
+    assert re.search("^ok +agent .*^ok +chain .*^ok +suffixes .*^ok +snapshot ", out, re.M | re.S), out
+    agent.kedged.stop()
+    code, out, _ = agent.kedgectl("doctor", "--root", root)
+    assert code == 1 and failed(out) == ["agent"], out
+
+    def on(options):
+        """The state folder on a file system of its own, that only kedgectl sees."""
+        script = (f"cp -a {agent.state} {folder.path}/copy && mount -t tmpfs -o size=512k none {agent.state} && "
+                  f"cp -a {folder.path}/copy/public {agent.state} && {options} exec {program('agent/kedgectl/kedgectl')} doctor --root {root}")
+        r = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=60,
+                           env={**os.environ, "KEDGE_RUNTIME_DIR": agent.run, "KEDGE_STATE_DIR": agent.state})
+        if r.returncode not in (0, 1) or not r.stdout:
+            raise Skip("no mount namespaces here: " + r.stderr)
+        return failed(r.stdout)
+    assert on("") == ["agent", "disk"]
+    assert on(f"mount -o remount,ro,size=64m {agent.state} &&") == ["agent", "disk"]
+    assert on(f"mount -o remount,size=64m {agent.state} &&") == ["agent"]
+    assert on(f"mount -o remount,size=64m,nr_inodes=12 {agent.state} &&") == ["agent", "disk"]
+
+
+def test_status_waits_until_it_follows(folder):
+    dn, agent = start(folder, interval=0)
+    agent.kedged.stop()
+    dn.mine(100)
+    agent.kedged.start()
+    code, out, err = agent.kedgectl("--timeout", "5", "status", "--wait=25")
+    assert code == 0 and "following" in out and err.splitlines()[-1] == "diode: following", (code, out, err)
+    agent.fetch.stop()
+    agent.restart()
+    code, out, err = agent.kedgectl("--timeout", "5", "status", "--wait=1")
+    assert code == 4 and "starting" in out, (code, out, err)
 
 
 def test_evidence_is_listed(folder):
