@@ -119,5 +119,10 @@ printf '[Chain nowhere]\nBackend=ethereum\n' >"$work/k.conf"
 "$root/sbin/kedged" --config="$work/k.conf" --check-config >"$work/log" 2>&1 && say "kedged takes a network that is nowhere"
 grep -q "$prefix/$networks" "$work/log" || { cat "$work/log"; say "kedged does not look for networks in $prefix/$networks"; }
 
+# What the shells complete.
+for file in bash-completion/completions/kedgectl zsh/vendor-completions/_kedgectl; do
+        [ -s "$root/share/$file" ] || say "$file is not installed"
+done
+
 [ "$bad" = 0 ] && echo "installed: ok"
 exit "$bad"

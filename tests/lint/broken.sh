@@ -81,6 +81,13 @@ rm "$work/tree/docs/man/kedge-fetch.8.rst"
 must_notice "a program without a manual page" "kedge-fetch has no page" "$here/man.sh" "$work/tree"
 
 fresh
+mkdir -p "$work/tree/packaging" && cp -r "$source/packaging/completion" "$work/tree/packaging/"
+sed -i 's/--heads/--tails/' "$work/tree/packaging/completion/zsh/_kedgectl"
+must_notice "an option without its completion" "the word --heads is not in" "$here/completion.sh" "$work/tree"
+sed -i 's/doctor//' "$work/tree/packaging/completion/bash/kedgectl"
+must_notice "a verb without its completion" "doctor is not in" "$here/completion.sh" "$work/tree"
+
+fresh
 cp -r "$source/docs" "$source/README.md" "$work/tree/"
 mkdir -p "$work/tree/tests/lint" "$work/tree/packaging" && cp "$here/arrows.sh" "$work/tree/tests/lint/"
 echo 'See `lib/core/nothing.c`.' >> "$work/tree/docs/ARCHITECTURE.md"

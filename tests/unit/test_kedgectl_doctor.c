@@ -65,6 +65,7 @@ static enum agent_act says(
         case QUERY_LOOKUP:
         case QUERY_EXPLAIN:
         case QUERY_WATCHED:
+        case QUERY_PROVE:
                 reply->result = QUERY_UNKNOWN;
                 break;
         }
