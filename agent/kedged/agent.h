@@ -24,6 +24,7 @@
 
 #define AGENT_HOUSEKEEPING_MS 1000
 #define AGENT_ROUNDS          8    /* of asking and ending proofs, in one turn of the loop */
+#define AGENT_OLD_S           86400 /* a saved state so far behind is worth a line */
 #define AGENT_WHY_MAX         256
 #define AGENT_RETRY_MS        5000 /* between two tries to save what could not be saved */
 #define AGENT_RTC_MS          60000 /* between two looks at the hardware's clock: it is slow to read */

@@ -132,6 +132,37 @@ static uint64_t on_wall_s(void *userdata) {
         return clock_wall_s(agent_floor_s(userdata));
 }
 
+/* What is on disk is older than what this machine has known: an older copy of it was put back, or
+ * another chain was followed meanwhile. It is no less trusted for that, and grants nothing before a
+ * head is accepted; but whoever did it should know. */
+static void tell_old_copy(const struct agent *a, const struct run *run) {
+        uint64_t kept = a->floor.clock.s, ours = run->status.time_lower;
+        char age[32];
+
+        if (ours == 0 || kept < ours + AGENT_OLD_S)
+                return;
+        run_tell(run, NEWS_NOTE, LOG_WARNING, CHAIN_UPSTREAMS_MAX,
+                        "its saved state is %s older than what this machine has known: an older "
+                        "copy of it was put back, or it was not followed for so long",
+                        age_text((kept - ours) * 1000, age));
+}
+
+/* Followed again: how far the chain had gone on without us. */
+static void tell_how_old(struct run *run) {
+        const struct chain_status *st = &run->status;
+        char age[32];
+
+        if (run->opened_s == 0 || !st->has_head || st->state != CHAIN_FOLLOWING)
+                return;
+        if (st->time_lower >= run->opened_s + AGENT_OLD_S)
+                run_tell(run, NEWS_NOTE, LOG_NOTICE, CHAIN_UPSTREAMS_MAX,
+                                "what was saved here was %s behind the chain: kedged was off for "
+                                "so long, or an older copy of the state folder was put back; what "
+                                "was revoked since is read from the chain",
+                                age_text((st->time_lower - run->opened_s) * 1000, age));
+        run->opened_s = 0;
+}
+
 static void on_moved(void *userdata, struct run *run) {
         struct agent *a = userdata;
         struct news news = { .kind = NEWS_HEAD, .chain = run->config.name,
@@ -139,6 +170,7 @@ static void on_moved(void *userdata, struct run *run) {
 
         (void) agent_floor_s(a);
         floor_keep(&a->floor, now_ms(), false); /* before anything is made of the new head */
+        tell_how_old(run);
         watch_moved(&a->watch, run);
         if (run->status.has_head)
                 news_tell(&a->news, &news);
@@ -202,6 +234,8 @@ int agent_run_open(struct agent *a, size_t index) {
                 memcpy(run->state, state, n);
         run->state_n = n;
         run->state_height = store.height;
+        run->opened_s = run->status.time_lower;
+        tell_old_copy(a, run);
         a->runs[a->n_runs++] = run;
         return 0;
 }

@@ -390,7 +390,7 @@ void run_begin_anew(struct run *run, const struct config_chain *config, struct s
                 struct chain *chain_take) {
         run->store = *store;
         run->state_n = 0;
-        run->state_height = 0;
+        run->state_height = run->opened_s = 0;
         run->state_dirty = run->word_unsaved = run->ended = false;
         run_replace(run, config, chain_take);
 }

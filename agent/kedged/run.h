@@ -49,6 +49,8 @@ struct run {
         uint8_t state[CHAIN_STATE_MAX]; /* what CHAIN_DO_SAVE last gave */
         size_t state_n;
         uint64_t state_height;
+        uint64_t opened_s; /* the chain's time when its saved state was read; 0: there was none, or
+                              how old it was is told */
         bool state_dirty; /* and is not on disk */
         bool word_unsaved; /* it holds the operator's word: until it is on disk the chain is stuck */
         struct chain_out out;

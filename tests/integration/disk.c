@@ -5,11 +5,14 @@
  *   KEDGE_DISK_CUT   N, before the Nth change; N+, after it
  *   KEDGE_DISK_LOSE  any of "data", "names"
  *   KEDGE_DISK_FAIL  N:ERRNO[:COUNT], the Nth change fails, and COUNT - 1 after it (0: all after it)
+ *   KEDGE_DISK_WHEN  a file: changes fail only while it is there
  *   KEDGE_DISK_LOG   a file for a line for each change */
 
 #include <stdarg.h>
 
 #include "../wrap/disk.h"
+
+#define VISIBLE __attribute__((visibility("default")))
 
 static void put(const char *name, char ret[DISK_PATH]) {
         const char *value = getenv(name);
@@ -32,6 +35,7 @@ __attribute__((constructor)) static void begin(void) {
         disk.fail_for = 1;
         if (fail && sscanf(fail, "%ld:%d:%ld", &disk.fail_at, &disk.fail_errno, &disk.fail_for) < 2)
                 abort();
+        put("KEDGE_DISK_WHEN", disk.when);
         put("KEDGE_DISK_LOG", disk.log);
         put("KEDGE_DISK", disk.folder);
 }
@@ -49,26 +53,26 @@ int openat64(int fd, const char *name, int flags, ...);
         va_end(ap);                                                                                \
         return disk_openat(fd, name, flags, mode)
 
-int openat(int fd, const char *name, int flags, ...) {
+VISIBLE int openat(int fd, const char *name, int flags, ...) {
         OPEN;
 }
 
-int openat64(int fd, const char *name, int flags, ...) {
+VISIBLE int openat64(int fd, const char *name, int flags, ...) {
         OPEN;
 }
 
-ssize_t write(int fd, const void *p, size_t n) {
+VISIBLE ssize_t write(int fd, const void *p, size_t n) {
         return disk_write(fd, p, n);
 }
 
-int fsync(int fd) {
+VISIBLE int fsync(int fd) {
         return disk_fsync(fd);
 }
 
-int renameat(int from_fd, const char *from, int to_fd, const char *to) {
+VISIBLE int renameat(int from_fd, const char *from, int to_fd, const char *to) {
         return disk_renameat(from_fd, from, to_fd, to);
 }
 
-int unlinkat(int fd, const char *name, int flags) {
+VISIBLE int unlinkat(int fd, const char *name, int flags) {
         return disk_unlinkat(fd, name, flags);
 }

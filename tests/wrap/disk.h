@@ -31,6 +31,7 @@ struct disk {
         int lose;
         long fail_at, fail_for; /* changes that fail; fail_for 0: all from then on */
         int fail_errno;
+        char when[DISK_PATH]; /* fails only while this file is there; empty: whether or not */
         struct {
                 char path[DISK_PATH];
         } dirty[DISK_FILES];
@@ -134,7 +135,8 @@ static bool disk_begin(const char *what, const char *path) {
         if (disk.count == disk.cut_at && !disk.after)
                 disk_cut();
         if (disk.fail_at == 0 || disk.count < disk.fail_at ||
-                        (disk.fail_for > 0 && disk.count >= disk.fail_at + disk.fail_for))
+                        (disk.fail_for > 0 && disk.count >= disk.fail_at + disk.fail_for) ||
+                        (disk.when[0] && access(disk.when, F_OK) < 0))
                 return false;
         errno = disk.fail_errno;
         return true;
