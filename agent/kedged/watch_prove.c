@@ -229,8 +229,18 @@ static void fetch_ended(struct watch_entry *e, const char *why) {
                 want(w, e, now_ms());
 }
 
+/* What moved while a name was proven for the first time has passed it by: there was nothing of it yet
+ * that could be refreshed. */
+static void catch_up(struct watch_entry *e) {
+        const struct chain_status *st = &e->group->run->status;
+
+        if (!hash32_eq(&e->values.head_at.hash, &st->head.ref.hash))
+                e->group->due = true;
+}
+
 static void on_walked(void *userdata, const struct ens_result *result) {
         struct watch_entry *e = userdata;
+        bool first = !e->known;
 
         if (fetched(e, result->proven, result->serial)) {
                 e->serial = result->serial;
@@ -239,12 +249,15 @@ static void on_walked(void *userdata, const struct ens_result *result) {
                 put_url(e->group->run, result->head_upstream, e->by.head);
                 apply(e->watch, e);
                 watch_announce(e->watch);
+                if (first)
+                        catch_up(e);
         }
         fetch_ended(e, result->proven ? NULL : result->why);
 }
 
 static void on_fetched(void *userdata, const struct proof_result *result) {
         struct watch_entry *e = userdata;
+        bool first = !e->known;
 
         if (fetched(e, result->proven, result->serial)) {
                 take_values(e, result);
@@ -253,6 +266,8 @@ static void on_fetched(void *userdata, const struct proof_result *result) {
                 if (e->group->fresh_ms == 0)
                         e->group->fresh_ms = e->reply.answer.fresh_ms;
                 watch_announce(e->watch);
+                if (first)
+                        catch_up(e);
         }
         fetch_ended(e, result->proven ? NULL : result->why);
 }

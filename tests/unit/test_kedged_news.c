@@ -119,6 +119,39 @@ START_TEST(news_of_a_forgotten_name_are_none) {
 }
 END_TEST
 
+/* What finalized and head hold, as a server says it who was asked before. */
+static void answer_late(uint64_t final, uint64_t head) {
+        struct chain_answer a = { .verdict = CHAIN_PROVEN, .n_values = LOOKUP_FIELDS };
+
+        for (uint64_t id = w.proofs.next_id - 1; id <= w.proofs.next_id; id++) {
+                a.id = id;
+                a.at = id == w.proofs.next_id ? CHAIN_AT_HEAD : CHAIN_AT_FINALIZED;
+                a.block = fake_block(a.at == CHAIN_AT_HEAD ? head : final);
+                a.storage_root.b[0] = 1;
+                a.values[3] = value_of(RECORD_SIGNATURE, PIN_A);
+                proofs_answer(&w.proofs, w.runs[0], &a);
+        }
+}
+
+START_TEST(watch_first_proof_of_an_older_head_is_followed_by_one_of_this) {
+        pump1();
+        heads(100, 103);
+        w.fake.silent = true;
+        ck_assert_int_eq(watch_ask(&w.watch, "pump1.plant.fleet", 7, 9, now_ms()), 0);
+        pump();
+        w.fake.silent = false;
+        set("pump1.signature", RECORD_SIGNATURE, NULL, ""); /* revoked at 104 */
+        contract_changes(104);
+        watch_pump(&w.watch, now_ms() + 10000);
+        answer_late(100, 103);
+        proofs_pump(&w.proofs, now_ms());
+        ck_assert_uint_eq(entry("pump1.plant.fleet")->values.head_at.number, 103);
+        ck_assert_uint_eq(entry("pump1.plant.fleet")->reply.answer.n_pins, 1);
+        pump();
+        ck_assert_uint_eq(entry("pump1.plant.fleet")->values.head_at.number, 104);
+        ck_assert_uint_eq(entry("pump1.plant.fleet")->reply.answer.n_pins, 0);
+} END_TEST
+
 static size_t published(void) {
         struct snapshot_entry e[8];
 
@@ -195,6 +228,7 @@ int main(void) {
         tcase_add_test(t, news_of_a_revocation_wait_for_the_disk);
         tcase_add_test(t, news_of_other_names_do_not_wait);
         tcase_add_test(t, news_of_a_forgotten_name_are_none);
+        tcase_add_test(t, watch_first_proof_of_an_older_head_is_followed_by_one_of_this);
         tcase_add_test(t, flush_proves_anew_before_it_tells);
         tcase_add_test(t, flush_tells_nothing_that_cannot_be_proven_and_tries_again);
         tcase_add_test(t, flush_leaves_revocations);
