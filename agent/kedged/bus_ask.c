@@ -127,8 +127,9 @@ static int put_source(const struct bus_call *call, const struct name_answer *a, 
         uint64_t now = now_ms();
 
         return sd_bus_message_append(to, "stttbs", run ? run->config.name : "", a->final_number,
-                        a->head_number, now - MIN(now, a->proven_ms), now > fresh_ms,
-                        agent_state_word((enum name_state) a->state));
+                        a->head_number,
+                        a->proven_ms == 0 ? UINT64_MAX : now - MIN(now, a->proven_ms),
+                        now > fresh_ms, agent_state_word((enum name_state) a->state));
 }
 
 static int tell_name(struct bus_call *call, const struct query_reply *from, sd_bus_message *to) {

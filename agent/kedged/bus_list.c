@@ -119,6 +119,32 @@ static void list_upstreams(struct bus_call *call) {
                 serve_rows(call, upstream_row, CHAIN_UPSTREAMS_MAX, "(ssttttttss)");
 }
 
+static int role_row(struct bus_call *call, size_t i, sd_bus_message *to) {
+        static const char *const policies[] = { "deny", "serve", "keep" }, *const verdicts[] = {
+                "refused", "fresh", "served", "kept"
+        };
+        const struct run *run = bus_run_of(call->bus->agent, &call->request);
+        const struct query_role *role;
+        struct query_reply reply;
+        int r = run ? item(call, QUERY_ROLE, run->index, i, &reply) : -ENOENT;
+
+        if (r < 0)
+                return r;
+        role = &reply.role;
+        return sd_bus_message_append(to, "(ssssttts)", role->role,
+                        policies[MIN(role->policy, ELEMENTSOF(policies) - 1)],
+                        verdicts[MIN(role->verdict, ELEMENTSOF(verdicts) - 1)],
+                        agent_state_word((enum name_state) role->state), role->max_age_ms,
+                        role->stale_max_ms, role->age_ms, BUS_TEXT(role->why));
+}
+
+static void list_roles(struct bus_call *call) {
+        if (!bus_run_of(call->bus->agent, &call->request))
+                fail(call, -ENOENT);
+        else
+                serve_rows(call, role_row, ROLES, "(ssssttts)");
+}
+
 static int put_status(const struct query_status *s, sd_bus_message *to) {
         int r = sd_bus_message_append(to, "sssssb", s->chain, s->backend,
                         agent_state_word((enum name_state) s->state), BUS_TEXT(s->text),
@@ -255,6 +281,7 @@ const struct bus_method bus_lists[] = {
         { "ListChains", NULL, NULL, list_chains, NULL },
         { "ListUpstreams", NULL, bus_read_chain, list_upstreams, NULL },
         { "ListZones", NULL, NULL, list_zones, NULL },
+        { "ListRoles", NULL, bus_read_chain, list_roles, NULL },
         { "ListWatched", NULL, read_watched, list_watched, NULL },
         { "ListEvidence", NULL, read_evidence, list_evidence, NULL },
         { 0 },

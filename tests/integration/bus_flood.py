@@ -1,5 +1,6 @@
-"""A user who asks too much, for test_bus.py: bus_flood.py ADDRESS KIND SECONDS [NAME]. Kinds: answered, 100 calls of Resolve
-open at a time, each for another name below NAME; blind, Get of a property without waiting for an answer; open, 60 calls
+"""A user who asks too much, for test_bus.py: bus_flood.py ADDRESS KIND SECONDS [NAME or INTERFACE]. Kinds: answered, 100 calls of Resolve
+open at a time, each for another name below NAME; blind, Get of a property without waiting for an answer; free,
+what costs nothing to answer, until that is refused; open, 60 calls
 at once, then gone when the next one is answered; big, one certificate of 24 MB a second."""
 import sys
 import time
@@ -43,6 +44,19 @@ def answered(bus, end, name):
     return refused
 
 
+def free(bus, end, interface):
+    asked = (interface, "GetStatus", "no-such-chain") if interface == BUS else (interface, "Get", BUS, "State")
+    while time.monotonic() < end:
+        for _ in range(100):
+            bus.send_message(message(*asked))
+        try:
+            bus.call_blocking(BUS, PATH, *asked[:2], None, asked[2:], timeout=20)
+        except dbus.DBusException as e:
+            if not e.get_dbus_name().endswith("Unknown"):
+                return e.get_dbus_name()
+    return "never refused"
+
+
 def open_and_gone(bus, _, name):
     for i in range(60):
         bus.send_message(message(BUS, "Resolve", f"o{i}.{name}"))
@@ -64,7 +78,7 @@ def big(bus, end, name):
 
 
 def main(address, kind, seconds, name=""):
-    kinds = {"blind": blind, "answered": answered, "open": open_and_gone, "big": big}
+    kinds = {"blind": blind, "answered": answered, "free": free, "open": open_and_gone, "big": big}
     bus = dbus.bus.BusConnection(address)
     print(kinds[kind](bus, time.monotonic() + float(seconds), name), flush=True)
 

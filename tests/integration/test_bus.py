@@ -61,6 +61,8 @@ def test_every_error_has_its_name(folder):
         ("Unknown", "GetStatus", ["other"]),
         ("", "ListUpstreams", [""]),
         ("Unknown", "ListUpstreams", ["other"]),
+        ("", "ListRoles", ["diode"]),
+        ("Unknown", "ListRoles", ["other"]),
         ("", "ListChains", []),
         ("", "ListZones", []),
         ("Refused", "VerifyCertificate", [NAME, "y:3000"]),
@@ -271,6 +273,14 @@ def test_a_flood_of_one_user_leaves_the_others_their_answers(folder):
     with open(f"/proc/{agent.kedged.p.pid}/status") as f:
         print("  " + " ".join(line.strip() for line in f if line.startswith(("VmHWM", "VmRSS"))))
     assert agent.kedged.alive() and not b.call("Resolve", NAME)[1]
+
+
+def test_an_answer_that_costs_nothing_is_charged_too(folder):
+    b, _, _ = start(folder)
+    for user, interface in ((65534, BUS), (2, "org.freedesktop.DBus.Properties")):
+        asked = flood(folder, b, "free", 20, name=interface, user=user)
+        assert asked.p.wait(60) == 0 and asked.text().strip() == ERROR + "LimitsExceeded", (interface, asked.text())
+    assert b.call("GetStatus", "no-such-chain", user=1)[1] == ERROR + "Unknown"
 
 
 def test_who_goes_away_makes_no_room_for_more(folder):
