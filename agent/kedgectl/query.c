@@ -1,4 +1,4 @@
-/* The verbs about what is proven: query, lookup, time. */
+/* The verbs about what is proven: query, lookup. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -172,34 +172,4 @@ enum ctl_exit verb_lookup(const struct ctl *ctl, int argc _unused_, char **argv)
         if (hash32_is_zero(&reply.lookup.value))
                 return ctl_fail(ctl, CTL_ABSENT, "%s: proven absent", argv[2]);
         return print_lookup(ctl, argv[2], &reply.lookup);
-}
-
-enum ctl_exit verb_time(const struct ctl *ctl, int argc _unused_, char **argv _unused_) {
-        struct query_request request = { .verb = QUERY_TIME };
-        char date[CTL_TEXT_MAX], age[CTL_TEXT_MAX];
-        struct query_reply reply;
-        enum ctl_exit code;
-
-        code = ctl_ask(ctl, &request, "time", &reply);
-        if (code != CTL_OK)
-                return code;
-        if (reply.time.lower == 0)
-                return ctl_fail(ctl, CTL_UNPROVEN, "time: not proven");
-        if (ctl->json)
-                return ctl_print_json(CTL_OK,
-                                json_pack("{s:I, s:o, s:I, s:I}", "lower",
-                                                ctl_int(reply.time.lower), "upper",
-                                                reply.time.upper
-                                                                ? json_integer(ctl_int(
-                                                                                  reply.time.upper))
-                                                                : json_null(),
-                                                "number", ctl_int(reply.time.number), "age_ms",
-                                                ctl_int(reply.time.age_ms)));
-
-        ctl_row("not before", "%s (proven)", ctl_date(reply.time.lower, date));
-        if (reply.time.upper)
-                ctl_row("not after", "%s (an estimate)", ctl_date(reply.time.upper, date));
-        ctl_row("head", "%llu, accepted %s ago", (unsigned long long) reply.time.number,
-                ctl_words_of_ms(reply.time.age_ms, age));
-        return CTL_OK;
 }

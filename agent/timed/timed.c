@@ -74,7 +74,8 @@ static const char *with_whom(void) {
 }
 
 static int hold_back(struct timed *t, const struct judge_time *now, enum pace_verdict verdict,
-                int64_t wall_s) {
+                int64_t wall_s, bool set_back) {
+        enum timed_said wait = set_back ? SAID_SET_BACK : SAID_WAIT;
         char a[CLOCK_TEXT_MAX], b[CLOCK_TEXT_MAX];
 
         if (verdict == PACE_REST && is_new(t, SAID_REST))
@@ -84,10 +85,11 @@ static int hold_back(struct timed *t, const struct judge_time *now, enum pace_ve
                                 "else: %s",
                                 clock_text(wall_s, a), clock_text((int64_t) now->lower, b),
                                 PACE_FIGHTS_MAX, with_whom());
-        else if (verdict == PACE_WAIT && is_new(t, SAID_WAIT))
+        else if (verdict == PACE_WAIT && is_new(t, wait))
                 timed_say(SD_NOTICE,
-                                "the clock says %s, where it is %s at least; it was set less than a "
-                                "minute ago, and is set again after that",
+                                "%s %s, where it is %s at least; it was set less than a minute ago, "
+                                "and is set again after that",
+                                set_back ? "somebody has set the clock back to" : "the clock says",
                                 clock_text(wall_s, a), clock_text((int64_t) now->lower, b));
         return 1;
 }
@@ -106,7 +108,7 @@ static int set_forward(struct timed *t, const struct judge_time *now, int64_t wa
         int r;
 
         if (verdict != PACE_GO)
-                return hold_back(t, now, verdict, wall_ms / 1000);
+                return hold_back(t, now, verdict, wall_ms / 1000, set_back);
         if (t->dry_run) {
                 if (is_new(t, SAID_WOULD_SET))
                         timed_say(SD_NOTICE, "would set the clock forward from %s to %s: block %llu "
@@ -120,7 +122,7 @@ static int set_forward(struct timed *t, const struct judge_time *now, int64_t wa
         if (r < 0)
                 return set_failed(t, r);
         pace_note(&t->pace, (uint64_t) clock_boot_ms(), set_back);
-        stand_note(&t->stand, clock_wall_ms(), clock_boot_ms());
+        stand_note(&t->stand, (int64_t) now->lower * 1000, clock_boot_ms());
         t->said = SAID_NOTHING;
         timed_say(SD_NOTICE, "set the clock forward from %s to %s: block %llu of chain %s proves "
                              "it%s%s",

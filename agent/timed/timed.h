@@ -17,6 +17,7 @@ enum timed_said {
         SAID_TOO_EARLY,
         SAID_TOO_FAR,
         SAID_WAIT,
+        SAID_SET_BACK,
         SAID_REST,
         SAID_FAILED,
 };

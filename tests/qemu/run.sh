@@ -8,12 +8,12 @@ source=$1 build=$2 long=0
 [ "${3:-}" = --long ] && long=1
 cache=$build/qemu
 work=
-trap '[ -n "${KEEP:-}" ] || rm -rf "$work"' EXIT
+trap 'rm -rf "$work"' EXIT
 
 skip() { echo "skipped: $*"; exit 77; }
 
 [ "$(uname -m)" = x86_64 ] || skip "this machine is no x86_64"
-for program in qemu-system-x86_64 busybox cpio faketime setpriv openssl apt-get dpkg; do
+for program in qemu-system-x86_64 python3 busybox cpio faketime setpriv openssl apt-get dpkg; do
         command -v "$program" >/dev/null || skip "$program is not installed"
 done
 grep -q __asan_init "$build/agent/timed/kedge-timed" && skip "programs with sanitizers are too slow in an emulated machine"
@@ -30,6 +30,9 @@ kernel_package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 
 fetch "$kernel_package" || skip "the package $kernel_package cannot be had"
 fetch chrony || skip "the package chrony cannot be had"
 kernel=$(ls "$cache/$kernel_package"/boot/vmlinuz-* 2>/dev/null) || skip "$kernel_package holds no kernel"
+
+KEDGE_BUILD=$build KEDGE_CHRONYD=$cache/chrony/usr/sbin/chronyd timeout 120 \
+        python3 "$source/tests/integration/test_timed.py" test_chrony_leaves_out_a_server_that_is_a_day_off || exit 1
 
 root=$work/root
 mkdir -p "$root"/{bin,lib,lib64,usr/bin,proc,sys,dev,etc,tmp,var/lib}
@@ -58,7 +61,7 @@ faketime -f -1h openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -n
         -days 30 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$work/init.img" || exit 1
 
-timeout ${LIMIT:-200} qemu-system-x86_64 -M q35 -accel tcg -cpu max -smp 2 -m 512 -nographic -no-reboot -nodefaults \
+timeout 200 qemu-system-x86_64 -M q35 -accel tcg -cpu max -smp 2 -m 512 -nographic -no-reboot -nodefaults \
         -serial stdio -rtc base=1970-01-01T00:00:00 -kernel "$kernel" -initrd "$work/init.img" \
         -append "console=ttyS0 quiet panic=-1 mitigations=off kedge.now=$(date +%s) kedge.long=$long" </dev/null >"$work/console" 2>&1
 tr -d '\r' <"$work/console" | sed -n 's/.*RESULT \([0-9]*\) /\1 s: /p'

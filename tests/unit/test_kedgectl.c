@@ -313,35 +313,6 @@ START_TEST(lookup_reads_well) {
         end();
 } END_TEST
 
-START_TEST(time_reads_well) {
-        json_t *o;
-
-        begin();
-        agent.script.time = (struct query_time){
-                .lower = 1700000000, .upper = 1700000060, .number = 1003, .age_ms = 90061000
-        };
-        ck_assert_int_eq(run("time"), 0);
-        ck_assert_str_eq(out,
-                "  not before  2023-11-14 22:13:20 UTC (proven)\n"
-                "  not after   2023-11-14 22:14:20 UTC (an estimate)\n"
-                "  head        1003, accepted 1 day 1 h ago\n");
-        agent.script.time.upper = 0;
-        ck_assert_int_eq(run("time --json"), 0);
-        o = parse_out("ok");
-        ck_assert_int_eq(json_integer_value(json_object_get(o, "lower")), 1700000000);
-        ck_assert(json_is_null(json_object_get(o, "upper")));
-        json_decref(o);
-
-        agent.script.time.lower = UINT64_MAX; /* whatever a miner wrote */
-        ck_assert_int_eq(run("time"), 0);
-        ck_assert_ptr_nonnull(strstr(out, "18446744073709551615 s after 1970"));
-        ck_assert_int_eq(run("--json time"), 0);
-        json_decref(parse_out("ok"));
-        agent.script.time.lower = 0;
-        ck_assert_int_eq(run("time"), 4);
-        end();
-} END_TEST
-
 START_TEST(upstreams_and_zones_read_well) {
         json_t *o;
 
@@ -744,7 +715,6 @@ int main(int argc, char **argv) {
         tcase_add_test(t, query_of_an_old_record_is_stale);
         tcase_add_test(t, query_of_a_record_that_is_served_stale_says_so);
         tcase_add_test(t, lookup_reads_well);
-        tcase_add_test(t, time_reads_well);
         tcase_add_test(t, upstreams_and_zones_read_well);
         tcase_add_test(t, record_makes_transactions);
         tcase_add_test(t, record_asks_the_agent_for_the_contract);
