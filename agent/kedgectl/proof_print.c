@@ -2,6 +2,7 @@
  * what the machine has proven, at which blocks; what it does not say stands beside it. */
 
 #include <stdio.h>
+#include <time.h>
 
 #include "agent/kedgectl/proof.h"
 
@@ -95,6 +96,7 @@ static void print_zone(const struct proof *p) {
 static void print_all(const struct ctl *ctl, const struct proof *p, const char *verdict) {
         const struct bundle *b = &p->bundle;
         char text[2 * CTL_TEXT_MAX], date[CTL_TEXT_MAX];
+        uint64_t now = (uint64_t) time(NULL);
 
         printf("%s%s%s  %s\n", ctl_paint(ctl, CTL_BOLD), b->name, ctl_paint(ctl, CTL_PLAIN),
                         verdict);
@@ -107,6 +109,9 @@ static void print_all(const struct ctl *ctl, const struct proof *p, const char *
         ctl_row("", "%s", trusted_words(p->trusted));
         if (b->made_s > 0)
                 ctl_row("made", "%s, it says", ctl_date(b->made_s, date));
+        if (now > p->claims.head.timestamp)
+                ctl_row("age", "the head is of %s ago, by this machine's clock",
+                                ctl_words_of_ms((now - p->claims.head.timestamp) * 1000, date));
         ctl_row("says", "that it was so at block %llu, %s; not that it is so now, nor what was",
                         (unsigned long long) p->claims.head.ref.number,
                         ctl_date(p->claims.head.timestamp, date));

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import test_ethereum as ens
 from harness import Agent, Devnode, EthAgent, Ethnode, Skip, program, run, wait
@@ -161,8 +162,10 @@ def test_a_name_of_ens_is_proven_as_it_is(folder):
         code, out, err = ctl(agent, "verify", path)
         assert code == 4 and "not verified" in err, (at, code, out, err)
 
+    begun = time.monotonic()
     code, _, err = explain(agent, path, name="pump2.alice.eth")
     assert code == 4 and "resolver is not known" in err, (code, err)
+    assert time.monotonic() - begun < 40, "what is proven is not asked for again"
 
 
 def test_what_is_not_trusted_is_not_verified(folder):

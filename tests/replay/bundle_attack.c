@@ -71,7 +71,8 @@ static bool try(struct attack *a, const struct bundle_claims *good, struct view 
 static size_t bytes(struct attack *a, const struct bundle_claims *good) {
         size_t failed = 0, n = a->bundle.n;
 
-        for (size_t at = 0; at < n - HASH32_SIZE; at += at < HEAD_MAX && a->stride > 1 ? 2 : a->stride) {
+        for (size_t at = 0; at < n - HASH32_SIZE;
+                        at += at < HEAD_MAX && a->stride > 1 ? 3 : a->stride) {
                 static const uint8_t changes[] = { 0x01, 0xff };
 
                 for (size_t i = 0; i < ELEMENTSOF(changes); i++) {

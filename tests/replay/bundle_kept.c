@@ -44,6 +44,7 @@ int main(int argc, char **argv) {
         esim_init(&s, 32, 10, "be");
         failed += check(argv[1], "diode", NULL, 165, 167);
         failed += check(argv[1], "ethereum", &s.net, 648, 657);
+        failed += check(argv[1], "ens", &s.net, 648, 657);
         esim_done(&s);
         return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -313,6 +313,32 @@ static void spoil_proof(const struct esim_node *n, struct ethapi_answer *a) {
                 a->proof.n_slots = 0;
 }
 
+static void put_account(struct ethapi_answer *a, const struct esim_account *account) {
+        a->proof.nonce = account->nonce;
+        a->proof.balance = account->balance;
+        a->proof.code_hash = account->code_hash;
+        a->proof.storage_root = account->storage_root;
+}
+
+static void serve_ens(struct esim *s, const struct esim_node *n, const struct ethapi_request *r,
+                struct ethapi_answer *a, struct proofs *p) {
+        struct esim_account account;
+
+        esim_prove_ens(s->states, r->number, &r->address, &account, &p->account);
+        put_account(a, &account);
+        put_nodes(&p->account, &a->proof.account);
+        for (p->n = 0; p->n < r->n_slots; p->n++) {
+                size_t i = p->n;
+
+                esim_prove_ens_slot(s->states, r->number, &r->slot[i], &a->proof.slot[i].value,
+                                &p->slot[i]);
+                put_nodes(&p->slot[i], &a->proof.slot[i].nodes);
+                a->proof.slot[i].key = r->slot[i];
+        }
+        a->proof.n_slots = r->n_slots;
+        spoil_proof(n, a);
+}
+
 static void serve_proof(struct esim *s, const struct esim_node *n, const struct ethapi_request *r,
                 struct ethapi_answer *a, struct proofs *p) {
         struct address contract = esim_contract();
@@ -330,6 +356,10 @@ static void serve_proof(struct esim *s, const struct esim_node *n, const struct 
                 a->text = VIEW_TEXT("unknown block");
                 return;
         }
+        if (esim_is_ens(&r->address)) {
+                serve_ens(s, n, r, a, p);
+                return;
+        }
         if (!address_eq(&r->address, &contract)) { /* nobody's: no slot of it is shown */
                 esim_prove_absent(s->states, slot, &r->address, &p->account);
                 put_nodes(&p->account, &a->proof.account);
@@ -338,10 +368,7 @@ static void serve_proof(struct esim *s, const struct esim_node *n, const struct 
         if (faulty(n, "other-block"))
                 slot -= ESIM_VERSION;
         esim_prove_account(s->states, slot, faulty(n, "other-account"), &account, &p->account);
-        a->proof.nonce = account.nonce;
-        a->proof.balance = account.balance;
-        a->proof.code_hash = account.code_hash;
-        a->proof.storage_root = account.storage_root;
+        put_account(a, &account);
         put_nodes(&p->account, &a->proof.account);
         for (p->n = 0; p->n < r->n_slots; p->n++) {
                 size_t i = p->n;

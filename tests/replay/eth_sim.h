@@ -103,6 +103,8 @@ void esim_value(uint64_t slot, unsigned i, struct hash32 *ret); /* what the cont
 void esim_key(unsigned i, struct hash32 *ret);
 /* Beside that it holds the record of the zone that is a mapping at slot 0. */
 struct hash32 esim_record_value(uint64_t slot, size_t i);
+/* And so does this name of ENS, by a resolver that is known. */
+#define ESIM_ENS_NAME "pump1.sim.eth"
 /* What stands at a key, whichever it is. */
 struct hash32 esim_value_at(uint64_t slot, const struct hash32 *key);
 void esim_storage_root(struct esim *s, uint64_t slot, struct hash32 *ret);

@@ -2,9 +2,11 @@
 
 #include "eth_state_tree.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "core/ens.h"
 #include "core/keccak.h"
 #include "eth_sim.h"
 
@@ -13,8 +15,8 @@
 
 struct version {
         uint64_t version;
-        struct trie *state, *storage;
-        struct hash32 state_root, storage_root;
+        struct trie *state, *storage, *ens;
+        struct hash32 state_root, storage_root, ens_root;
 };
 
 struct esim_state {
@@ -147,6 +149,89 @@ static void put_record(struct trie *t, uint64_t slot) {
         }
 }
 
+#define ENS_PAIRS   16
+#define ENS_VERSION 1 /* of the name's records */
+
+struct pair {
+        struct hash32 key, value;
+};
+
+static const struct address *ens_resolver(void) {
+        static const struct address a = { { 0x23, 0x1b, 0x0e, 0xe1, 0x40, 0x48, 0xe9, 0xdc, 0xcd,
+                        0x1d, 0x24, 0x77, 0x44, 0xd1, 0x14, 0xa4, 0xeb, 0x5e, 0x8e, 0x63 } };
+
+        return &a;
+}
+
+bool esim_is_ens(const struct address *address) {
+        return address_eq(address, &ens_registry) || address_eq(address, ens_resolver());
+}
+
+/* A Solidity string at a text record's slot. */
+static size_t put_string(struct pair *p, const struct hash32 *node, const char *key, const char *text) {
+        size_t n = strlen(text), words = (n + 31) / 32;
+
+        memset(p, 0, (1 + words) * sizeof(*p));
+        if (ens_text_slot(ENS_LAYOUT_2023, node, ENS_VERSION, VIEW_TEXT(key), &p->key) < 0)
+                abort();
+        if (n < 32) {
+                memcpy(p->value.b, text, n);
+                p->value.b[31] = (uint8_t) (2 * n);
+                return 1;
+        }
+        p->value.b[31] = (uint8_t) (2 * n + 1);
+        for (size_t i = 0; i < words; i++) {
+                ens_string_word_slot(&p->key, i, &p[1 + i].key);
+                memcpy(p[1 + i].value.b, text + 32 * i, MIN(n - 32 * i, (size_t) 32));
+        }
+        return 1 + words;
+}
+
+static size_t ens_pairs(uint64_t slot, struct pair p[ENS_PAIRS]) {
+        char pin[67] = "0x", port[8];
+        struct hash32 node;
+        size_t n = 2;
+
+        if (ens_node(VIEW_TEXT(ESIM_ENS_NAME), &node) < 0)
+                abort();
+        memset(p, 0, 2 * sizeof(*p));
+        ens_registry_slots(&node, &p[0].key, &p[1].key);
+        p[0].value.b[31] = ENS_VERSION; /* the owner; in the resolver, which has the same storage, the version */
+        memcpy(p[1].value.b + HASH32_SIZE - ADDRESS_SIZE, ens_resolver()->b, ADDRESS_SIZE);
+        memset(pin + 2, '5', 64);
+        for (size_t i = 3; i < 66; i += 2)
+                pin[i] = '1';
+        snprintf(port, sizeof(port), "%u", 256 + (unsigned) (uint8_t) (slot / ESIM_VERSION));
+        n += put_string(p + n, &node, "server_ip", "10.1.2.3");
+        n += put_string(p + n, &node, "port", port);
+        n += put_string(p + n, &node, "signature", pin);
+        return n;
+}
+
+static struct esim_account ens_account(const struct version *v, const struct address *address) {
+        const struct ens_resolver *known = ens_resolver_find(address);
+        struct esim_account a = account_of(0, &v->ens_root);
+
+        if (known)
+                a.code_hash = known->code_hash;
+        return a;
+}
+
+static void put_ens(struct version *v) {
+        struct esim_account account;
+        struct pair p[ENS_PAIRS];
+        size_t n = ens_pairs(v->version * ESIM_VERSION, p);
+
+        v->ens = trie_new_secure();
+        for (size_t i = 0; i < n; i++)
+                put_value(v->ens, &p[i].key, &p[i].value);
+        trie_root(v->ens, &v->ens_root);
+        account = ens_account(v, &ens_registry);
+        put_account(v->state, &ens_registry, &account);
+        account = ens_account(v, ens_resolver());
+        put_account(v->state, ens_resolver(), &account);
+}
+
 static void make(struct version *v, uint64_t version) {
         struct address a = esim_contract();
         struct esim_account account;
@@ -165,6 +250,7 @@ static void make(struct version *v, uint64_t version) {
         trie_root(v->storage, &v->storage_root);
         account = account_of(0, &v->storage_root);
         put_account(v->state, &a, &account);
+        put_ens(v);
         for (unsigned i = 1; i <= NEIGHBOURS; i++) {
                 a = neighbour(i);
                 account = account_of(i, &mpt_empty_root);
@@ -175,6 +261,7 @@ static void make(struct version *v, uint64_t version) {
 
 static void drop(struct version *v) {
         if (v->state) {
+                v->ens = trie_free(v->ens);
                 v->state = trie_free(v->state);
                 v->storage = trie_free(v->storage);
         }
@@ -233,4 +320,24 @@ void esim_prove_slot(struct esim_state *all, uint64_t slot, const struct hash32 
 void esim_prove_absent(struct esim_state *all, uint64_t slot, const struct address *address,
                 struct trie_proof *ret_proof) {
         (void) trie_prove(at(all, slot)->state, VIEW_OF(address), ret_proof);
+}
+
+void esim_prove_ens(struct esim_state *all, uint64_t slot, const struct address *address,
+                struct esim_account *ret, struct trie_proof *ret_proof) {
+        struct version *v = at(all, slot);
+
+        *ret = ens_account(v, address);
+        (void) trie_prove(v->state, VIEW_OF(address), ret_proof);
+}
+
+void esim_prove_ens_slot(struct esim_state *all, uint64_t slot, const struct hash32 *key,
+                struct hash32 *ret, struct trie_proof *ret_proof) {
+        struct pair p[ENS_PAIRS];
+        size_t n = ens_pairs(slot, p);
+
+        memset(ret, 0, sizeof(*ret));
+        for (size_t i = 0; i < n; i++)
+                if (hash32_eq(&p[i].key, key))
+                        *ret = p[i].value;
+        (void) trie_prove(at(all, slot)->ens, VIEW_OF(key), ret_proof);
 }

@@ -24,3 +24,10 @@ void esim_prove_absent(struct esim_state *all, uint64_t slot, const struct addre
                 struct trie_proof *ret_proof);
 void esim_prove_slot(struct esim_state *all, uint64_t slot, const struct hash32 *key,
                 struct trie_proof *ret_proof);
+
+/* ENS: its registry, and a resolver that is known. The two share one storage. */
+bool esim_is_ens(const struct address *address);
+void esim_prove_ens(struct esim_state *all, uint64_t slot, const struct address *address,
+                struct esim_account *ret, struct trie_proof *ret_proof);
+void esim_prove_ens_slot(struct esim_state *all, uint64_t slot, const struct hash32 *key,
+                struct hash32 *ret, struct trie_proof *ret_proof);

@@ -46,6 +46,45 @@ static int tap_step(struct chain *c, const struct chain_in *in, struct chain_out
         return r;
 }
 
+/* What the player's machine wants, in the order of its wishes. */
+static void take_act(void *userdata, const struct chain_action *action) {
+        struct tap *t = userdata;
+        struct chain_out *out = t->now;
+        struct chain_action *a = &out->action[out->n++];
+
+        if (out->n == CHAIN_ACTIONS_MAX || out->used + action->bytes.n > sizeof(out->bytes))
+                abort();
+        *a = *action;
+        if (action->bytes.n > 0)
+                memcpy(out->bytes + out->used, action->bytes.p, action->bytes.n);
+        a->bytes.p = out->bytes + out->used;
+        out->used += action->bytes.n;
+}
+
+static int player_step(struct chain *c, const struct chain_in *in, struct chain_out *out) {
+        static const enum bundle_kind kinds[] = {
+                [CHAIN_EV_TICK] = BUNDLE_TICK, [CHAIN_EV_UP] = BUNDLE_UP,
+                [CHAIN_EV_DOWN] = BUNDLE_DOWN, [CHAIN_EV_BYTES] = BUNDLE_BYTES,
+                [CHAIN_EV_ASK] = BUNDLE_ASK,
+        };
+        struct tap *t = (struct tap *) c;
+        bool of_upstream = in->event == CHAIN_EV_UP || in->event == CHAIN_EV_DOWN ||
+                           in->event == CHAIN_EV_BYTES;
+        struct bundle_event e = { .kind = kinds[in->event],
+                                  .upstream = of_upstream ? in->upstream : 0,
+                                  .pause_ms = (uint32_t) (in->now_ms - t->last_ms),
+                                  .bytes = in->bytes };
+
+        note(t, e.kind, in->now_ms, e.upstream, e.bytes);
+        out->n = out->used = 0;
+        out->more = false;
+        t->now = out;
+        if (bundle_play_event(t->play, &e, take_act, t) < 0)
+                abort();
+        out->wake_ms = t->play->out.wake_ms;
+        return 0;
+}
+
 static void tap_status(const struct chain *c, struct chain_status *ret) {
         chain_status(((const struct tap *) c)->machine, ret);
 }
@@ -58,6 +97,30 @@ static void tap_free(struct chain *c) {
         struct tap *t = (struct tap *) c;
 
         t->machine = chain_free(t->machine);
+}
+
+static void player_status(const struct chain *c, struct chain_status *ret) {
+        *ret = ((const struct tap *) c)->play->status;
+}
+
+static void player_free(struct chain *c) {
+        struct tap *t = (struct tap *) c;
+
+        t->play = bundle_play_free(t->play);
+}
+
+static const struct chain_ops player_ops = {
+        .step = player_step, .status = player_status, .free = player_free
+};
+
+struct chain *tap_player(struct tap *t, const struct bundle *head, const struct bundle_trust *trust) {
+        *t = (struct tap){ .chain = { .ops = &player_ops }, .bundle = *head };
+        t->last_ms = BUNDLE_START_MS;
+        t->out = BUF(t->bytes);
+        bundle_put_head(&t->out, head);
+        if (bundle_play_new(head, trust, &t->play) < 0)
+                abort();
+        return &t->chain;
 }
 
 static const struct chain_ops ops = {

@@ -11,6 +11,8 @@ struct tap {
         uint64_t last_ms;
         bool more;   /* the next tick is the simulator's own */
         bool asking; /* questions are one event, which is written already */
+        struct bundle_play *play; /* or NULL */
+        struct chain_out *now;    /* of the step that is played */
         struct bundle bundle;
         uint8_t bytes[BUNDLE_MAX];
 };
@@ -18,6 +20,10 @@ struct tap {
 /* Takes machine_take over, and returns what the simulator steps in its place; head is the bundle's
  * head. */
 struct chain *tap_chain(struct tap *t, struct chain *machine_take, const struct bundle *head);
+
+/* The other way, kedged's own: the machine is stepped by the player, which asks by itself where it
+ * is told CHAIN_EV_ASK. */
+struct chain *tap_player(struct tap *t, const struct bundle *head, const struct bundle_trust *trust);
 
 /* The event BUNDLE_ASK; the questions that follow are told to the machine by the caller. */
 void tap_ask(struct tap *t, uint64_t now_ms);
