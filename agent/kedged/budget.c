@@ -4,8 +4,11 @@
  * held back; so the bucket may be owed something, but never more than it holds: a long catching up
  * does not stop the proofs of the days after.
  *
- * In any 24 hours what waits is not begun once a day's bytes are spent: an eighth at once, and seven
- * eighths that came meanwhile. */
+ * Somebody who asks all the time, or an upstream that sends more than it was asked for, could empty
+ * the bucket for ever and so make revocations late. So an eighth of a day's bytes is kept beside it,
+ * for proofs of watched records alone, and is charged with nothing but them.
+ *
+ * In any 24 hours what waits is not begun once a day's bytes are spent, but for what was kept. */
 
 #include "agent/kedged/budget.h"
 
@@ -35,23 +38,36 @@ static int64_t most(const struct budget *b) {
         return (int64_t) (b->daily / BUDGET_AT_ONCE);
 }
 
+static int64_t most_kept(const struct budget *b) {
+        return (int64_t) (b->daily / BUDGET_KEPT / BUDGET_AT_ONCE);
+}
+
+static void fill(int64_t *left, uint64_t *remainder, uint64_t passed, uint64_t a_day, int64_t limit) {
+        uint64_t parts = passed * a_day + *remainder;
+
+        *left += (int64_t) (parts / BUDGET_DAY_MS);
+        *remainder = parts % BUDGET_DAY_MS;
+        if (*left >= limit) {
+                *left = limit;
+                *remainder = 0;
+        }
+}
+
 static void refill(struct budget *b, uint64_t now) {
         uint64_t passed = MIN(now - MIN(now, b->at_ms), BUDGET_DAY_MS); /* BUDGET_MAX fits then */
-        uint64_t parts = passed * (b->daily - (uint64_t) most(b)) + b->remainder;
+        uint64_t kept = b->daily / BUDGET_KEPT;
 
         b->at_ms = now;
-        b->left += (int64_t) (parts / BUDGET_DAY_MS);
-        b->remainder = parts % BUDGET_DAY_MS;
-        if (b->left >= most(b)) {
-                b->left = most(b);
-                b->remainder = 0;
-        }
+        fill(&b->left, &b->remainder, passed,
+                        b->daily - (uint64_t) (most(b) + most_kept(b)) - kept, most(b));
+        fill(&b->kept, &b->kept_remainder, passed, kept, most_kept(b));
 }
 
 void budget_init(struct budget *b, const char *chain, uint64_t daily, uint64_t now) {
         *b = (struct budget){ .daily = daily, .at_ms = now };
         (void) snprintf(b->chain, sizeof(b->chain), "%s", chain);
         b->left = b->saved_left = most(b);
+        b->kept = most_kept(b);
 }
 
 void budget_limit(struct budget *b, uint64_t daily, uint64_t now) {
@@ -64,6 +80,8 @@ void budget_limit(struct budget *b, uint64_t daily, uint64_t now) {
         b->daily = daily;
         b->remainder = 0;
         b->left = MAX(most(b) - spent, -most(b));
+        b->kept_remainder = 0;
+        b->kept = MIN(b->kept, most_kept(b));
 }
 
 void budget_count(struct budget *b, uint64_t total, uint64_t now) {
@@ -81,7 +99,12 @@ bool budget_allows(struct budget *b, uint64_t now) {
                 return true;
         if (now != b->at_ms)
                 refill(b, now);
-        return b->left > 0;
+        return b->left > 0 || b->kept > 0;
+}
+
+void budget_charge(struct budget *b, uint64_t about) {
+        if (b->daily > 0 && b->left <= 0)
+                b->kept -= (int64_t) MIN(about, BUDGET_MAX);
 }
 
 uint64_t budget_left(const struct budget *b) {

@@ -12,6 +12,7 @@
 #define BUDGET_MAX        UINT64_C(100000000000)
 #define BUDGET_DEFAULT    UINT64_C(1000000000)
 #define BUDGET_AT_ONCE    8 /* the part of a day that may be spent at once; the rest comes evenly */
+#define BUDGET_KEPT       8 /* the part of a day that nobody else can spend */
 #define BUDGET_CHAINS_MAX 8
 #define BUDGET_FILE       "budget"
 #define BUDGET_SAVE_MS    600000
@@ -22,6 +23,8 @@ struct budget {
         int64_t left;       /* bytes; below zero: owed */
         uint64_t at_ms;     /* when it was counted last */
         uint64_t remainder; /* of a byte that has not come yet, in parts of a day's milliseconds */
+        int64_t kept;       /* bytes for proofs alone, by what a proof costs about */
+        uint64_t kept_remainder;
         uint64_t seen;      /* bytes that were counted already, of this machine */
         uint64_t warned_ms;
         int64_t saved_left; /* as the file has it */
@@ -36,8 +39,10 @@ void budget_limit(struct budget *b, uint64_t daily, uint64_t now);
 /* The machine has moved so many bytes since it was made. Fewer than before: it is another one. */
 void budget_count(struct budget *b, uint64_t total, uint64_t now);
 
-/* May what can wait be done now? */
+/* May what can wait be done now? Where it is begun, budget_charge() follows with what it costs
+ * about. */
 bool budget_allows(struct budget *b, uint64_t now);
+void budget_charge(struct budget *b, uint64_t about);
 
 /* Bytes that may be spent now. */
 uint64_t budget_left(const struct budget *b);

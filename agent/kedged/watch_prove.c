@@ -272,6 +272,11 @@ static void on_fetched(void *userdata, const struct proof_result *result) {
         fetch_ended(e, result->proven ? NULL : result->why);
 }
 
+/* Bytes of one proof, about, as they were measured: Ethereum's come twice, as hexadecimal digits. */
+static uint64_t cost_of(const struct run *run, uint64_t slots) {
+        return config_is_ethereum(&run->config) ? 16000 + 6000 * slots : 2000 + 500 * slots;
+}
+
 /* Where the contract's account at the finalized block shows the storage root that e's values were
  * proven under, that half is not asked again: of a changed contract only the head's is. */
 static void know_final(const struct watch_entry *e, struct proof_question *q) {
@@ -298,6 +303,8 @@ static int start_fetch(struct watch *w, struct watch_entry *e, bool counted, uin
         }
         if (r < 0)
                 return r;
+        if (counted)
+                budget_charge(&e->group->run->budget, cost_of(e->group->run, LOOKUP_FIELDS));
         e->running = true;
         e->counted = counted;
         w->n_fetching += counted;
@@ -416,23 +423,24 @@ static void refresh_ens(struct watch *w, struct watch_group *g, uint64_t now) {
         drop_group(w, g);
 }
 
-static void start_refresh(struct watch *w, struct watch_group *g, uint64_t now) {
+/* False where there is no room for a proof now; else g is not due any more, and may be gone. */
+static bool start_refresh(struct watch *w, struct watch_group *g, uint64_t now) {
         struct proof_question q = { 0 };
         struct watch_entry *e = g->entries;
 
         if (g->kind == ZONE_ENS) {
                 refresh_ens(w, g, now);
-                return;
+                return true;
         }
 
         while (e && !e->known)
                 e = e->group_next;
         if (!e) { /* nothing stands that could be refreshed */
                 g->due = false;
-                return;
+                return true;
         }
         if (slots_of(w, e, &q) < 0)
-                return;
+                return false;
         q.n_slots = 1;
         q.has_known_root = true;
         q.known_root = g->head_root;
@@ -440,10 +448,12 @@ static void start_refresh(struct watch *w, struct watch_group *g, uint64_t now) 
         q.known_final_at = g->final_at;
         q.known_final_root = g->final_root;
         if (proof_start(w->proofs, &q, on_refreshed, g, now) < 0)
-                return; /* the next turn of the loop tries again */
+                return false;
+        budget_charge(&g->run->budget, cost_of(g->run, 0));
         g->due = false;
         g->running = true;
         g->started_ms = now;
+        return true;
 }
 
 void watch_moved(struct watch *w, const struct run *run) {
@@ -544,14 +554,25 @@ void watch_flush(struct watch *w, uint64_t now) {
         w->changed = w->urgent = true;
 }
 
-void watch_pump(struct watch *w, uint64_t now) {
-        for (struct watch_group *g = w->groups, *next; g; g = next) {
-                next = g->next;
+/* The one that waits for longest goes first: where bytes do not suffice for all, none starves. */
+static struct watch_group *next_due(const struct watch *w, uint64_t now) {
+        struct watch_group *first = NULL;
+
+        for (struct watch_group *g = w->groups; g; g = g->next)
                 if (g->due && !g->running && now >= g->retry_ms &&
                         (g->started_ms == 0 || now >= g->started_ms + g->run->config.head_every_ms) &&
+                        (!first || g->started_ms < first->started_ms) &&
                         affords(g->run, g->fresh_ms, now))
-                        start_refresh(w, g, now);
-        }
+                        first = g;
+        return first;
+}
+
+void watch_pump(struct watch *w, uint64_t now) {
+        struct watch_group *g;
+
+        while ((g = next_due(w, now)))
+                if (!start_refresh(w, g, now))
+                        break; /* the next turn of the loop tries again */
         pump_fetches(w, now);
 }
 

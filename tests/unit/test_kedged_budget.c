@@ -32,19 +32,22 @@ static void teardown(void) {
 }
 
 START_TEST(budget_gives_an_eighth_at_once_and_the_rest_evenly) {
-        uint64_t spent = 0, evening = 0;
+        uint64_t spent = 0, kept = 0, evening = 0; /* what the kept part pays is not counted twice */
 
         for (uint64_t at = 0; at < BUDGET_DAY_MS; at += 1000)
                 while (budget_allows(&b, NOW + at)) {
                         spent += 10000;
                         evening += at >= 18 * HOUR ? 10000 : 0;
-                        budget_count(&b, spent, NOW + at);
+                        if (b.left <= 0)
+                                kept += 10000;
+                        budget_charge(&b, 10000);
+                        budget_count(&b, spent - kept, NOW + at);
                         if (at == 0)
-                                ck_assert_uint_le(spent, DAILY / 8);
+                                ck_assert_uint_le(spent, DAILY / 8 + DAILY / 64 + 20000);
                 }
         ck_assert_uint_le(spent, DAILY + 10000);
         ck_assert_uint_ge(spent, DAILY - 20000);
-        ck_assert_uint_ge(evening, DAILY / 5); /* the last quarter of the day, too */
+        ck_assert_uint_ge(evening, DAILY / 6); /* the last quarter of the day, too */
 } END_TEST
 
 START_TEST(budget_counts_each_byte_once_also_of_another_machine) {
@@ -62,8 +65,34 @@ START_TEST(budget_counts_each_byte_once_also_of_another_machine) {
 START_TEST(budget_is_never_owed_more_than_an_eighth_of_a_day) {
         budget_count(&b, 40 * DAILY, NOW);
         ck_assert_uint_eq(budget_left(&b), 0);
+        b.kept = -(int64_t) DAILY;
         ck_assert(!budget_allows(&b, NOW + 3 * HOUR));
-        ck_assert(budget_allows(&b, NOW + 4 * HOUR)); /* 7/8 of a day's bytes come in a day */
+        ck_assert(budget_allows(&b, NOW + 5 * HOUR)); /* three quarters of a day's bytes come in a day */
+} END_TEST
+
+START_TEST(budget_keeps_an_eighth_for_proofs_whoever_spends_the_rest) {
+        uint64_t proofs = 0, total = 0;
+
+        for (uint64_t at = 0; at < BUDGET_DAY_MS; at += 10000) {
+                total += 10000000; /* somebody asks and asks */
+                budget_count(&b, total, NOW + at);
+                while (budget_allows(&b, NOW + at)) {
+                        budget_charge(&b, 2000);
+                        proofs += 2000;
+                }
+        }
+        ck_assert_uint_ge(proofs, DAILY / 8);
+        ck_assert_uint_le(proofs, DAILY / 8 + DAILY / 64 + 2000);
+        ck_assert_uint_eq(budget_left(&b), 0);
+} END_TEST
+
+START_TEST(budget_charges_the_kept_part_only_where_nothing_else_is_left) {
+        budget_charge(&b, 1000000000);
+        ck_assert_int_gt(b.kept, 0);
+        budget_count(&b, DAILY, NOW);
+        ck_assert(budget_allows(&b, NOW));
+        budget_charge(&b, DAILY / 64);
+        ck_assert(!budget_allows(&b, NOW));
 } END_TEST
 
 START_TEST(budget_of_none_allows_everything) {
@@ -102,7 +131,7 @@ static uint64_t after_restart(const char *chain, const uint8_t id[16], uint64_t 
 
 START_TEST(budget_outlives_a_restart) {
         struct budget *all[] = { &b };
-        uint64_t saved_ms = NOW, hour = DAILY / 24 * 7 / 8;
+        uint64_t saved_ms = NOW, hour = (DAILY - DAILY / 4 - DAILY / 64) / 24;
 
         budget_count(&b, 2500000, NOW);
         ck_assert_int_eq(budget_save(dir_fd, boot, all, 1, true, NOW, &saved_ms), 0);
@@ -147,7 +176,7 @@ START_TEST(budget_file_may_say_no_more_than_the_limit) {
         b.saved_left = 0;
         ck_assert_int_eq(budget_save(dir_fd, boot, all, 1, true, NOW, &saved_ms), 0);
         ck_assert_uint_eq(after_restart("diode", boot, NOW), 0);
-        ck_assert_uint_gt(after_restart("diode", boot, NOW + 4 * HOUR), 0);
+        ck_assert_uint_gt(after_restart("diode", boot, NOW + 5 * HOUR), 0);
 } END_TEST
 
 START_TEST(budget_is_written_when_it_matters) {
@@ -187,6 +216,8 @@ int main(void) {
         tcase_add_test(t, budget_gives_an_eighth_at_once_and_the_rest_evenly);
         tcase_add_test(t, budget_counts_each_byte_once_also_of_another_machine);
         tcase_add_test(t, budget_is_never_owed_more_than_an_eighth_of_a_day);
+        tcase_add_test(t, budget_keeps_an_eighth_for_proofs_whoever_spends_the_rest);
+        tcase_add_test(t, budget_charges_the_kept_part_only_where_nothing_else_is_left);
         tcase_add_test(t, budget_of_none_allows_everything);
         tcase_add_test(t, budget_another_limit_forgives_nothing);
         tcase_add_test(t, budget_warns_once_a_day);

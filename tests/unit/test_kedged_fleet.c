@@ -104,6 +104,7 @@ START_TEST(watch_budget_holds_back_what_can_wait_and_says_what_gets_old) {
         (void) ask("pump1.plant.fleet");
         budget_limit(b, 8000000, now_ms());
         budget_count(b, b->seen + 2000000, now_ms());
+        b->kept = -8000000;
         heads(100, 104);
         watch_moved(&w.watch, w.runs[0]);
         w.fake.asks = 0;
@@ -115,16 +116,60 @@ START_TEST(watch_budget_holds_back_what_can_wait_and_says_what_gets_old) {
 
         clock_ms += 3600001; /* MaxAge= */
         b->left = -1000000;
+        b->kept = -8000000;
         b->at_ms = now_ms();
         pump();
         pump();
         ck_assert_uint_eq(w.fake.asks, 2);
         ck_assert_uint_eq(n_notes, 1);
 
-        clock_ms += 4 * 3600000; /* a million and more has come since */
+        clock_ms += 5 * 3600000; /* a million and more has come since */
         pump();
         ck_assert_uint_gt(w.fake.asks, 2);
         ck_assert_uint_eq(entry("pump1.plant.fleet")->values.head_at.number, 104);
+} END_TEST
+
+START_TEST(watch_budget_that_is_short_goes_round) {
+        struct budget *b = &w.runs[0]->budget;
+        unsigned early = 0;
+
+        pump1();
+        heads(100, 103);
+        fleet(20, 1);
+        budget_limit(b, 8000000, now_ms());
+        for (int i = 0; i < 60; i++) { /* a head in four minutes: what is kept does for three proofs */
+                clock_ms += 240000;
+                budget_count(b, b->seen + 2000000, now_ms());
+                heads(100, 104 + (uint64_t) i);
+                watch_moved(&w.watch, w.runs[0]);
+                pump();
+        }
+        for (struct watch_group *g = w.watch.groups; g; g = g->next)
+                early += g->entries->values.head_at.number < 140;
+        ck_assert_uint_lt(w.fake.asks, 300);
+        ck_assert_uint_gt(w.fake.asks, 60);
+        ck_assert_uint_eq(early, 0);
+} END_TEST
+
+START_TEST(watch_budget_that_is_short_pays_records_one_by_one) {
+        struct budget *b = &w.runs[0]->budget;
+        char text[64];
+
+        pump1();
+        for (int i = 0; i < 12; i++) {
+                (void) snprintf(text, sizeof(text), "host%d.server_ip", i);
+                set(text, RECORD_SERVER_IP, "10.0.0.3", "10.0.0.3");
+        }
+        heads(100, 103);
+        fleet(1, 12);
+        budget_limit(b, 8000000, now_ms());
+        budget_count(b, b->seen + 2000000, now_ms());
+        b->kept = 6000; /* the account's proof, and one record */
+        w.fake.head_change[1] = 1;
+        heads(100, 104);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        ck_assert_uint_eq(w.fake.asks, 2 + 1);
 } END_TEST
 
 START_TEST(watch_budget_holds_back_the_records_of_a_changed_contract) {
@@ -138,6 +183,7 @@ START_TEST(watch_budget_holds_back_the_records_of_a_changed_contract) {
         budget_limit(b, 8000000, now_ms());
         watch_pump(&w.watch, now_ms() + 10000); /* the account's proof is put */
         budget_count(b, b->seen + 2000000, now_ms());
+        b->kept = -8000000;
         pump();
         ck_assert_uint_eq(entry("pump1.plant.fleet")->reply.answer.n_pins, 1);
         clock_ms += 12 * 3600000;
@@ -157,6 +203,8 @@ int main(void) {
         tcase_add_test(t, watch_one_changed_contract_costs_its_own_records);
         tcase_add_test(t, watch_what_changed_at_finalized_is_fetched_there);
         tcase_add_test(t, watch_budget_holds_back_what_can_wait_and_says_what_gets_old);
+        tcase_add_test(t, watch_budget_that_is_short_goes_round);
+        tcase_add_test(t, watch_budget_that_is_short_pays_records_one_by_one);
         tcase_add_test(t, watch_budget_holds_back_the_records_of_a_changed_contract);
         suite_add_tcase(s, t);
         return unit_run(s);
