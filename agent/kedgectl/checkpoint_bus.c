@@ -11,11 +11,13 @@
 #define BUS_PATH   "/org/kedge/Agent1"
 #define TIMEOUT_US (UINT64_C(150) * 1000000) /* a password may be typed meanwhile */
 
-/* Nobody is there who could hear it; everything else is an answer. */
+/* Nobody is there who could hear it, or it follows no such chain yet; everything else is an
+ * answer. */
 static bool nobody_hears(const sd_bus_error *e) {
         return sd_bus_error_has_name(e, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
                sd_bus_error_has_name(e, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
                sd_bus_error_has_name(e, SD_BUS_ERROR_UNKNOWN_METHOD) ||
+               sd_bus_error_has_name(e, BUS_NAME ".Error.Unknown") ||
                sd_bus_error_has_name(e, SD_BUS_ERROR_DISCONNECTED);
 }
 

@@ -1,6 +1,7 @@
 /* kedgectl, the operator's tool: asks the agent over its query socket and prints the answer. A verb
  * is a row of a table. It changes nothing, in the agent or elsewhere; but for checkpoint import and
- * accept, which write a file of the configuration where the caller may. */
+ * accept, which tell the agent on the bus, or write a file of the configuration where the caller
+ * may. */
 
 #include <errno.h>
 #include <getopt.h>

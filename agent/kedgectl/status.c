@@ -106,7 +106,7 @@ static void print_status(const struct ctl *ctl, const struct query_status *s) {
         if (s->conflict)
                 ctl_row("conflict", "%stwo final blocks at one number: nothing new is granted%s",
                         ctl_paint(ctl, CTL_RED), ctl_paint(ctl, CTL_PLAIN));
-        if (s->conflict && strcmp(s->backend, "ethereum") == 0)
+        if (s->conflict)
                 ctl_row("next", "find out which is right, then: kedgectl checkpoint accept %s ROOT",
                                 s->chain);
         print_head(s);

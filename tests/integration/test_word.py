@@ -190,6 +190,43 @@ def test_a_checkpoint_is_imported_on_ethereum(folder):
     granted(agent)
 
 
+def test_a_checkpoint_that_is_not_on_our_chain_names_the_command(folder):
+    b, dn = bus(folder), diode(folder)
+    agent = on_the_bus(b, BusAgent(folder, dn))
+    dn.command("interval 0")
+    final = agent.wait_following(dn.final()[0])["final"]
+    agent.kedged.stop()
+    wrong = f"{final - 5}:0x" + "12" * 32
+    agent.checkpoint = wrong
+    agent.write_config()
+    agent.kedged.start()
+    s = agent.wait_status("stuck", lambda s: s["state"] == "stuck")
+    assert s["text"] == f"Checkpoint= contradicts our chain: kedgectl checkpoint import diode {wrong}", s
+    assert agent.resolve()[0] == "unproven"
+    wait("the agent's name on the bus", b.has_name)
+    ours = f"{final - 5}:0x{dn.block(dn.command(f'header {final - 5}'))[1].hex()}"
+    checkpoint(agent, "import", "diode", ours)  # further back than what was final: the chain is stuck
+    granted(agent)
+    agent.restart(signal.SIGKILL)
+    granted(agent)
+    assert agent.status()["state"] == "following"
+
+
+def test_words_that_are_damaged_stop_the_start(folder):
+    b, dn = bus(folder), diode(folder)
+    agent = on_the_bus(b, BusAgent(folder, dn))
+    dn.command("interval 0")
+    final = agent.wait_following(dn.final()[0])["final"]
+    checkpoint(agent, "import", "diode", f"{final}:0x{dn.block(dn.command(f'header {final}'))[1].hex()}")
+    agent.kedged.kill()
+    for path in glob.glob(agent.state + "/operator*"):
+        os.truncate(path, 20)
+    agent.kedged.start()
+    wait("the agent to refuse", lambda: not agent.kedged.alive())
+    last = agent.kedged.text().splitlines()[-1]
+    assert agent.kedged.p.returncode == 1 and "It says which checkpoint was imported" in last and agent.state in last, last
+
+
 def test_a_checkpoint_goes_to_another_machine(folder):
     b, dn = bus(folder), diode(folder)
     agent = on_the_bus(b, BusAgent(folder, dn))

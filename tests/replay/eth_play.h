@@ -96,6 +96,7 @@ void cost(void);
 void word_on_a_conflict(void);
 void word_before_the_start(void);
 void word_on_the_age(void);
+void state_of_the_first_version(void);
 
 /* eth_liars.c */
 void blob_step_before_a_fork(void);

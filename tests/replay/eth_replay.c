@@ -683,6 +683,7 @@ static const struct {
         PLAY(word_on_a_conflict),
         PLAY(word_before_the_start),
         PLAY(word_on_the_age),
+        PLAY(state_of_the_first_version),
         PLAY(questions),
         PLAY(no_account),
         PLAY(lying_proofs),

@@ -3,6 +3,8 @@
 
 #include "eth_play.h"
 
+#include "core/sha256.h"
+
 static void accept(const struct hash32 *root) {
         struct chain_in in = { .event = CHAIN_EV_ACCEPT, .now_ms = s.now_ms,
                                .bytes = VIEW(root->b, HASH32_SIZE) };
@@ -90,4 +92,28 @@ void word_on_the_age(void) {
         start();
         run(300);
         MUST(st.too_old);
+}
+
+/* A state of before there was a word to keep. */
+void state_of_the_first_version(void) {
+        size_t word = 4 + 2 + 32 + 8 + 32 + 8 + 1, n;
+        uint64_t final;
+        struct hash32 sum;
+
+        world("bbee", 40);
+        start();
+        run(200);
+        must_follow();
+        final = st.finalized.ref.number;
+        n = s.state_n - 33;
+        MUST(s.state[5] == 2);
+        memmove(s.state + word, s.state + word + 33, s.state_n - word - 33);
+        s.state[5] = 1;
+        sha256(VIEW(s.state, n - HASH32_SIZE), &sum);
+        memcpy(s.state + n - HASH32_SIZE, sum.b, HASH32_SIZE);
+        s.state_n = n;
+        start();
+        MUST(st.finalized.ref.number == final);
+        run(100);
+        must_follow();
 }

@@ -140,6 +140,29 @@ START_TEST(blockquick_state_fits_and_every_byte_counts) {
         }
 } END_TEST
 
+/* As version 1 wrote it: without the operator's word. */
+START_TEST(blockquick_state_of_the_first_version_is_read) {
+        static struct bq full, back;
+        static uint8_t bytes[BLOCKQUICK_STATE_MAX];
+        struct buf b = BUF(bytes);
+        struct view v = full_state(&b, &full);
+        size_t word = 4 + 2 + 8 + 32 + 1 + 72 + 8, n = v.n - 2;
+        struct hash32 sum;
+
+        ck_assert(bytes[5] == 2 && bytes[word] == 0 && bytes[word + 1] == 0);
+        memmove(bytes + word, bytes + word + 2, v.n - word - 2);
+        bytes[5] = 1;
+        sha256(VIEW(bytes, n - HASH32_SIZE), &sum);
+        memcpy(bytes + n - HASH32_SIZE, sum.b, HASH32_SIZE);
+        ck_assert_int_eq(bq_state_decode(&back, VIEW(bytes, n)), 0);
+        ck_assert_mem_eq(&back.rep, &full.rep, sizeof(full.rep));
+        ck_assert(back.conflict && back.n_refused == 0 && hash32_is_zero(&back.chosen.hash));
+        bytes[5] = 0;
+        sha256(VIEW(bytes, n - HASH32_SIZE), &sum);
+        memcpy(bytes + n - HASH32_SIZE, sum.b, HASH32_SIZE);
+        ck_assert_int_eq(bq_state_decode(&back, VIEW(bytes, n)), -EBADMSG);
+} END_TEST
+
 START_TEST(blockquick_state_of_a_later_version_is_told_apart) {
         static struct bq full, back;
         static uint8_t bytes[BLOCKQUICK_STATE_MAX];
@@ -185,6 +208,7 @@ int main(void) {
         tcase_add_test(t, blockquick_needs_an_anchor_and_a_key);
         tcase_add_test(t, blockquick_refuses_events_that_are_none);
         tcase_add_test(t, blockquick_state_fits_and_every_byte_counts);
+        tcase_add_test(t, blockquick_state_of_the_first_version_is_read);
         tcase_add_test(t, blockquick_state_of_a_later_version_is_told_apart);
         tcase_add_test(t, blockquick_state_must_be_consistent);
         tcase_add_test(t, texts_are_cut_never_overrun);

@@ -382,6 +382,28 @@ START_TEST(watch_contract_of_absent_names_alone_is_let_go) {
         ck_assert_ptr_null(w.watch.groups);
 } END_TEST
 
+/* The chain begins anew: what was proven on it says nothing any more, what was revoked does. */
+START_TEST(watch_forgets_a_chain_that_begins_anew) {
+        struct watch_reply peek;
+        struct name_answer a;
+
+        pump1();
+        heads(100, 103);
+        ck_assert_int_eq(ask("pump1.plant.fleet")->result, QUERY_OK);
+        set("pump1.signature", RECORD_SIGNATURE, PIN_A, "");
+        w.fake.head_root.b[0] = 2;
+        heads(100, 104);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        ck_assert_uint_eq(book_count(&w.book), 1);
+        watch_forget_chain(&w.watch, w.runs[0]);
+        ck_assert(w.watch.changed && w.watch.urgent);
+        ck_assert(!watch_peek(&w.watch, "pump1.plant.fleet", now_ms(), &peek));
+        ck_assert_uint_eq(published(&a), 0);
+        ck_assert_uint_eq(w.watch.n, 0);
+        ck_assert_uint_eq(book_count(&w.book), 1);
+} END_TEST
+
 START_TEST(watch_frozen_head_makes_stale) {
         const struct watch_reply *r;
         struct watch_reply peek;
@@ -690,6 +712,7 @@ int main(void) {
         tcase_add_test(t, watch_absent_names_do_not_delay_those_that_are_there);
         tcase_add_test(t, watch_absent_names_are_not_followed_through_a_change);
         tcase_add_test(t, watch_contract_of_absent_names_alone_is_let_go);
+        tcase_add_test(t, watch_forgets_a_chain_that_begins_anew);
         tcase_add_test(t, watch_frozen_head_makes_stale);
         tcase_add_test(t, watch_withheld_proof_makes_stale_while_heads_go_on);
         tcase_add_test(t, watch_pins_go_before_addresses_when_older);
