@@ -44,59 +44,77 @@ static int ask(const char *socket, struct query_request *q, uint64_t deadline_ms
         return r < 0 ? failed(socket, r, why) : 0;
 }
 
-static void take(const struct query_reply *reply, const char *chain, struct judge_time *t,
-                size_t *n, char why[ASK_WHY_MAX]) {
-        if (reply->result != QUERY_OK || !judge_state_counts((enum name_state) reply->time.state)) {
-                (void) snprintf(why, ASK_WHY_MAX, "chain %.31s: %.160s", chain[0] ? chain : "(first)",
+/* The floor is what chains have proven before; of a chain that is stuck nothing counts, so neither
+ * does what it may have brought into the floor. */
+struct round {
+        const char *socket;
+        uint64_t deadline_ms;
+        bool stuck;
+        struct ask_answer answer;
+};
+
+static void take(struct round *a, const struct query_reply *reply, const char *chain) {
+        enum name_state state = (enum name_state) reply->time.state;
+        struct judge_time *t = &a->answer.t[a->answer.n];
+
+        a->stuck = a->stuck || state == STATE_STUCK;
+        a->answer.floor = MAX(a->answer.floor, reply->time.floor);
+        if (reply->result != QUERY_OK || !judge_state_counts(state)) {
+                (void) snprintf(a->answer.why, ASK_WHY_MAX, "chain %.31s: %.160s",
+                                chain[0] ? chain : "(first)",
                                 reply->reason[0] ? reply->reason
                                                  : "it is starting, or stuck: see kedgectl status");
-                clean(why);
+                clean(a->answer.why);
                 return;
         }
-        t[*n] = (struct judge_time){
-                .state = (enum name_state) reply->time.state, .lower = reply->time.lower,
-                .upper = reply->time.upper, .number = reply->time.number,
+        *t = (struct judge_time){
+                .state = state, .lower = reply->time.lower, .upper = reply->time.upper,
+                .number = reply->time.number,
         };
-        memcpy(t[*n].chain, chain, sizeof(t->chain));
-        clean(t[(*n)++].chain);
+        memcpy(t->chain, chain, sizeof(t->chain));
+        clean(t->chain);
+        a->answer.n++;
 }
 
-static int ask_chain(const char *socket, const char *chain, uint64_t deadline_ms,
-                struct judge_time *t, size_t *n, char why[ASK_WHY_MAX]) {
+static int ask_chain(struct round *a, const char *chain) {
         struct query_request q = { .verb = QUERY_TIME };
         struct query_reply reply;
         int r;
 
         (void) snprintf(q.chain, sizeof(q.chain), "%s", chain);
-        r = ask(socket, &q, deadline_ms, &reply, why);
+        r = ask(a->socket, &q, a->deadline_ms, &reply, a->answer.why);
         if (r == 0)
-                take(&reply, q.chain, t, n, why);
+                take(a, &reply, q.chain);
         return r;
 }
 
-int ask_time(const char *socket, const char *chain, struct judge_time ret[QUERY_CHAINS_MAX],
-                size_t *ret_n, char why[ASK_WHY_MAX]) {
-        uint64_t deadline_ms = now_ms() + ASK_WAIT_MS;
-        struct judge_time t[QUERY_CHAINS_MAX];
-        size_t n = 0;
+static int ask_all(struct round *a) {
         int r = 0;
 
-        (void) snprintf(why, ASK_WHY_MAX, "the agent follows no chain");
-        if (chain[0])
-                r = ask_chain(socket, chain, deadline_ms, t, &n, why);
-        for (uint32_t i = 0; !chain[0] && i < QUERY_CHAINS_MAX && r == 0; i++) {
+        for (uint32_t i = 0; i < QUERY_CHAINS_MAX && r == 0; i++) {
                 struct query_request q = { .verb = QUERY_STATUS, .index = i };
                 struct query_reply reply;
 
-                r = ask(socket, &q, deadline_ms, &reply, why);
+                r = ask(a->socket, &q, a->deadline_ms, &reply, a->answer.why);
                 if (r == 0 && reply.result != QUERY_OK)
                         break; /* the last chain was before */
                 if (r == 0)
-                        r = ask_chain(socket, reply.status.chain, deadline_ms, t, &n, why);
+                        r = ask_chain(a, reply.status.chain);
         }
-        if (r < 0)
+        return r;
+}
+
+int ask_time(const char *socket, const char *chain, struct ask_answer *ret) {
+        struct round a = { .socket = socket, .deadline_ms = now_ms() + ASK_WAIT_MS,
+                           .answer.why = "the agent follows no chain" };
+        int r = chain[0] ? ask_chain(&a, chain) : ask_all(&a);
+
+        if (r < 0) {
+                memcpy(ret->why, a.answer.why, ASK_WHY_MAX);
                 return r;
-        memcpy(ret, t, n * sizeof(t[0]));
-        *ret_n = n;
+        }
+        if (a.stuck)
+                a.answer.floor = 0;
+        *ret = a.answer;
         return 0;
 }

@@ -101,8 +101,7 @@ static int read_options(int argc, char **argv, struct options *o) {
 
 /* The next round is soon where this one came to nothing for want of an answer. */
 static int again(struct loop *l) {
-        bool known = l->timed.said != SAID_NO_AGENT && l->timed.said != SAID_UNPROVEN;
-        int r = sd_event_source_set_time_relative(l->timer, known ? ROUND_US : FIRST_US);
+        int r = sd_event_source_set_time_relative(l->timer, l->timed.known ? ROUND_US : FIRST_US);
 
         return r < 0 ? r : sd_event_source_set_enabled(l->timer, SD_EVENT_ONESHOT);
 }

@@ -13,6 +13,7 @@
 #include "agent/timed/clock.h"
 
 #define LINE_MAX_ 1000
+#define PROOF_MAX 100
 #define YEAR_S    (365 * UINT64_C(86400))
 
 void timed_say(const char *priority, const char *format, ...) {
@@ -101,33 +102,45 @@ static int set_failed(struct timed *t, int r) {
         return 1;
 }
 
+/* Why it is so late at least: a block, what was proven before, or our own age. */
+static const char *proof_text(const struct judge_limits *limits, const struct judge_time *now,
+                char ret[PROOF_MAX]) {
+        if (now->chain[0])
+                (void) snprintf(ret, PROOF_MAX, "block %llu of chain %.31s proves it",
+                                (unsigned long long) now->number, now->chain);
+        else
+                (void) snprintf(ret, PROOF_MAX, "no chain is followed now, but %s",
+                                now->lower == limits->build_s ? "this program is of that date"
+                                                              : "one has proven it before");
+        return ret;
+}
+
 static int set_forward(struct timed *t, const struct judge_time *now, int64_t wall_ms) {
         bool set_back = stand_was_set_back(&t->stand, wall_ms, clock_boot_ms());
         enum pace_verdict verdict = pace_judge(&t->pace, (uint64_t) clock_boot_ms(), set_back);
-        char a[CLOCK_TEXT_MAX], b[CLOCK_TEXT_MAX];
+        char a[CLOCK_TEXT_MAX], b[CLOCK_TEXT_MAX], proof[PROOF_MAX];
         int r;
 
         if (verdict != PACE_GO)
                 return hold_back(t, now, verdict, wall_ms / 1000, set_back);
+        (void) clock_text(wall_ms / 1000, a);
+        (void) clock_text((int64_t) now->lower, b);
+        (void) proof_text(&t->config.limits, now, proof);
         if (t->dry_run) {
                 if (is_new(t, SAID_WOULD_SET))
-                        timed_say(SD_NOTICE, "would set the clock forward from %s to %s: block %llu "
-                                             "of chain %s proves it",
-                                        clock_text(wall_ms / 1000, a),
-                                        clock_text((int64_t) now->lower, b),
-                                        (unsigned long long) now->number, now->chain);
+                        timed_say(SD_NOTICE, "would set the clock forward from %s to %s: %s", a, b,
+                                        proof);
                 return 0;
         }
         r = clock_set(now->lower);
         if (r < 0)
                 return set_failed(t, r);
-        pace_note(&t->pace, (uint64_t) clock_boot_ms(), set_back);
+        /* A chain that is followed a moment later need not wait because of the floor. */
+        if (t->known || set_back)
+                pace_note(&t->pace, (uint64_t) clock_boot_ms(), set_back);
         stand_note(&t->stand, (int64_t) now->lower * 1000, clock_boot_ms());
         t->said = SAID_NOTHING;
-        timed_say(SD_NOTICE, "set the clock forward from %s to %s: block %llu of chain %s proves "
-                             "it%s%s",
-                        clock_text(wall_ms / 1000, a), clock_text((int64_t) now->lower, b),
-                        (unsigned long long) now->number, now->chain,
+        timed_say(SD_NOTICE, "set the clock forward from %s to %s: %s%s%s", a, b, proof,
                         set_back ? ". Somebody had set it back: " : "",
                         set_back ? with_whom() : "");
         return 0;
@@ -199,25 +212,34 @@ static void tell_chrony(struct timed *t, const struct judge_time *now) {
         t->told = sample;
 }
 
+/* No chain tells the time: what this machine has seen before is still true. */
+static int fall_back(struct timed *t, uint64_t floor, const char *why) {
+        const struct judge_time now = { .state = STATE_FOLLOWING, .lower = floor };
+        int64_t wall_ms = clock_wall_ms();
+
+        if (judge_clock(&t->config.limits, &now, wall_ms / 1000) == JUDGE_BEHIND)
+                return set_forward(t, &now, wall_ms);
+        if (is_new(t, SAID_UNPROVEN))
+                timed_say(SD_NOTICE, "no time is proven yet: %s", why);
+        return 1;
+}
+
 int timed_round(struct timed *t) {
-        struct judge_time all[QUERY_CHAINS_MAX];
         const struct judge_time *best;
-        char why[ASK_WHY_MAX];
-        size_t n;
+        struct ask_answer answer;
         int r;
 
-        r = ask_time(t->socket, t->config.chain, all, &n, why);
+        t->known = false;
+        r = ask_time(t->socket, t->config.chain, &answer);
         if (r < 0) {
                 if (is_new(t, SAID_NO_AGENT))
-                        timed_say(SD_NOTICE, "%s", why);
+                        timed_say(SD_NOTICE, "%s", answer.why);
                 return 1;
         }
-        best = judge_best(all, n);
-        if (!best) {
-                if (is_new(t, SAID_UNPROVEN))
-                        timed_say(SD_NOTICE, "no time is proven yet: %s", why);
-                return 1;
-        }
+        best = judge_best(answer.t, answer.n);
+        if (!best)
+                return fall_back(t, answer.floor, answer.why);
+        t->known = true;
         r = judge(t, best);
         if (t->config.chrony[0] && !t->dry_run)
                 tell_chrony(t, best);

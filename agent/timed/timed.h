@@ -27,6 +27,7 @@ struct timed {
         const char *socket, *conf_path;
         bool dry_run;
         enum timed_said said;
+        bool known; /* the last round had a chain that tells the time */
         enum judge_sample told; /* of chrony, what was said last */
         int chrony_r;
         struct stand stand;

@@ -296,61 +296,60 @@ static enum agent_act says(
         return a->act;
 }
 
-static int ask(const char *chain, struct judge_time *t, size_t *n, char *why) {
+static struct ask_answer answer;
+
+static int ask(const char *chain) {
         agent.fn = says;
         agent.script.time.upper = 3000;
         agent.script.time.number = 77;
-        return ask_time(agent.path, chain, t, n, why);
+        agent.script.time.floor = 2500;
+        return ask_time(agent.path, chain, &answer);
 }
 
 START_TEST(ask_takes_every_chain_that_knows) {
-        struct judge_time t[QUERY_CHAINS_MAX];
-        char why[ASK_WHY_MAX];
-        size_t n = 9;
-
         agent_start(&agent);
         agent.script.time.state = STATE_STALE;
         agent.script.result = QUERY_OK;
-        ck_assert_int_eq(ask("", t, &n, why), 0);
-        ck_assert_uint_eq(n, 1); /* "one" has no state: it is starting */
-        ck_assert_str_eq(t[0].chain, "two");
-        ck_assert(t[0].lower == 2000 && t[0].upper == 3000 && t[0].number == 77);
-        ck_assert_int_eq(t[0].state, STATE_STALE);
-        ck_assert_int_eq(ask("two", t, &n, why), 0);
-        ck_assert_uint_eq(n, 1);
+        ck_assert_int_eq(ask(""), 0);
+        ck_assert_uint_eq(answer.n, 1); /* "one" is starting */
+        ck_assert_str_eq(answer.t[0].chain, "two");
+        ck_assert(answer.t[0].lower == 2000 && answer.t[0].upper == 3000);
+        ck_assert(answer.t[0].number == 77 && answer.floor == 2500);
+        ck_assert_int_eq(answer.t[0].state, STATE_STALE);
+        ck_assert_int_eq(ask("two"), 0);
+        ck_assert_uint_eq(answer.n, 1);
 
         agent.script.time.state = STATE_STUCK;
-        ck_assert_int_eq(ask("two", t, &n, why), 0);
-        ck_assert_uint_eq(n, 0);
-        ck_assert_ptr_nonnull(strstr(why, "chain two: it is starting, or stuck"));
+        ck_assert_int_eq(ask("two"), 0);
+        ck_assert_uint_eq(answer.n, 0);
+        ck_assert_uint_eq(answer.floor, 0);
+        ck_assert_ptr_nonnull(strstr(answer.why, "chain two: it is starting, or stuck"));
 
         agent.script.time.state = STATE_FOLLOWING;
-        agent.script.result = QUERY_UNPROVEN;
+        agent.script.result = QUERY_STALE;
         strcpy(agent.script.reason, "no head \033[2J");
-        ck_assert_int_eq(ask("two", t, &n, why), 0);
-        ck_assert_uint_eq(n, 0);
-        ck_assert_str_eq(why, "chain two: no head ?[2J");
+        ck_assert_int_eq(ask("two"), 0);
+        ck_assert_uint_eq(answer.n, 0);
+        ck_assert_uint_eq(answer.floor, 2500);
+        ck_assert_str_eq(answer.why, "chain two: no head ?[2J");
         agent_stop(&agent);
 } END_TEST
 
 START_TEST(ask_says_who_is_not_the_agent) {
-        struct judge_time t[QUERY_CHAINS_MAX];
-        char why[ASK_WHY_MAX];
-        size_t n = 9;
-
         agent_start(&agent);
         agent.act = AGENT_RAW;
         agent.raw_n = sizeof(struct query_reply) + 1;
-        ck_assert_int_eq(ask("two", t, &n, why), -EBADMSG);
-        ck_assert_ptr_nonnull(strstr(why, "answers what is not an answer"));
+        answer.n = 9;
+        ck_assert_int_eq(ask("two"), -EBADMSG);
+        ck_assert_ptr_nonnull(strstr(answer.why, "answers what is not an answer"));
         agent.raw_n = sizeof(struct query_reply) - 1;
-        ck_assert_int_eq(ask("two", t, &n, why), -EBADMSG);
+        ck_assert_int_eq(ask("two"), -EBADMSG);
         agent.act = AGENT_CLOSE;
-        ck_assert_int_eq(ask("two", t, &n, why), -ECONNRESET);
+        ck_assert_int_eq(ask("two"), -ECONNRESET);
         agent_stop(&agent);
-        ck_assert_int_eq(ask("two", t, &n, why), -ENOENT);
-        ck_assert_ptr_nonnull(strstr(why, "is kedged running?"));
-        ck_assert_uint_eq(n, 9);
+        ck_assert_int_eq(ask("two"), -ENOENT);
+        ck_assert_ptr_nonnull(strstr(answer.why, "is kedged running?"));
+        ck_assert_uint_eq(answer.n, 9);
 } END_TEST
 
 int main(void) {
