@@ -109,6 +109,21 @@ def test_the_bus_may_come_late_and_go(folder):
     assert agent.kedged.text().count("cannot be reached") == 1, agent.kedged.text()
 
 
+def test_a_bus_that_stands_still_holds_nobody_up(folder):
+    """Neither while the agent is on it, nor when it starts."""
+    b, dn, agent = start(folder, interval=100)
+    b.p.send_signal(signal.SIGSTOP)
+    final = agent.status()["final"]
+    agent.wait_following(final + 10)
+    assert agent.resolve("h1." + NAME)[0] == "ok"
+    agent.restart(signal.SIGTERM)
+    agent.wait_following(final + 10)
+    assert agent.resolve("h2." + NAME)[0] == "ok"
+    b.p.send_signal(signal.SIGCONT)
+    wait("the agent's name on the bus", b.has_name, 90)
+    assert not b.call("Resolve", NAME)[1]
+
+
 def listener(folder, b, user=65534):
     """A program of somebody without rights that has subscribed."""
     seen = Process(folder, "listener", [*as_user(user), "gdbus", "monitor", "--address", b.address, "--dest", BUS])
