@@ -1,16 +1,16 @@
-/* kedgectl watch: a line for each thing that happens, as it happens, until it is ended. The agent
- * may go and come again: that is said, and watching goes on. */
+/* kedgectl watch: a line for each thing that happens, as it happens, until it is ended. Where the
+ * agent's signals are heard they say when to look, else it is looked twice a second. The agent may go
+ * and come again: that is said, and watching goes on. */
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "agent/kedgectl/bell.h"
 #include "agent/kedgectl/feed.h"
 
-#define WATCH_ASK_EVERY (3600 * 1000 / FEED_POLL_MS)
+#define WATCH_ASK_MS (UINT64_C(3600) * 1000)
 
 struct watcher {
         const struct ctl *ctl;
@@ -134,26 +134,32 @@ static enum ctl_exit take_names(struct watcher *w, int argc, char **argv) {
         return CTL_OK;
 }
 
-static enum ctl_exit follow(struct watcher *w) {
-        struct feed *feed = calloc(1, sizeof(*feed));
-        enum ctl_exit code = CTL_OK;
+static enum ctl_exit look_on(struct watcher *w, struct feed *feed) {
+        _cleanup_(bell_done) struct bell bell = { 0 };
+        uint64_t asked_ms = ctl_boottime_ms();
         unsigned runs = 0;
-        int r;
 
-        r = feed ? feed_begin(w->ctl, feed) : -ENOMEM;
-        if (r < 0)
-                code = ctl_unreachable(w->ctl, r);
-        else
-                code = ask_for_names(w);
-        for (unsigned i = 1; code == CTL_OK && !ferror(stdout); i++) {
-                if (w->ctl->count > 0 && w->n_told >= w->ctl->count)
-                        break;
-                (void) poll(NULL, 0, FEED_POLL_MS);
+        bell_open(&bell);
+        while (!ferror(stdout) && (w->ctl->count == 0 || w->n_told < w->ctl->count)) {
+                bell_wait(&bell, FEED_POLL_MS);
                 feed_poll(w->ctl, feed, on_event, w);
-                if (feed->runs != runs || i % WATCH_ASK_EVERY == 0)
+                if (feed->runs != runs || ctl_boottime_ms() - asked_ms > WATCH_ASK_MS) {
                         keep_names(w);
+                        asked_ms = ctl_boottime_ms();
+                }
                 runs = feed->runs;
         }
+        return CTL_OK;
+}
+
+static enum ctl_exit follow(struct watcher *w) {
+        struct feed *feed = calloc(1, sizeof(*feed));
+        enum ctl_exit code;
+        int r = feed ? feed_begin(w->ctl, feed) : -ENOMEM;
+
+        code = r < 0 ? ctl_unreachable(w->ctl, r) : ask_for_names(w);
+        if (code == CTL_OK)
+                code = look_on(w, feed);
         free(feed);
         return code;
 }

@@ -50,6 +50,7 @@ static void put_item(uint32_t i, struct query_explain *e) {
 static struct {
         unsigned moving; /* so many times another proof comes between two items */
         enum query_result result;
+        uint8_t n_fields; /* 0: as the proof has them */
 } script;
 
 static enum agent_act explains(
@@ -62,6 +63,8 @@ static enum agent_act explains(
         reply->result = a->script.result;
         reply->explain = a_proof();
         put_item(q->item, &reply->explain);
+        if (script.n_fields > 0)
+                reply->explain.n_fields = script.n_fields;
         if (q->item == 1 && script.moving > 0) {
                 script.moving--;
                 reply->explain.serial++;
@@ -145,6 +148,17 @@ START_TEST(explain_is_of_one_proof) {
         ck_assert_int_eq(run("explain plant.fleet"), 1);
         assert_one_line_on_stderr("faster than the proof can be read");
         ck_assert_str_eq(out, "");
+        end();
+} END_TEST
+
+START_TEST(explain_takes_so_many_items) {
+        begin(explains);
+        script.n_fields = 32;
+        ck_assert_int_eq(run("explain plant.fleet"), 0);
+        script.n_fields = 33;
+        ck_assert_int_eq(run("explain plant.fleet"), 1);
+        assert_one_line_on_stderr("does not parse");
+        script.n_fields = 0;
         end();
 } END_TEST
 
@@ -319,6 +333,7 @@ int main(int argc, char **argv) {
         tcase_add_test(t, explain_reads_well);
         tcase_add_test(t, explain_tells_it_to_programs);
         tcase_add_test(t, explain_is_of_one_proof);
+        tcase_add_test(t, explain_takes_so_many_items);
         tcase_add_loop_test(t, explain_exits_as_the_name_does, 0, ELEMENTSOF(explain_cases));
         tcase_add_test(t, list_walks_all_names);
         tcase_add_test(t, roles_read_well);
