@@ -37,7 +37,7 @@ static void say_unreachable(struct doctor *d, int r) {
 static void look_at_socket(struct doctor *d, const struct query_status *s) {
         char cure[DOCTOR_TEXT_MAX], up[CTL_TEXT_MAX];
         const struct passwd *user;
-        struct stat st;
+        struct stat st = { 0 };
 
         if (strcmp(s->version, KEDGE_VERSION) != 0) {
                 doctor_say(d, DOCTOR_FAIL, "agent", "systemctl restart kedged",

@@ -51,6 +51,7 @@ static struct {
         unsigned moving; /* so many times another proof comes between two items */
         enum query_result result;
         uint8_t n_fields; /* 0: as the proof has them */
+        bool ens;
 } script;
 
 static enum agent_act explains(
@@ -63,6 +64,13 @@ static enum agent_act explains(
         reply->result = a->script.result;
         reply->explain = a_proof();
         put_item(q->item, &reply->explain);
+        if (script.ens) {
+                reply->explain.kind = 1;
+                memset(&reply->explain.contract, 0, ADDRESS_SIZE);
+                memset(&reply->explain.field_slot, 0, HASH32_SIZE);
+                memset(&reply->explain.final_root, 0, HASH32_SIZE);
+                memset(&reply->explain.head_root, 0, HASH32_SIZE);
+        }
         if (script.n_fields > 0)
                 reply->explain.n_fields = script.n_fields;
         if (q->item == 1 && script.moving > 0) {
@@ -148,6 +156,27 @@ START_TEST(explain_is_of_one_proof) {
         ck_assert_int_eq(run("explain plant.fleet"), 1);
         assert_one_line_on_stderr("faster than the proof can be read");
         ck_assert_str_eq(out, "");
+        end();
+} END_TEST
+
+/* What kedge knows of a name of ENS has no slots of its own; it is not given any. */
+START_TEST(explain_of_ens_says_what_is_true) {
+        json_t *o;
+
+        begin(explains);
+        script.ens = true;
+        ck_assert_int_eq(run("explain plant.eth"), 0);
+        ck_assert_ptr_nonnull(strstr(out, "  contract    ENS: the registry, and the resolver that it names\n"));
+        ck_assert_ptr_null(strstr(out, "  slot "));
+        ck_assert_ptr_null(strstr(out, "  key "));
+        ck_assert_ptr_null(strstr(out, "  storage "));
+        ck_assert_int_eq(run("--json explain plant.eth"), 0);
+        o = parse_out("ok");
+        ck_assert(json_is_null(json_object_get(o, "contract")));
+        ck_assert(json_is_null(json_object_get(json_object_get(o, "head"), "storage_root")));
+        ck_assert(json_is_null(json_object_get(json_array_get(json_object_get(o, "fields"), 0), "slot")));
+        json_decref(o);
+        script.ens = false;
         end();
 } END_TEST
 
@@ -334,6 +363,7 @@ int main(int argc, char **argv) {
         tcase_add_test(t, explain_tells_it_to_programs);
         tcase_add_test(t, explain_is_of_one_proof);
         tcase_add_test(t, explain_takes_so_many_items);
+        tcase_add_test(t, explain_of_ens_says_what_is_true);
         tcase_add_loop_test(t, explain_exits_as_the_name_does, 0, ELEMENTSOF(explain_cases));
         tcase_add_test(t, list_walks_all_names);
         tcase_add_test(t, roles_read_well);
