@@ -8,8 +8,12 @@
 
 #define CLOCK_MAX_S (UINT64_C(1) << 38) /* no time is later */
 
+/* CLOCK_BOOTTIME may run fast by less than one part in so many; a bad crystal is off by 200 in a
+ * million, and the kernel corrects one by 500 in a million at most. */
+#define CLOCK_FAST_PART 1000
+
 /* The floor: this program's date, and what chains have proven, with the time that has passed
- * since. It never falls. */
+ * since, counted a little too low. It never falls. */
 struct clock_floor {
         uint64_t s, at_ms;
 };

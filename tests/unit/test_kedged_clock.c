@@ -78,6 +78,20 @@ START_TEST(clock_of_the_hardware_is_read_whole_or_not_at_all) {
 }
 END_TEST
 
+/* Five years of uptime, a block each 12 s, a crystal that runs 500 in a million too fast. */
+START_TEST(clock_floor_does_not_outrun_the_chain) {
+        const uint64_t years = UINT64_C(5) * 365 * 86400;
+        struct clock_floor f = { 0 };
+
+        for (uint64_t s = 0; s <= years; s += 1200) {
+                uint64_t now = (s + s / 2000) * 1000;
+
+                clock_floor_raise(&f, KEDGE_BUILD_DATE + s, now);
+                ck_assert_uint_eq(clock_floor_s(&f, now), KEDGE_BUILD_DATE + s);
+        }
+}
+END_TEST
+
 START_TEST(clock_floor_rises_and_goes_on) {
         struct clock_floor f = { 0 };
         uint64_t proven = KEDGE_BUILD_DATE + 500;
@@ -87,13 +101,13 @@ START_TEST(clock_floor_rises_and_goes_on) {
         ck_assert_uint_eq(clock_floor_s(&f, 9000), KEDGE_BUILD_DATE);
         clock_floor_raise(&f, proven, 10000);
         ck_assert_uint_eq(clock_floor_s(&f, 10000), proven);
-        ck_assert_uint_eq(clock_floor_s(&f, 70000), proven + 60);
-        clock_floor_raise(&f, proven + 10, 70000); /* less than has passed */
-        ck_assert_uint_eq(clock_floor_s(&f, 70000), proven + 60);
-        clock_floor_raise(&f, 0, 70000);
+        ck_assert_uint_eq(clock_floor_s(&f, 71000), proven + 60);
+        clock_floor_raise(&f, proven + 10, 71000); /* less than has passed */
+        ck_assert_uint_eq(clock_floor_s(&f, 71000), proven + 60);
+        clock_floor_raise(&f, 0, 71000);
         ck_assert_uint_eq(clock_floor_s(&f, 9999), proven); /* never below */
-        clock_floor_raise(&f, proven + 90, 70000);
-        ck_assert_uint_eq(clock_floor_s(&f, 71000), proven + 91);
+        clock_floor_raise(&f, proven + 90, 71000);
+        ck_assert_uint_eq(clock_floor_s(&f, 73000), proven + 91);
 }
 END_TEST
 
@@ -105,6 +119,7 @@ int main(void) {
         tcase_add_loop_test(t, clock_of_the_hardware_is_read_whole_or_not_at_all, 0,
                         ELEMENTSOF(rtc_rows));
         tcase_add_test(t, clock_floor_rises_and_goes_on);
+        tcase_add_test(t, clock_floor_does_not_outrun_the_chain);
         suite_add_tcase(s, t);
         return unit_run(s);
 }
