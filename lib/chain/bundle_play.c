@@ -361,8 +361,6 @@ static const char *flaw(const struct bundle_play *p) {
                 return p->why[0] ? p->why : "its events end before the values are proven";
         if (!p->final.proven || !head_of(p)->proven)
                 return p->why[0] ? p->why : "the values are not proven";
-        if (head_of(p)->block.ref.number < p->final.block.ref.number)
-                return "the head lies below the finalized block";
         return walk_flaw(p);
 }
 
@@ -384,7 +382,7 @@ enum bundle_verdict bundle_play_verdict(const struct bundle_play *p,
                 memcpy(c.values.final, final->value, sizeof(c.values.final));
                 memcpy(c.values.head, head->value, sizeof(c.values.head));
                 if (name_record_judge(&c.values, NULL, &c.record) < 0)
-                        why = "its values cannot be judged";
+                        why = "the head lies below the finalized block";
         }
         if (why) {
                 (void) chain_say(ret_why, CHAIN_TEXT_MAX, "%s", why);

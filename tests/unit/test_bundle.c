@@ -297,6 +297,80 @@ START_TEST(bundle_limits_its_size_and_its_events) {
         ck_assert_int_eq(parse(&got), -E2BIG);
 } END_TEST
 
+/* A play whose record stands at block 10, final, and at 12. */
+static struct bundle_play *played(void) {
+        struct bundle b = head(BUNDLE_BLOCKQUICK);
+        struct bundle_trust trust = { .checkpoint = b.checkpoint };
+        struct bundle_play *p;
+
+        ck_assert_int_eq(bundle_play_new(&b, &trust, &p), 0);
+        p->asks = 1;
+        p->final.asked = p->final.proven = p->head.asked = p->head.proven = true;
+        p->final.block.ref.number = 10;
+        p->head.block.ref.number = 12;
+        memcpy(p->final.value[0].b, "10.1.2.3", 8);
+        memcpy(p->head.value[0].b, "10.1.2.3", 8);
+        return p;
+}
+
+#define VERDICT_WITH(change, want)                                                                 \
+        do {                                                                                       \
+                struct bundle_play *p = played();                                                  \
+                char why[CHAIN_TEXT_MAX] = "";                                                     \
+                struct bundle_claims c;                                                            \
+                                                                                                   \
+                change;                                                                            \
+                ck_assert_msg(bundle_play_verdict(p, &c, why) == (want), "%s", #change);           \
+                ck_assert_msg(((want) == BUNDLE_PROVEN) == !why[0], "%s: %s", #change, why);       \
+                p = bundle_play_free(p);                                                           \
+        } while (0)
+
+START_TEST(bundle_verdict_needs_all_of_it) {
+        VERDICT_WITH((void) 0, BUNDLE_PROVEN);
+        VERDICT_WITH((p->head.asked = false, p->head.proven = false), BUNDLE_PROVEN);
+        VERDICT_WITH(p->asks = 0, BUNDLE_UNPROVEN);
+        VERDICT_WITH(p->final.proven = false, BUNDLE_UNPROVEN);
+        VERDICT_WITH(p->head.proven = false, BUNDLE_UNPROVEN);
+        VERDICT_WITH(p->final.id = 1, BUNDLE_UNPROVEN);
+        VERDICT_WITH(p->head.id = 2, BUNDLE_UNPROVEN);
+        VERDICT_WITH(p->head.answered = true, BUNDLE_UNPROVEN);
+        VERDICT_WITH(p->head.block.ref.number = 9, BUNDLE_UNPROVEN);
+        VERDICT_WITH(p->status.conflict = true, BUNDLE_UNPROVEN);
+        VERDICT_WITH(p->status.state = CHAIN_STUCK, BUNDLE_UNPROVEN);
+} END_TEST
+
+START_TEST(bundle_asks_where_a_head_stands) {
+        struct bundle_event ask = { .kind = BUNDLE_ASK };
+        struct bundle_play *p = played();
+
+        p->status = (struct chain_status){ .state = CHAIN_FOLLOWING, .has_finalized = true,
+                                           .has_head = true };
+        ck_assert(bundle_play_may_ask(p));
+        p->asks = BUNDLE_ASKS_MAX;
+        ck_assert(!bundle_play_may_ask(p));
+        p->asks = 1;
+        p->status.has_head = false;
+        ck_assert(!bundle_play_may_ask(p));
+        ck_assert_int_eq(bundle_play_event(p, &ask, NULL, NULL), -EINVAL);
+        p->status.has_head = true;
+        p->status.state = CHAIN_STUCK;
+        ck_assert(!bundle_play_may_ask(p));
+        p = bundle_play_free(p);
+} END_TEST
+
+START_TEST(bundle_play_is_made_of_what_the_verifier_brings) {
+        struct bundle b = head(BUNDLE_BLOCKQUICK);
+        struct bundle_trust trust = { .checkpoint = b.checkpoint };
+        struct bundle_play *p = NULL;
+
+        memset(&trust.checkpoint.hash, 0, sizeof(trust.checkpoint.hash));
+        ck_assert_int_eq(bundle_play_new(&b, &trust, &p), -EINVAL);
+        b = head(BUNDLE_ETHEREUM);
+        trust.checkpoint = b.checkpoint;
+        ck_assert_int_eq(bundle_play_new(&b, &trust, &p), -EINVAL); /* no network */
+        ck_assert_ptr_null(p);
+} END_TEST
+
 START_TEST(bundle_writer_stays_full) {
         static uint8_t big[BUNDLE_MESSAGE_MAX + 1], out_bytes[2 * (BUNDLE_MESSAGE_MAX + 1)];
         struct bundle_event e = { .kind = BUNDLE_BYTES, .bytes = { big, sizeof(big) } };
@@ -318,6 +392,9 @@ int main(void) {
         tcase_add_loop_test(t, bundle_parse_judges_each_event, 0, ELEMENTSOF(event_cases));
         tcase_add_test(t, bundle_tells_damage_from_nonsense);
         tcase_add_test(t, bundle_limits_its_size_and_its_events);
+        tcase_add_test(t, bundle_verdict_needs_all_of_it);
+        tcase_add_test(t, bundle_asks_where_a_head_stands);
+        tcase_add_test(t, bundle_play_is_made_of_what_the_verifier_brings);
         tcase_add_test(t, bundle_writer_stays_full);
         suite_add_tcase(suite, t);
         return unit_run(suite);
