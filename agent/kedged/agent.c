@@ -21,10 +21,15 @@
 #include "agent/kedged/util.h"
 
 static void tell_readers(struct agent *a, uint64_t now) {
+        bool urgent = a->watch.urgent;
+
         if (!a->watch.changed)
                 return;
-        if (a->watch.urgent || now >= a->publish.published_ms + PUBLISH_EVERY_MS)
-                publish_names(&a->publish, &a->watch, now);
+        if (!urgent && now < a->publish.published_ms + PUBLISH_EVERY_MS)
+                return;
+        publish_names(&a->publish, &a->watch, now);
+        if (urgent)
+                kept_save(&a->kept, &a->watch, KEPT_REVOKED, now);
 }
 
 static void tell_systemd(struct agent *a) {
@@ -100,6 +105,7 @@ static int on_housekeeping(sd_event_source *source, uint64_t usec _unused_, void
                 watch_announce(&a->watch);
                 (void) agent_floor_s(a);
                 floor_keep(&a->floor, now, false);
+                kept_save(&a->kept, &a->watch, KEPT_NOW_AND_THEN, now);
                 for (size_t i = 0; i < a->n_runs; i++)
                         run_retry(a->runs[i]);
                 save_budgets(a, false);
@@ -361,6 +367,8 @@ int agent_new(const char *config_path, struct config *config_take, struct agent 
         if (r >= 0)
                 r = open_readers(a);
         if (r >= 0)
+                kept_open(&a->kept, a->state_fd, a->publish.boot_id, &a->watch, now_ms());
+        if (r >= 0)
                 r = open_sockets(a);
         if (r >= 0 && a->config->bus)
                 r = bus_open(&a->bus, a);
@@ -386,6 +394,7 @@ int agent_serve(struct agent *a) {
         watch_announce(&a->watch);
         (void) agent_floor_s(a);
         floor_keep(&a->floor, now_ms(), true);
+        kept_save(&a->kept, &a->watch, KEPT_AT_END, now_ms());
         save_budgets(a, true);
         metrics_withdraw(a->config->metrics);
         log_info("stopped");

@@ -10,6 +10,7 @@
 #include "agent/kedged/config.h"
 #include "agent/kedged/courier.h"
 #include "agent/kedged/floor.h"
+#include "agent/kedged/kept.h"
 #include "agent/kedged/keys.h"
 #include "agent/kedged/metrics.h"
 #include "agent/kedged/news.h"
@@ -47,6 +48,7 @@ struct agent {
         struct operator_words words;
         struct watch watch;
         struct keys keys;
+        struct kept kept;
         struct publish publish;
         struct news_desk news;
         struct metrics metrics;

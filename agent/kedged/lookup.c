@@ -76,6 +76,12 @@ void lookup_times(const struct lookup_values *v, const struct config_role roles[
         ret->pins_deadline_ms = freshness_until_ms(c, at, head, config_role_age_ms(tls));
         ret->fresh_ms = freshness_until_ms(c, at, head, names->max_age_ms);
         ret->pins_fresh_ms = freshness_until_ms(c, at, head, tls->max_age_ms);
+        if (at > 0)
+                return;
+        /* Proven before this boot: stale, whatever its age, and told where the role says serve. */
+        ret->fresh_ms = ret->pins_fresh_ms = 0;
+        ret->deadline_ms = names->stale == STALE_SERVE ? ret->deadline_ms : 0;
+        ret->pins_deadline_ms = tls->stale == STALE_SERVE ? ret->pins_deadline_ms : 0;
 }
 
 static void put_verdict(const struct name_record *n, struct lookup_judgement *ret) {

@@ -60,6 +60,7 @@ static int replace(struct agent *a, struct config **next) {
         }
         operator_prune(&a->words, *next);
         watch_reconfigure(&a->watch, *next);
+        kept_reconfigure(&a->kept, &a->watch);
         a->keys.config = *next;
         for (size_t i = 0; i < a->n_runs; i++)
                 if (m.chain[i]) {

@@ -280,6 +280,21 @@ int watch_ask(struct watch *w, const char *name, uint64_t client, uint32_t id, u
         return r;
 }
 
+int watch_restore(struct watch *w, const char *name, const struct lookup_values *values,
+                uint64_t now) {
+        struct watch_entry *e;
+        int r;
+
+        if (find(w, name))
+                return -EEXIST;
+        r = add(w, name, now, &e);
+        if (r < 0)
+                return r;
+        e->values = *values;
+        watch_apply(w, e);
+        return 0;
+}
+
 void watch_expire(struct watch *w, uint64_t now) {
         for (size_t i = 0; i < WATCH_BUCKETS; i++)
                 for (struct watch_entry *e = w->bucket[i], *next; e; e = next) {

@@ -143,6 +143,11 @@ _must_check_ bool watch_peek(
 _must_check_ int watch_ask(
                 struct watch *w, const char *name, uint64_t client, uint32_t id, uint64_t now);
 
+/* Takes over what was proven of a name in an earlier run; judged now, like a new proof. -EEXIST: it is
+ * known; or as watch_ask(). */
+int watch_restore(struct watch *w, const char *name, const struct lookup_values *values,
+                uint64_t now);
+
 /* The chain moved: each contract on it is to be proven again. */
 void watch_moved(struct watch *w, const struct run *run);
 
@@ -185,6 +190,7 @@ struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e);
 struct watch_group *watch_group_of(
                 struct watch *w, struct run *run, const struct config_zone *zone);
 void watch_group_leave(struct watch *w, struct watch_entry *e);
+void watch_apply(struct watch *w, struct watch_entry *e);
 _must_check_ int watch_prove(struct watch *w, struct watch_entry *e, uint64_t now);
 void watch_note(struct watch *w, const struct watch_entry *e, const struct revocation *r);
 void watch_untold_leave(struct watch *w, struct watch_entry *e);

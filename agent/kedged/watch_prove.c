@@ -1,7 +1,7 @@
 /* Keeping watched names proven. When a chain moves, one account proof per contract and block shows
  * whether its storage root is still the one that the records were proven under; where it is, all of
  * them are proven again at the new block, and where it is not, each is fetched. Every judgement
- * goes through apply(): revocations are in the book before readers or the journal hear of them. */
+ * goes through watch_apply(): revocations are in the book before readers or the journal hear of them. */
 
 #include "agent/kedged/watch.h"
 
@@ -106,7 +106,7 @@ static void changed(struct watch *w, struct watch_entry *e, bool revoked) {
 }
 
 /* Judges what stands in e->values, and brings the book and the readers up to it. */
-static void apply(struct watch *w, struct watch_entry *e) {
+void watch_apply(struct watch *w, struct watch_entry *e) {
         const struct revocations *before;
         struct lookup_judgement j;
         struct book_key key;
@@ -247,7 +247,7 @@ static void on_walked(void *userdata, const struct ens_result *result) {
                 e->values = result->values;
                 put_url(e->group->run, result->final_upstream, e->by.final);
                 put_url(e->group->run, result->head_upstream, e->by.head);
-                apply(e->watch, e);
+                watch_apply(e->watch, e);
                 watch_announce(e->watch);
                 if (first)
                         catch_up(e);
@@ -261,7 +261,7 @@ static void on_fetched(void *userdata, const struct proof_result *result) {
 
         if (fetched(e, result->proven, result->serial)) {
                 take_values(e, result);
-                apply(e->watch, e);
+                watch_apply(e->watch, e);
                 e->group->head_root = e->head_root;
                 if (e->group->fresh_ms == 0)
                         e->group->fresh_ms = e->reply.answer.fresh_ms;
@@ -398,7 +398,7 @@ static void on_refreshed(void *userdata, const struct proof_result *result) {
                 if (!e->known || e->serial > result->serial)
                         continue;
                 if (carry_over(e, result))
-                        apply(w, e);
+                        watch_apply(w, e);
                 else
                         want(w, e, now);
         }
