@@ -32,6 +32,7 @@ void watch_init(struct watch *w, const struct config *config, struct run *const 
         w->reply = reply;
         w->userdata = userdata;
         w->fetch.last = &w->fetch.first;
+        w->fetch_keys.last = &w->fetch_keys.first;
         w->fetch_absent.last = &w->fetch_absent.first;
 }
 
@@ -67,6 +68,7 @@ struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e) {
                 w->n--;
                 w->changed = w->changed || e->known;
                 unlink_fetch(&w->fetch, e);
+                unlink_fetch(&w->fetch_keys, e);
                 unlink_fetch(&w->fetch_absent, e);
                 e->wanted = false;
                 watch_untold_leave(w, e);

@@ -120,7 +120,9 @@ struct watch {
         bool urgent;  /* and it is a revocation */
         uint64_t changed_us; /* of the entry that changed last */
         struct watch_entry *bucket[WATCH_BUCKETS];
-        struct watch_queue fetch, fetch_absent; /* names that are there go first */
+        /* Names with keys, which can be revoked, go before those with addresses alone, and those before
+         * names that are absent. */
+        struct watch_queue fetch_keys, fetch, fetch_absent;
         struct watch_group *groups;
         const struct news_desk *news; /* may be NULL */
         struct watch_entry *untold;

@@ -188,7 +188,10 @@ static void take_values(struct watch_entry *e, const struct proof_result *result
  * they wait behind those that do, and one that nobody asked for lately is forgotten: whoever asks
  * next has it proven. */
 static void want(struct watch *w, struct watch_entry *e, uint64_t now) {
-        struct watch_queue *q = watch_is_absent(e) ? &w->fetch_absent : &w->fetch;
+        const struct name_answer *a = &e->reply.answer;
+        struct watch_queue *q = watch_is_absent(e)               ? &w->fetch_absent :
+                                a->n_pins > 0 || a->has_device ? &w->fetch_keys :
+                                                                 &w->fetch;
 
         if (e->wanted)
                 return;
@@ -505,7 +508,7 @@ static void put_back(struct watch_queue *q, struct watch_entry *e) {
 }
 
 static void pump_fetches(struct watch *w, uint64_t now) {
-        struct watch_queue *const queues[] = { &w->fetch, &w->fetch_absent };
+        struct watch_queue *const queues[] = { &w->fetch_keys, &w->fetch, &w->fetch_absent };
 
         while (w->n_fetching < WATCH_FETCH_MAX) {
                 struct watch_queue *q = NULL;

@@ -129,6 +129,29 @@ START_TEST(watch_budget_holds_back_what_can_wait_and_says_what_gets_old) {
         ck_assert_uint_eq(entry("pump1.plant.fleet")->values.head_at.number, 104);
 } END_TEST
 
+START_TEST(watch_keys_are_looked_at_first) {
+        char text[64];
+
+        pump1();
+        set("host0.signature", RECORD_SIGNATURE, PIN_A, PIN_A);
+        for (int i = 0; i < 30; i++) {
+                (void) snprintf(text, sizeof(text), "host%d.server_ip", i);
+                set(text, RECORD_SERVER_IP, "10.0.0.3", "10.0.0.3");
+        }
+        heads(100, 103);
+        fleet(1, 30);
+        set("host0.signature", RECORD_SIGNATURE, NULL, "");
+        w.fake.head_change[1] = 1;
+        heads(100, 104);
+        watch_moved(&w.watch, w.runs[0]);
+        for (int i = 0; i < 3; i++) { /* the account, then the first twelve */
+                watch_pump(&w.watch, now_ms() + 10000);
+                proofs_pump(&w.proofs, now_ms());
+        }
+        ck_assert_ptr_nonnull(w.watch.fetch.first); /* others still wait */
+        ck_assert_uint_eq(entry("host0.z0.internal")->reply.answer.n_pins, 0);
+} END_TEST
+
 START_TEST(watch_budget_that_is_short_goes_round) {
         struct budget *b = &w.runs[0]->budget;
         unsigned early = 0;
@@ -189,8 +212,8 @@ START_TEST(watch_budget_holds_back_the_records_of_a_changed_contract) {
         clock_ms += 12 * 3600000;
         pump();
         ck_assert_uint_eq(entry("pump1.plant.fleet")->reply.answer.n_pins, 0);
-        ck_assert_ptr_null(w.watch.fetch.first);
-        ck_assert(w.watch.fetch.last == &w.watch.fetch.first);
+        ck_assert_ptr_null(w.watch.fetch_keys.first);
+        ck_assert(w.watch.fetch_keys.last == &w.watch.fetch_keys.first);
 } END_TEST
 
 int main(void) {
@@ -203,6 +226,7 @@ int main(void) {
         tcase_add_test(t, watch_one_changed_contract_costs_its_own_records);
         tcase_add_test(t, watch_what_changed_at_finalized_is_fetched_there);
         tcase_add_test(t, watch_budget_holds_back_what_can_wait_and_says_what_gets_old);
+        tcase_add_test(t, watch_keys_are_looked_at_first);
         tcase_add_test(t, watch_budget_that_is_short_goes_round);
         tcase_add_test(t, watch_budget_that_is_short_pays_records_one_by_one);
         tcase_add_test(t, watch_budget_holds_back_the_records_of_a_changed_contract);
