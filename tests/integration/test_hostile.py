@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a machine does to the agent: clocks that are years off, a full disk, kill -9 at any moment, folders that
+"""What a machine does to the agent: a full disk, kill -9 at any moment, folders that
 others may write to, a reader of its lines that goes away, other users who ask too much, silence of everybody."""
 import os
 import random
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from harness import BUILD, STATUS, Agent, Devnode, Process, Skip, run, wait
+from harness import STATUS, Agent, Devnode, Process, Skip, run, wait
 
 NAME = "plant-control.fleet"
 PIN = bytes(range(1, 33))
@@ -26,44 +26,6 @@ def chain(folder, interval=100):
 
 def granted(agent):
     return agent.wait_resolve("the pin", lambda r: r[0] == "ok" and r[4] == [PIN])
-
-
-def under_a_wall_clock_of(folder, seconds):
-    """The same story for a wall clock that says so many seconds since 1970; its year, as a program sees it."""
-    library = os.path.join(BUILD, "tests/integration/libwallclock.so")
-    if not os.path.exists(library):
-        raise Skip("the wall clock to preload is not built")
-    wrong = {"LD_PRELOAD": library, "KEDGE_TEST_CLOCK_OFFSET": str(int(seconds - time.time())),
-             "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
-    year = subprocess.run(["date", "-u", "+%Y"], capture_output=True, text=True, check=True,
-                          env={**os.environ, **wrong}).stdout
-    dn = chain(folder)
-    agent = Agent(folder, dn)
-    agent.roles = "[names]\nMaxAge=8s"
-    agent.write_config()
-    for p in (agent.kedged, agent.fetch):
-        p.stop()
-        p.env = wrong
-        p.start()
-    granted(agent)
-    s = agent.wait_following(dn.final()[0])
-    assert s["final_hash"] == dn.block(dn.command(f"header {s['final']}"))[1], s
-    assert agent.kedgectl("query", NAME)[0] == 0
-    dn.command("interval 0")
-    agent.wait_resolve("too old", lambda r: r[0] == "stale")
-    assert agent.kedgectl("query", NAME)[0] == 3
-    dn.mine(3)
-    granted(agent)
-    return int(year)
-
-
-def test_wall_clock_in_1970(folder):
-    assert under_a_wall_clock_of(folder, 86400) == 1970
-
-
-def test_wall_clock_ten_years_ahead(folder):
-    now = time.gmtime().tm_year
-    assert under_a_wall_clock_of(folder, time.time() + 3660 * 86400) >= now + 10
 
 
 def test_kill_9_at_20_random_moments_never_goes_back(folder):

@@ -2,7 +2,7 @@
 """What happens to an agent that is left alone for years: clocks that are wrong; upstreams that all show the same old
 chain or a part of it, or come and go. Each with the state, the answer and the exit code that it gets.
 
-usage: test_years.py clocks|upstreams [TEST...]"""
+usage: test_years.py clocks|lag|upstreams [TEST...]"""
 import re
 import select
 import socket
@@ -12,7 +12,11 @@ import time
 
 from clocks import DAY
 from harness import run, wait
-from worlds import HOUR, PIN, VALUE, WORLDS
+from worlds import HOUR, NAME, OF_MONTHS, PIN, VALUE, WORLDS
+
+
+STALE_BY_CLOCK = {"diode": "stale", "ethereum": "stuck|stale"}
+BACK = {"diode": "stale-head", "ethereum": "lag"}
 
 
 def clock_of_1970_says_nothing(folder, world):
@@ -20,16 +24,108 @@ def clock_of_1970_says_nothing(folder, world):
     w = world(folder, wall=100)
     w.clocks.synchronise()
     w.stays()
-    w.agent.kedged.kill()
-    w.agent.kedged.start()
+    w.agent.reboot(wall=100)
     w.follows()
 
 
-def date_ten_years_ahead_says_nothing_where_nobody_keeps_it(folder, world):
+def date_ahead_counts_where_it_is_called_right(folder, world):
+    """Ten years ahead, and by a jump of some days while all runs; then set right again."""
     w = world(folder, wall=time.time() + 11 * 366 * DAY)
-    w.stays()
-    w.agent.kedged.kill()
-    w.agent.kedged.start()
+    w.stays(1.5)
+    for wall in (w.clocks.wall(), w.now() + 9 * DAY):
+        w.clocks.synchronise(False)
+        w.clocks.set_wall(wall)
+        w.stays(1.5)
+        w.clocks.synchronise()
+        w.state(STALE_BY_CLOCK[w.CALLED], "clock|date")
+        w.refuses("stale", 3)
+        w.clocks.set_wall(w.now())
+        w.follows()
+    w.clocks.set_wall(w.now() - 9 * DAY)
+    w.stays(1.5)
+
+
+def clock_of_the_board_may_make_old(folder, world):
+    w = world(folder, wall=100)
+    for rtc, good in ((100, True), (w.now(), True), (w.now() + 40 * DAY, False), (None, True)):
+        w.agent.kedged.kill()
+        w.agent.fetch.kill()
+        w.clocks.reboot(wall=100)
+        w.clocks.rtc(rtc)
+        w.agent.kedged.start()
+        w.agent.fetch.start()
+        if good:
+            w.follows()
+        else:
+            w.state("stale|stuck", "clock|RTC")
+            w.refuses("stale|unproven", 3)
+
+
+def sleep_of_a_week(folder, world):
+    """What was proven before is a week old; and a head of before is no better, since the time that went by is known."""
+    w = world(folder)
+    w.clocks.sleep(7 * DAY)
+    w.refuses("stale", 3, " d | days | h ")
+    s = w.agent.status()["head"]
+    wait("heads of a week ago", lambda: w.step() or w.agent.status()["head"] > s + 3)
+    w.state("behind")
+    w.refuses("stale", 3)
+    w.pass_time(7 * DAY)
+    w.follows()
+
+
+# ---- a constant lag: each head is new, valid, and weeks old
+
+def lag_of_weeks_while_the_machine_was_on(folder, world):
+    """kedged was stopped, or the machine slept: the floor knows the weeks, in this boot and in the next."""
+    w = world(folder)
+    w.agent.kedged.stop()
+    w.clocks.sleep(w.LONG)
+    for begin in (w.agent.kedged.start, w.agent.reboot):
+        begin()
+        w.state("behind")
+        head = w.agent.status()["head"]
+        w.refuses("stale", 3)
+        w.answer("heads to go on", lambda r: r[0] == "stale" and w.agent.status()["head"] > head)
+        w.state("behind")
+    w.pass_time(w.LONG)
+    w.follows()
+
+
+def lag_of_weeks_after_power_off(folder, world):
+    """No power, no battery: nobody here can know (docs/threat-model.md), but a clock that is right can."""
+    w = world(folder)
+    w.agent.kedged.stop()
+    w.agent.reboot(off=w.LONG, wall=100)
+    w.follows()
+    w.clocks.set_wall(w.now() + w.LONG)
+    w.clocks.synchronise()
+    w.state("stale", "clock")
+    w.refuses("stale", 3)
+    w.pass_time(w.LONG)
+    w.follows()
+
+
+def head_below_ours_after_power_off(folder, world):
+    """What the state folder holds is newer than what all show: nothing is granted by what they show."""
+    w = world(folder)
+    old = w.node.peak()[0]
+    for _ in range(30):
+        w.node.mine(1)
+    s = w.agent.wait_status("the newest", lambda s: s["final"] > old)
+    w.going = False
+    w.node.fault("all", BACK[w.CALLED], w.node.peak()[0] - old)
+    w.agent.kedged.stop()
+    w.agent.reboot(off=DAY)
+    w.agent.wait_status("upstreams", lambda t: t["up"] > 0)
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        t, r = w.agent.status(), w.agent.resolve()
+        assert r[0] == "unproven" and t["final"] >= s["final"] and t["state"] in ("starting", "behind"), (t, r)
+        time.sleep(0.1)
+    assert w.agent.kedgectl("query", NAME)[0] == 4
+    w.node.fault("all", "none")
+    w.going = True
     w.follows()
 
 
@@ -171,8 +267,17 @@ def flaps(w, flapping):
     for f in flapping:
         f.steady = True
     w.follows()
-    w.sleep(1800)  # longer than the longest rest
-    wait("all to be used", lambda: w.step() or w.agent.status()["up"] == w.agent.status()["upstreams"], 60)
+    slept = [time.monotonic() - 4]
+
+    def all_used():
+        """Rests that have grown are slept away; what was asked before a sleep may fail by it, and rest anew."""
+        w.step()
+        if time.monotonic() - slept[0] > 4:
+            w.sleep(1200)
+            slept[0] = time.monotonic()
+        s = w.agent.status()
+        return s["up"] == s["upstreams"]
+    wait("all to be used", all_used, 60)
     wait("connections to be closed", lambda: w.descriptors() <= descriptors + 6, 40)
 
 
@@ -216,19 +321,21 @@ def miner_of_2099_moves_no_clock(folder):
     assert w.time()["floor"] <= w.now() + 60, (w.time(), w.now())
 
 TESTS = {
-    "clocks": [clock_of_1970_says_nothing, date_ten_years_ahead_says_nothing_where_nobody_keeps_it],
-    "upstreams": [all_frozen_at_an_old_valid_head, proofs_withheld_while_heads_go_on, one_honest_among_five,
-                  upstreams_that_flap],
+    "clocks": [clock_of_1970_says_nothing, date_ahead_counts_where_it_is_called_right,
+               clock_of_the_board_may_make_old, sleep_of_a_week],
+    "lag": [lag_of_weeks_while_the_machine_was_on, lag_of_weeks_after_power_off],
+    "upstreams": [all_frozen_at_an_old_valid_head, proofs_withheld_while_heads_go_on, head_below_ours_after_power_off,
+                  one_honest_among_five, upstreams_that_flap],
 }
 ON_DIODE = {
     "upstreams": [higher_score_counts, miner_of_2099_moves_no_clock],
 }
 
 
-def both(test):
+def both(test, worlds):
     def named(world):
         def on(folder):
-            test(folder, WORLDS[world])
+            test(folder, worlds[world])
         on.__name__ = f"{test.__name__}_on_{world}"
         return on
     return [named(world) for world in WORLDS]
@@ -236,4 +343,5 @@ def both(test):
 
 if __name__ == "__main__":
     group = sys.argv.pop(1) if len(sys.argv) > 1 else "clocks"
-    sys.exit(run([t for test in TESTS[group] for t in both(test)] + ON_DIODE.get(group, [])))
+    worlds = WORLDS if group == "upstreams" else OF_MONTHS
+    sys.exit(run([t for test in TESTS[group] for t in both(test, worlds)] + ON_DIODE.get(group, [])))

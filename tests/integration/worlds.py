@@ -12,16 +12,21 @@ NAME = "plant-control.fleet"
 PIN = bytes(range(1, 33))
 VALUE = "10.1.2.3"
 HOUR = 3600
-ROLES = "[names]\nMaxAge=4h\n[tls]\nMaxAge=4h\n[time]\nMaxAge=4h"
+TIMEOUT = 60
+
+
+def roles(age):
+    return f"[names]\nMaxAge={age}\n[tls]\nMaxAge={age}\n[time]\nMaxAge={age}"
 
 
 class World:
     """node: the test node, clocks: those of the machine that the agent runs on, agent: it."""
 
-    AGENT, CALLED = Agent, ""
+    AGENT, CALLED, MAX_AGE = Agent, "", "4h"
+    LONG = 30 * DAY
     BESIDE = 0.3  # seconds between two steps of the chain
 
-    def __init__(self, folder, wall=None, synchronised=False, upstreams=None, roles=ROLES, nodes=3, **chain):
+    def __init__(self, folder, wall=None, synchronised=False, upstreams=None, nodes=3, **chain):
         self.folder = folder
         self.of_chain = Clocks(folder, "clocks-of-chain", time.time() + 365 * DAY)
         self.node = self.start_node(folder, nodes)
@@ -31,13 +36,13 @@ class World:
         self.clocks = Clocks(folder, "clocks", self.now() if wall is None else wall, synchronised)
         self.agent = clocked(self.AGENT, self.clocks)(folder, self.node, upstreams, **chain)
         self.stepped, self.going = 0, True
-        self.roles(roles)
+        self.start_again(roles(self.MAX_AGE))
         self.follows()
 
-    def roles(self, text):
-        """The agent is to start again with these."""
+    def start_again(self, roles):
+        """With these roles."""
         self.agent.kedged.kill()
-        self.agent.roles = text
+        self.agent.roles = roles
         self.agent.write_config()
         self.agent.kedged.start()
 
@@ -55,15 +60,15 @@ class World:
         self.clocks.sleep(seconds)
         self.pass_time(seconds)
 
-    def state(self, word, text="", timeout=60):
+    def state(self, word, text="", timeout=TIMEOUT):
         """Waits until status says so, with a note that matches; the chain goes on by steps."""
         def look():
             self.step()
             s = self.agent.status()
-            return s if s and s["state"] == word and re.search(text, s["text"]) else None
+            return s if s and s["state"] in word.split("|") and re.search(text, s["text"]) else None
         return wait(lambda: f"{word} /{text}/; status is {self.agent.status()}", look, timeout, 0.05)
 
-    def answer(self, what, check, timeout=60, name=NAME):
+    def answer(self, what, check, timeout=TIMEOUT, name=NAME):
         def look():
             self.step()
             try:
@@ -83,7 +88,7 @@ class World:
 
     def refuses(self, result, code, reason=""):
         """No value is served: by the answer's word, with its reason, and by the tool's exit code."""
-        r = self.answer(f"{result} /{reason}/", lambda r: r[0] == result and re.search(reason, r[1]))
+        r = self.answer(f"{result} /{reason}/", lambda r: r[0] in result.split("|") and re.search(reason, r[1]))
         assert r[2] == [] and r[4] == [], r
         got, out, err = self.agent.kedgectl("query", NAME)
         assert got == code and VALUE not in out and err, (got, out, err)
@@ -144,16 +149,20 @@ class Diode(World):
         self.of_chain.sleep(seconds)
 
 
+class DiodeOfMonths(Diode):
+    MAX_AGE = "3d"
+
+
 class Ether(World):
-    """Slots of a minute, each an epoch: a week is ten thousand of them. The newest is an hour behind the chain's
-    clock, which is what a test may mine."""
+    """Each slot is an epoch, so that a block is final soon. The newest is an hour behind the chain's clock, which is what
+    a test may mine."""
 
     AGENT, CALLED = EthAgent, "ethereum"
-    SLOT = 60
+    SLOT = 12
 
     def start_node(self, folder, nodes):
         return Ethnode(folder, env=self.of_chain.env, seconds_per_slot=self.SLOT, slots_per_epoch=1,
-                       epochs_per_period=512, slots=3000, lag=3600, nodes=nodes)
+                       epochs_per_period=1024, slots=3000, lag=HOUR, nodes=nodes)
 
     def begin(self):
         self.node.mine(6)
@@ -170,4 +179,11 @@ class Ether(World):
             self.node.mine(rest)
 
 
+class EtherOfMonths(Ether):
+    """Slots of a minute. More than two weeks would need an operator's word here, and many slots."""
+
+    SLOT, MAX_AGE, LONG = 60, "3d", 12 * DAY
+
+
 WORLDS = {w.CALLED: w for w in (Diode, Ether)}
+OF_MONTHS = {w.CALLED: w for w in (DiodeOfMonths, EtherOfMonths)}
