@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from harness import QUERY_MAGIC, QUERY_VERSION, REPLY_SIZE, Agent, Devnode, Folder, Process, Skip, program, run, wait
+from harness import QUERY_MAGIC, QUERY_VERSION, REPLY_SIZE, Agent, Devnode, EthAgent, Ethnode, Folder, Process, Skip, program, run, wait
 
 FIELDS = ("wall", "boot", "sets", "last", "kept", "refuses")
 YEAR = 365 * 86400
@@ -347,6 +347,17 @@ def test_one_miner_does_not_set_the_clock(folder):
     clock = Clock(folder, wall=0)
     code, said = once(folder, clock, agent.run + "/query.sock", conf="MaxForward=100y\n")
     assert code == 0 and clock.get("last") <= time.time() + 5, (said, clock.get("last"))
+
+
+def test_on_ethereum_the_finalized_slot_sets_the_clock_not_the_head(folder):
+    en = Ethnode(folder, lag=300)
+    en.mine(25)
+    agent = EthAgent(folder, en)
+    agent.wait_following()
+    clock = Clock(folder, wall=0)
+    code, said = once(folder, clock, agent.run + "/query.sock")
+    s = agent.status()
+    assert code == 0 and clock.get("last") == s["final_time"] == s["lower"] < s["upper"], (said, clock.get("last"), s)
 
 
 def faketime():
