@@ -146,6 +146,21 @@ static void ask(uint8_t x) {
                 sim_ask(&world, &a);
 }
 
+/* The operator's word: one side of a conflict, or a block of the chain that nobody asked about. */
+static void accept(uint8_t x) {
+        struct chain_in in = { .event = CHAIN_EV_ACCEPT };
+        struct chain_status st;
+
+        chain_status(world.machine, &st);
+        in.bytes = VIEW(x & 1   ? st.conflict_ours.hash.b
+                        : x & 2 ? st.conflict_theirs.b
+                                : st.finalized.ref.hash.b,
+                        HASH32_SIZE);
+        sim_step(&world, &in);
+        chain_status(world.machine, &st);
+        MUST(!st.conflict || !(x & 1));
+}
+
 static void inject(unsigned node, struct view rest) {
         struct chain_in in = { .event = CHAIN_EV_BYTES, .upstream = node, .bytes = rest };
 
@@ -191,7 +206,10 @@ static void play(uint8_t op, uint8_t x, struct view rest) {
                         e->n = e->n / 2; /* cut short */
                 break;
         case 9:
-                sim_queue(&world, CHAIN_EV_DOWN, x % 3, VIEW(NULL, 0), x);
+                if (x & 0x40)
+                        accept(x);
+                else
+                        sim_queue(&world, CHAIN_EV_DOWN, x % 3, VIEW(NULL, 0), x);
                 break;
         }
 }

@@ -88,6 +88,22 @@ static void cancel(uint8_t x) {
         esim_step(&world, &in);
 }
 
+/* The operator's word: our side of a conflict, the other one, or the anchor. */
+static void accept(uint8_t x) {
+        struct chain_in in = { .event = CHAIN_EV_ACCEPT };
+        struct chain_status st;
+
+        chain_status(world.machine, &st);
+        in.bytes = VIEW(x & 1   ? st.conflict_ours.hash.b
+                        : x & 2 ? st.conflict_theirs.b
+                                : st.anchor.b,
+                        HASH32_SIZE);
+        esim_step(&world, &in);
+        chain_status(world.machine, &st);
+        MUST(!st.conflict || !(x & 1));
+        MUST(!st.too_old || x & 3);
+}
+
 static void inject(unsigned node, struct view bytes) {
         struct chain_in in = { .event = CHAIN_EV_BYTES, .upstream = node, .bytes = bytes };
 
@@ -124,7 +140,10 @@ static void play(uint8_t op, uint8_t x, struct view rest) {
                 cancel(x);
                 break;
         case 8:
-                esim_queue(&world, CHAIN_EV_DOWN, u, VIEW(NULL, 0), x);
+                if (x & 0x40)
+                        accept(x);
+                else
+                        esim_queue(&world, CHAIN_EV_DOWN, u, VIEW(NULL, 0), x);
                 break;
         }
 }
