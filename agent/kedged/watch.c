@@ -297,11 +297,23 @@ int watch_restore(struct watch *w, const char *name, const struct lookup_values 
         return 0;
 }
 
+/* While the uplink is down, what Stale=serve promises is not forgotten: nobody could prove it again. */
+static bool must_stay(const struct watch_entry *e, uint64_t now) {
+        const struct config_role *names = &e->watch->config->role[ROLE_NAMES];
+        const struct run *run = e->group->run;
+        struct watch_reply stands;
+
+        return names->stale == STALE_SERVE && current(e, now, &stands) &&
+               freshness_state(&run->status, run->ended, &run->clocks, names->max_age_ms, now,
+                               NULL) != STATE_FOLLOWING;
+}
+
 void watch_expire(struct watch *w, uint64_t now) {
         for (size_t i = 0; i < WATCH_BUCKETS; i++)
                 for (struct watch_entry *e = w->bucket[i], *next; e; e = next) {
                         next = e->bucket_next;
-                        if (now - MIN(now, e->asked_ms) > WATCH_KEEP_MS && !e->running)
+                        if (now - MIN(now, e->asked_ms) > WATCH_KEEP_MS && !e->running &&
+                                        !must_stay(e, now))
                                 (void) watch_forget(w, e);
                 }
 }

@@ -115,6 +115,24 @@ START_TEST(kept_name_ends_with_stale_max) {
         ck_assert(!peek(&r));
 } END_TEST
 
+START_TEST(kept_name_that_nobody_asks_for_stays_while_nobody_answers) {
+        struct watch_reply r;
+
+        w.config.role[ROLE_NAMES].stale_max_ms = 100 * HOUR;
+        (void) ask(NAME);
+        kept_save(&kept, &w.watch, KEPT_AT_END, now_ms());
+        boots(second_boot, 20000, FLOOR + 60);
+        clock_ms += 30 * HOUR;
+        watch_expire(&w.watch, now_ms());
+        ck_assert(peek(&r));
+        clock_ms += 30 * HOUR;
+        heads(200, 203); /* and now it can be asked for again */
+        clocks_are(FLOOR + 60);
+        w.runs[0]->status.time_head = FLOOR + 60;
+        watch_expire(&w.watch, now_ms());
+        ck_assert_uint_eq(w.watch.n, 0);
+} END_TEST
+
 START_TEST(kept_age_goes_on_over_several_boots) {
         struct watch_reply r;
 
@@ -358,6 +376,7 @@ int main(void) {
         tcase_add_test(t, kept_name_is_served_stale_in_the_next_boot);
         tcase_add_test(t, kept_name_is_young_and_stale_right_after_a_boot);
         tcase_add_test(t, kept_name_ends_with_stale_max);
+        tcase_add_test(t, kept_name_that_nobody_asks_for_stays_while_nobody_answers);
         tcase_add_test(t, kept_age_goes_on_over_several_boots);
         tcase_add_test(t, kept_in_the_same_boot_is_as_old_as_it_was);
         tcase_add_test(t, kept_keys_go_by_their_own_role);
