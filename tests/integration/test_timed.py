@@ -111,9 +111,9 @@ class Scripted(threading.Thread):
                     c.send(self.reply(struct.unpack_from("=H", q, 6)[0], struct.unpack_from("=I", q, 8)[0]))
 
 
-def time_packet(ident, lower, state=1, upper=0, result=1, size=REPLY_SIZE):
+def time_packet(ident, lower, state=1, upper=0, result=1, size=REPLY_SIZE, floor=0):
     head = struct.pack("=IHHII160s", QUERY_MAGIC, QUERY_VERSION, result, ident, 0, b"")
-    return (head + struct.pack("=7Q2B6x", lower, upper, 77, 0, 0, 0, 0, state, 0)).ljust(size, b"\0")
+    return (head + struct.pack("=7Q2B6x", lower, upper, 77, 0, floor, 0, 0, state, 0)).ljust(size, b"\0")
 
 
 def words(seconds):
@@ -232,6 +232,18 @@ def test_states_that_do_not_count(folder):
         assert code == 1 and "before the date of this program" in said and clock.get("sets") == sets, said
     finally:
         old.close(False)
+
+
+def test_the_floor_does_not_delay_a_chain(folder):
+    now, clock, known = int(time.time()), Clock(folder, wall=0), []
+    liar = Scripted(folder, lambda verb, ident: time_packet(ident, now, floor=now) if known else
+                    time_packet(ident, 0, state=0, result=0, floor=now - 3600))
+    p = timed(folder, clock, liar.path, conf="Chain=diode\n")
+    wait("the floor", lambda: clock.get("sets") == 1)
+    assert clock.get("last") == now - 3600
+    known.append(True)
+    wait("what the chain proves, and not in a minute", lambda: clock.get("last") == now, 20)
+    assert p.stop() == 0
 
 
 def test_two_who_fight_over_the_clock_do_not_spin(folder):
