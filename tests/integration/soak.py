@@ -132,9 +132,12 @@ def private_dirty(process):
         raise Skip(f"memory cannot be read here: {e}")
 
 
-def measured(agent):
-    """When nobody asks for a moment: kB and descriptors of both daemons."""
-    time.sleep(2)  # what is measured is a quiet moment
+def measured(agent, chain):
+    """When nobody has asked for a while, and names that do not exist are forgotten: kB and descriptors of both daemons."""
+    for i in range(40):
+        chain.set("counter", i.to_bytes(32, "big"))
+        chain.mine()
+        time.sleep(0.4)  # what is measured is a quiet moment
     both = agent.kedged, agent.fetch
     return [private_dirty(p) for p in both], [test_soak.descriptors(p) for p in both]
 
@@ -206,7 +209,7 @@ class Soak:
         for i in range(len(self.node.nodes)):
             self.node.fault(i, "none")
         self.back.stop()
-        return measured(self.steady.agent)
+        return measured(self.steady.agent, self.chain)
 
     def ends(self, every):
         """All is well again, for both."""
