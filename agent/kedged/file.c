@@ -38,6 +38,16 @@ static void draft_done(struct draft *d) {
                 (void) unlinkat(d->dir_fd, d->name, 0);
 }
 
+/* What stands there is taken away and never opened: a pipe that nobody reads would hold us up, and
+ * the folder of the metrics is not always ours alone. */
+static int draft_open(int dir_fd, const char *draft, mode_t mode) {
+        int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, fd = openat(dir_fd, draft, flags, mode);
+
+        if (fd < 0 && errno == EEXIST && unlinkat(dir_fd, draft, 0) == 0)
+                fd = openat(dir_fd, draft, flags, mode);
+        return fd < 0 ? -errno : fd;
+}
+
 int file_replace(int dir_fd, const char *name, mode_t mode, struct view data, bool sync) {
         _cleanup_(draft_done) struct draft d = { .dir_fd = dir_fd, .fd = -1 };
         char draft[NAME_MAX + 1];
@@ -45,11 +55,11 @@ int file_replace(int dir_fd, const char *name, mode_t mode, struct view data, bo
 
         if (snprintf(draft, sizeof(draft), "%s.new", name) >= (int) sizeof(draft))
                 return -ENAMETOOLONG;
-        d.fd = openat(dir_fd, draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+        d.fd = draft_open(dir_fd, draft, mode);
         if (d.fd < 0)
-                return -errno;
+                return d.fd;
         d.name = draft;
-        if (fchmod(d.fd, mode) < 0) /* whatever the umask is, and whoever left a draft */
+        if (fchmod(d.fd, mode) < 0) /* whatever the umask is */
                 return -errno;
         r = write_all(d.fd, data);
         if (r < 0)

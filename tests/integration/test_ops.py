@@ -282,12 +282,14 @@ def test_metrics_tell_a_state_at_once(folder):
     dn.fault("all", "silent")
     agent = MetricsAgent(folder, dn, path)
     agent.wait_figure("starting", "kedge_chain_state", lambda v: v == 1, state="starting")
+    os.mkfifo(path + ".new")  # by whoever else may write to the folder: opened to write, it holds up whoever opens it
     assert agent.figure("kedge_chain_head_number") is None
     begun = os.stat(path).st_mtime
     dn.fault("all", "none")
     agent.wait_following()
     agent.wait_figure("following", "kedge_chain_state", lambda v: v == 1, state="following")
     assert os.stat(path).st_mtime - begun < 14.5 or time.time() - begun > 20, "only in its turn"
+    assert not os.path.exists(path + ".new")
 
 
 def connections(dn):
