@@ -72,9 +72,10 @@ static inline void agent_freep(struct agent **a) {
 /* Serves until SIGTERM or SIGINT. 0: a clean stop. */
 _must_check_ int agent_serve(struct agent *a);
 
-/* A machine for a configured chain, from its saved state or its checkpoint. Errors are logged. */
+/* A machine for a configured chain, from its saved state or its checkpoint; before is a former state
+ * of a chain that begins anew, or empty. Errors are logged. */
 _must_check_ int agent_chain_new(struct agent *a, const struct config_chain *config,
-                struct view state, struct chain **ret);
+                struct view state, struct view before, struct chain **ret);
 
 /* The floor of time as of now, with what the chains have proven by now. */
 uint64_t agent_floor_s(struct agent *a);

@@ -21,7 +21,7 @@ uint64_t agent_floor_s(struct agent *a) {
 }
 
 static int new_blockquick(const struct agent *a, const struct config_chain *config,
-                struct view state, struct chain **ret) {
+                struct view state, struct view before, struct chain **ret) {
         struct blockquick_config bq = {
                 .checkpoint = config->checkpoint,
                 .n_upstreams = config->upstreams.n,
@@ -34,6 +34,7 @@ static int new_blockquick(const struct agent *a, const struct config_chain *conf
                 .fleet = config->fleet,
                 .ticket_version = (unsigned) config->ticket_version,
                 .state = state,
+                .before = before,
         };
         int r;
 
@@ -78,9 +79,9 @@ static int new_ethereum(struct agent *a, const struct config_chain *config,
 }
 
 int agent_chain_new(struct agent *a, const struct config_chain *config, struct view state,
-                struct chain **ret) {
+                struct view before, struct chain **ret) {
         int r = config_is_ethereum(config) ? new_ethereum(a, config, state, ret)
-                                           : new_blockquick(a, config, state, ret);
+                                           : new_blockquick(a, config, state, before, ret);
 
         if (r == -EBADMSG)
                 log_error("chain %s: its saved state is whole, but not one that this chain wrote: "
@@ -220,7 +221,7 @@ int agent_run_open(struct agent *a, size_t index) {
         if (r >= 0)
                 r = open_state(a, config, &store, &state, &n);
         if (r >= 0)
-                r = agent_chain_new(a, config, VIEW(state, n), &chain);
+                r = agent_chain_new(a, config, VIEW(state, n), VIEW(NULL, 0), &chain);
         if (r >= 0)
                 r = run_new(config, index, (unsigned) index * CONFIG_WIDTH, chain, a->event, &hooks,
                                 &run);

@@ -67,8 +67,8 @@ static int may_import(const struct agent *a, const struct run *run,
                                 "nothing older is taken while the chain is not stuck",
                                 (unsigned long long) least);
         return say(ret_why, -EPERM,
-                        "%s %llu is final here, and the chain is not stuck: an older checkpoint is "
-                        "not taken",
+                        "%s %llu was final here, and the chain is not stuck: an older checkpoint is "
+                        "not taken; name a newer one, as kedgectl checkpoint export gives it elsewhere",
                         slots ? "slot" : "block", (unsigned long long) least);
 }
 
@@ -142,7 +142,7 @@ int agent_import(struct agent *a, const char *chain, const struct block_ref *che
         entry.imported = next.checkpoint = *checkpoint;
         entry.least = least_of(a, run);
         next.imported = true;
-        r = agent_chain_new(a, &next, VIEW(NULL, 0), &machine);
+        r = agent_chain_new(a, &next, VIEW(NULL, 0), VIEW(run->state, run->state_n), &machine);
         if (r < 0)
                 return say(ret_why, r, "the backend refuses it: see the journal");
         r = operator_set(&a->words, &entry);

@@ -28,7 +28,7 @@ static int make_machines(struct agent *a, const struct config *next, struct mach
                 if (config_same_machine(&run->config, &next->chain[i]))
                         continue;
                 r = agent_chain_new(a, &next->chain[i], VIEW(run->state, run->state_n),
-                                &m->chain[i]);
+                                VIEW(NULL, 0), &m->chain[i]);
                 if (r < 0)
                         return r;
         }

@@ -305,13 +305,28 @@ static bool config_ok(const struct blockquick_config *c) {
                c->checkpoint.number <= BQ_PEAK_MAX;
 }
 
+/* A node's count goes on when ours begins anew: without it, each that has served us for long would
+ * be taken for one that bills us for bytes that never came. */
+static int take_bills(struct bq *bq, struct view before) {
+        struct bq *was = calloc(1, sizeof(*was));
+        int r;
+
+        if (!was)
+                return -ENOMEM;
+        r = bq_state_decode(was, before);
+        if (r >= 0)
+                memcpy(bq->ledger, was->ledger, sizeof(bq->ledger));
+        free(was);
+        return r;
+}
+
 static int bq_init(struct bq *bq, const struct blockquick_config *config) {
         struct secp_pubkey key;
         int r;
 
         bq->chain.ops = &bq_ops;
         bq->cfg = *config;
-        bq->cfg.state = VIEW(NULL, 0);
+        bq->cfg.state = bq->cfg.before = VIEW(NULL, 0);
         if (bq->cfg.request_ms == 0)
                 bq->cfg.request_ms = BLOCKQUICK_REQUEST_MS;
         if (bq->cfg.rest_ms == 0)
@@ -337,6 +352,11 @@ static int bq_init(struct bq *bq, const struct blockquick_config *config) {
                 bq->mode = BQ_FOLLOW;
         } else if (hash32_is_zero(&config->checkpoint.hash))
                 return -EINVAL; /* nothing to start from */
+        else if (config->before.n > 0) {
+                r = take_bills(bq, config->before);
+                if (r < 0)
+                        return r;
+        }
 
         bq_checkpoint_check(bq);
         return 0;

@@ -28,6 +28,7 @@ struct blockquick_config {
         unsigned ticket_version;       /* 1 or 2 */
         uint8_t device_key[SECP_PRIVKEY_SIZE]; /* signs tickets; the same as the TLS identity */
         struct view state; /* what CHAIN_DO_SAVE last gave, or empty; borrowed for the call */
+        struct view before; /* without state: a former one, of which the count of what nodes were paid for stands; or empty; borrowed */
         uint32_t seed;                 /* for jitter and ids, from the caller's random source */
 };
 

@@ -140,6 +140,25 @@ START_TEST(blockquick_state_fits_and_every_byte_counts) {
         }
 } END_TEST
 
+/* An operator has the chain begin anew: nodes go on counting what they have carried. */
+START_TEST(blockquick_tickets_outlive_a_chain_that_begins_anew) {
+        static uint8_t bytes[BLOCKQUICK_STATE_MAX];
+        static struct bq was;
+        struct blockquick_config config = good();
+        struct buf b = BUF(bytes);
+        struct chain *chain;
+        const struct bq *bq;
+
+        config.before = full_state(&b, &was);
+        ck_assert_int_eq(blockquick_new(&config, &chain), 0);
+        bq = (const struct bq *) chain;
+        ck_assert_mem_eq(bq->ledger, was.ledger, sizeof(was.ledger));
+        ck_assert(!bq->has_rep && !bq->conflict && bq->rep.number == 0);
+        (void) chain_free(chain);
+        bytes[9] ^= 1;
+        ck_assert_int_eq(blockquick_new(&config, &chain), -EBADMSG);
+} END_TEST
+
 /* As version 1 wrote it: without the operator's word. */
 START_TEST(blockquick_state_of_the_first_version_is_read) {
         static struct bq full, back;
@@ -208,6 +227,7 @@ int main(void) {
         tcase_add_test(t, blockquick_needs_an_anchor_and_a_key);
         tcase_add_test(t, blockquick_refuses_events_that_are_none);
         tcase_add_test(t, blockquick_state_fits_and_every_byte_counts);
+        tcase_add_test(t, blockquick_tickets_outlive_a_chain_that_begins_anew);
         tcase_add_test(t, blockquick_state_of_the_first_version_is_read);
         tcase_add_test(t, blockquick_state_of_a_later_version_is_told_apart);
         tcase_add_test(t, blockquick_state_must_be_consistent);
