@@ -132,7 +132,8 @@ static void clean(struct query_reply *reply, enum query_verb verb) {
 
 enum ctl_exit ctl_tell(
                 const struct ctl *ctl, const char *what, const struct query_reply *reply) {
-        const char *colon = reply->reason[0] ? ": " : "";
+        bool more = reply->reason[0] != 0;
+        const char *colon = more ? ": " : "";
 
         switch ((enum query_result) reply->result) {
         case QUERY_OK:
@@ -141,8 +142,9 @@ enum ctl_exit ctl_tell(
                 return ctl_fail(ctl, CTL_UNPROVEN, "%s: not proven%s%s", what, colon,
                                 reply->reason);
         case QUERY_ABSENT:
-                return ctl_fail(ctl, CTL_ABSENT, "%s: proven absent%s%s", what, colon,
-                                reply->reason);
+                more = more && strcmp(reply->reason, "proven absent") != 0;
+                return ctl_fail(ctl, CTL_ABSENT, "%s: proven absent%s%s", what, more ? ": " : "",
+                                more ? reply->reason : "");
         case QUERY_STALE:
                 return ctl_fail(ctl, CTL_STALE, "%s: stale%s%s", what, colon, reply->reason);
         case QUERY_REFUSED:

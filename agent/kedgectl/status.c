@@ -134,7 +134,7 @@ static void print_status(const struct ctl *ctl, const struct query_status *s) {
 
 /* The roles that get less than what is fresh, in a row; nothing where there is none. */
 static enum ctl_exit print_roles(const struct ctl *ctl, uint32_t chain) {
-        char text[CTL_TEXT_MAX] = "";
+        char text[ROLES_MAX * CTL_TEXT_MAX] = "";
         bool end = false;
         size_t n = 0;
 

@@ -63,7 +63,7 @@ def test_kedgectl_says_it_by_its_exit_code(folder):
     granted(agent)
     code, out, err = agent.kedgectl("query", NAME)
     assert code == 0 and "10.1.2.3" in out, (code, out, err)
-    assert agent.kedgectl("query", "nobody." + NAME)[0] == 5
+    assert agent.kedgectl("query", "nobody." + NAME) == (5, "", f"kedgectl: nobody.{NAME}: proven absent\n")
     assert agent.kedgectl("nonsense")[0] == 2
     code, out, _ = agent.kedgectl("lookup", dn.info["CONTRACT"], "0", "server_ip")
     assert code == 0 and b"10.1.2.3".hex() in out, out

@@ -168,6 +168,21 @@ def test_a_checkpoint_is_imported_on_diode(folder):
     assert "Checkpoint= has changed since another one was imported" in agent.kedged.text()
 
 
+def test_a_mistyped_import_says_how_to_go_on(folder):
+    b, dn = bus(folder), diode(folder)
+    agent = on_the_bus(b, BusAgent(folder, dn))
+    checkpoint(agent, "import", "diode", "999999:0x" + "ab" * 32)
+    status = agent.kedgectl("status")[1]
+    assert "[command] refused; kedgectl roles" in status, status
+    refused = checkpoint(agent, "import", "diode", agent.checkpoint, code=1)
+    least = int(re.search(r"block (\d+) was final here", refused)[1])
+    assert "name a newer one, as kedgectl checkpoint export" in refused, refused
+    wait("a newer one", lambda: dn.final()[0] > least)
+    number, block = dn.final()
+    checkpoint(agent, "import", "diode", f"{number}:0x{block.hex()}")
+    granted(agent)
+
+
 def test_a_checkpoint_is_imported_on_ethereum(folder):
     b = bus(folder)
     en = Ethnode(folder, lag=300)
