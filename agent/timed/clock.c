@@ -12,7 +12,9 @@
 
 #include "wire/owned.h"
 
-#define NEVER_S INT32_MAX /* on 32 bits too; when it comes, it is a jump like any other */
+/* The kernel cuts it to the last time that it can count to. A time that has come would wake us without
+ * end: a hardware clock gone wrong may say 2040. */
+#define NEVER_S ((time_t) (sizeof(time_t) > 4 ? INT64_MAX : INT32_MAX))
 
 static int64_t read_ms(clockid_t id) {
         struct timespec ts = { 0 };

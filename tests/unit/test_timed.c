@@ -6,10 +6,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 
 #include "agent.h"
 #include "agent/timed/ask.h"
 #include "agent/timed/chrony.h"
+#include "agent/timed/clock.h"
 #include "agent/timed/conf.h"
 #include "agent/timed/judge.h"
 
@@ -249,6 +251,19 @@ START_TEST(conf_file_of_others_is_refused) {
         (void) rmdir(dir);
 } END_TEST
 
+/* Once its time had come it would wake us without end, and a hardware clock gone wrong says any. */
+START_TEST(clock_watch_has_no_time_that_comes) {
+        struct itimerspec left;
+        int fd = clock_watch();
+
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(timerfd_gettime(fd, &left), 0);
+        if (sizeof(time_t) > 4) /* the kernel's clock ends in 2262 */
+                ck_assert_int_gt(left.it_value.tv_sec + clock_wall_ms() / 1000, INT64_C(9000000000));
+        ck_assert_int_eq(clock_watch_again(fd), 0);
+        close(fd);
+} END_TEST
+
 /* The bytes are those of chrony's refclock_sock.c: 40 on 64 bits. */
 START_TEST(chrony_gets_one_datagram) {
         char dir[] = "/tmp/kedge-timed-XXXXXX";
@@ -364,6 +379,7 @@ int main(void) {
         tcase_add_test(t, pace_gives_up_after_five_fights_an_hour);
         tcase_add_test(t, stand_sees_who_sets_back);
         tcase_add_loop_test(t, conf_case, 0, ELEMENTSOF(conf_cases));
+        tcase_add_test(t, clock_watch_has_no_time_that_comes);
         tcase_add_test(t, conf_means_what_it_says);
         tcase_add_test(t, conf_file_of_others_is_refused);
         tcase_add_test(t, chrony_gets_one_datagram);
