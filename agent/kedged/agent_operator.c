@@ -80,6 +80,8 @@ static int clear_way(struct agent *a, struct operator_entry *entry, struct store
         int r;
 
         r = operator_move_aside(a->state_fd, entry->chain, aside);
+        if (r >= 0)
+                r = kept_forget(a->state_fd); /* names of other chains are kept again in a moment */
         if (r < 0)
                 return r;
         entry->begun = true;

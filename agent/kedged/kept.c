@@ -184,17 +184,31 @@ static void restore(void *userdata, const struct kept_record *r) {
         (void) watch_restore(w, r->name, &r->values, now_ms());
 }
 
+static int unlink_both(int state_fd) {
+        if (unlinkat(state_fd, KEPT_FILE, 0) < 0 && errno != ENOENT)
+                return -errno;
+        if (unlinkat(state_fd, KEPT_FILE ".1", 0) < 0 && errno != ENOENT)
+                return -errno;
+        return 0;
+}
+
+int kept_forget(int state_fd) {
+        int r = unlink_both(state_fd);
+
+        return r < 0 ? r : fsync(state_fd) < 0 ? -errno : 0;
+}
+
 /* Also where there is nothing, as far as we know: of a run under another configuration. */
 static void remove_all(struct kept *k) {
-        bool gone = (unlinkat(k->store.dir_fd, KEPT_FILE, 0) == 0 || errno == ENOENT) &&
-                    (unlinkat(k->store.dir_fd, KEPT_FILE ".1", 0) == 0 || errno == ENOENT);
+        int r = unlink_both(k->store.dir_fd);
+        bool gone = r == 0;
 
         if (k->any)
                 (void) fsync(k->store.dir_fd);
         if (!gone && !k->owed)
                 log_error("names kept for Stale=serve cannot be removed from the state folder: %s; "
                           "we try again",
-                                strerror(errno));
+                                strerror(-r));
         k->owed = !gone;
         k->any = !gone;
         k->store.newest = -1;

@@ -35,6 +35,9 @@ struct kept {
         struct hash32 saved; /* of what was saved, but for the ages */
 };
 
+/* What is on disk was proven on a chain that the operator has given up. -errno: it is still there. */
+_must_check_ int kept_forget(int state_fd);
+
 /* Gives the watch what an earlier run has saved, if the configuration says serve; else, and where
  * it is damaged, removes it. Never fails: without it names are proven again. */
 void kept_open(struct kept *k, int state_fd, const uint8_t boot_id[16], struct watch *w, uint64_t now);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/kedged/floor.h"
 #include "base/hex.h"
 
 enum record_field lookup_field(size_t i) {
@@ -71,6 +72,7 @@ void lookup_times(const struct lookup_values *v, const struct config_role roles[
                 const struct freshness_clocks *c, struct name_answer *ret) {
         const struct config_role *names = &roles[ROLE_NAMES], *tls = &roles[ROLE_TLS];
         uint64_t at = v->proven_ms, head = v->time_head;
+        bool known;
 
         ret->deadline_ms = freshness_until_ms(c, at, head, config_role_age_ms(names));
         ret->pins_deadline_ms = freshness_until_ms(c, at, head, config_role_age_ms(tls));
@@ -78,10 +80,12 @@ void lookup_times(const struct lookup_values *v, const struct config_role roles[
         ret->pins_fresh_ms = freshness_until_ms(c, at, head, tls->max_age_ms);
         if (at > 0)
                 return;
-        /* Proven before this boot: stale, whatever its age, and told where the role says serve. */
+        /* Proven before this boot: stale, whatever its age, and told where the role says serve. With a
+         * floor that is older than the proof (it was lost) nobody knows the age: refused. */
+        known = head + FRESHNESS_SLACK_S <= c->floor_s + 2 * FLOOR_EVERY_S;
         ret->fresh_ms = ret->pins_fresh_ms = 0;
-        ret->deadline_ms = names->stale == STALE_SERVE ? ret->deadline_ms : 0;
-        ret->pins_deadline_ms = tls->stale == STALE_SERVE ? ret->pins_deadline_ms : 0;
+        ret->deadline_ms = known && names->stale == STALE_SERVE ? ret->deadline_ms : 0;
+        ret->pins_deadline_ms = known && tls->stale == STALE_SERVE ? ret->pins_deadline_ms : 0;
 }
 
 static void put_verdict(const struct name_record *n, struct lookup_judgement *ret) {

@@ -105,6 +105,32 @@ static void changed(struct watch *w, struct watch_entry *e, bool revoked) {
         w->untold = e;
 }
 
+/* Where finalized itself has moved past a key nothing is revoked, and yet it must not be served a
+ * moment longer: not by readers, and not from the disk after a reboot. */
+static bool takes_back(const struct watch_reply *was, const struct lookup_judgement *is) {
+        const struct name_answer *a = &was->answer, *b = &is->answer;
+
+        if (was->result != QUERY_OK)
+                return false;
+        for (size_t i = 0; i < a->n_pins; i++) {
+                size_t k = 0;
+
+                while (k < b->n_pins && !hash32_eq(&a->pin[i], &b->pin[k]))
+                        k++;
+                if (k == b->n_pins)
+                        return true;
+        }
+        for (size_t i = 0; i < a->has_device; i++) {
+                size_t k = 0;
+
+                while (k < b->has_device && !address_eq(&a->device[i], &b->device[k]))
+                        k++;
+                if (k == b->has_device)
+                        return true;
+        }
+        return is->result != QUERY_OK;
+}
+
 /* Judges what stands in e->values, and brings the book and the readers up to it. */
 void watch_apply(struct watch *w, struct watch_entry *e) {
         const struct revocations *before;
@@ -134,6 +160,7 @@ void watch_apply(struct watch *w, struct watch_entry *e) {
                 e->changed_us = w->changed_us;
                 changed(w, e, revoked);
         }
+        w->urgent = w->urgent || (e->known && takes_back(&e->reply, &j));
         e->known = true;
         e->flushed = false;
         e->reply.result = j.result;

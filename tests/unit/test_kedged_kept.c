@@ -3,6 +3,7 @@
 
 #include "watch_world.h"
 
+#include "agent/kedged/floor.h"
 #include "agent/kedged/kept.h"
 #include "base/buf.h"
 
@@ -133,6 +134,18 @@ START_TEST(kept_name_that_nobody_asks_for_stays_while_nobody_answers) {
         ck_assert_uint_eq(w.watch.n, 0);
 } END_TEST
 
+/* Without the floor each boot would make it young again. */
+START_TEST(kept_name_is_refused_where_the_floor_was_lost) {
+        struct watch_reply r;
+
+        (void) ask(NAME);
+        kept_save(&kept, &w.watch, KEPT_AT_END, now_ms());
+        boots(second_boot, 20000, FLOOR - 2 * FLOOR_EVERY_S); /* power went before it was saved */
+        ck_assert(peek(&r));
+        boots(second_boot, 20000, FLOOR - 2 * FLOOR_EVERY_S - 1);
+        ck_assert(!peek(&r));
+} END_TEST
+
 START_TEST(kept_age_goes_on_over_several_boots) {
         struct watch_reply r;
 
@@ -190,6 +203,23 @@ START_TEST(kept_is_neither_written_nor_read_with_deny) {
         ck_assert(!peek(&r));
 } END_TEST
 
+START_TEST(kept_is_forgotten_whichever_generation_it_is) {
+        for (unsigned i = 0; i < 2; i++) {
+                struct watch_reply r;
+
+                (void) ask(NAME);
+                for (unsigned k = 0; k <= i; k++)
+                        kept_save(&kept, &w.watch, KEPT_AT_END, now_ms());
+                ck_assert(on_disk());
+                ck_assert_int_eq(kept_forget(w.dir_fd), 0);
+                ck_assert(!on_disk());
+                boots(second_boot, 20000, FLOOR + 60);
+                ck_assert(!peek(&r));
+                heads(100, 103);
+        }
+        ck_assert_int_eq(kept_forget(w.dir_fd), 0);
+} END_TEST
+
 START_TEST(kept_is_removed_by_a_reload_to_deny) {
         (void) ask(NAME);
         kept_save(&kept, &w.watch, KEPT_AT_END, now_ms());
@@ -238,6 +268,73 @@ START_TEST(kept_never_revives_a_revocation_that_only_the_book_knows) {
         boots(second_boot, 20000, FLOOR + 60); /* killed between the two */
         ck_assert(peek(&r));
         ck_assert_uint_eq(r.answer.n_pins, 0);
+} END_TEST
+
+/* Both blocks have moved past the change at once, as they do after an outage: nothing is revoked, and
+ * what finalized has taken back does not come back. */
+static void key_ends_at_final(const char *next, bool with_device) {
+        struct watch_reply r;
+
+        if (with_device)
+                set("pump1.device", RECORD_DEVICE, "0x00000000000000000000000000000000000000d1",
+                                "0x00000000000000000000000000000000000000d1");
+        (void) ask(NAME);
+        kept_save(&kept, &w.watch, KEPT_AT_END, now_ms());
+        w.watch.urgent = false;
+        if (with_device)
+                set("pump1.device", RECORD_DEVICE, "", "");
+        else
+                set("pump1.signature", RECORD_SIGNATURE, next, next);
+        w.fake.final_root.b[0] = ++w.fake.head_root.b[0];
+        heads(200, 203);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        ck_assert_uint_eq(book_count(&w.book), 0);
+        ck_assert(w.watch.urgent);
+        kept_save(&kept, &w.watch, KEPT_REVOKED, now_ms());
+        boots(second_boot, 20000, FLOOR + 60);
+        ck_assert(peek(&r));
+        ck_assert_uint_eq(r.answer.has_device, 0);
+}
+
+START_TEST(kept_never_revives_what_a_final_block_took_back) {
+        struct watch_reply r;
+
+        key_ends_at_final(PIN_B, false);
+        ck_assert(peek(&r));
+        ck_assert_uint_eq(r.answer.n_pins, 1);
+        ck_assert_uint_eq(r.answer.pin[0].b[0], 0xbb);
+} END_TEST
+
+START_TEST(kept_never_revives_a_device_that_a_final_block_took_back) {
+        key_ends_at_final("", true);
+} END_TEST
+
+START_TEST(kept_name_that_a_final_block_took_back_is_gone) {
+        set("pump1.signature", RECORD_SIGNATURE, "", "");
+        (void) ask(NAME);
+        kept_save(&kept, &w.watch, KEPT_AT_END, now_ms());
+        w.watch.urgent = false;
+        set("pump1.server_ip", RECORD_SERVER_IP, "", "");
+        w.fake.final_root.b[0] = ++w.fake.head_root.b[0];
+        heads(200, 203);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        ck_assert(w.watch.urgent);
+        kept_save(&kept, &w.watch, KEPT_REVOKED, now_ms());
+        ck_assert(!on_disk());
+} END_TEST
+
+START_TEST(kept_key_that_is_added_is_not_urgent) {
+        (void) ask(NAME);
+        w.watch.urgent = false;
+        set("pump1.signature_next", RECORD_SIGNATURE_NEXT, PIN_B, PIN_B);
+        w.fake.final_root.b[0] = ++w.fake.head_root.b[0];
+        heads(200, 203);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        ck_assert_uint_eq(entry(NAME)->reply.answer.n_pins, 2);
+        ck_assert(!w.watch.urgent);
 } END_TEST
 
 START_TEST(kept_that_cannot_be_replaced_is_removed) {
@@ -377,13 +474,19 @@ int main(void) {
         tcase_add_test(t, kept_name_is_young_and_stale_right_after_a_boot);
         tcase_add_test(t, kept_name_ends_with_stale_max);
         tcase_add_test(t, kept_name_that_nobody_asks_for_stays_while_nobody_answers);
+        tcase_add_test(t, kept_name_is_refused_where_the_floor_was_lost);
         tcase_add_test(t, kept_age_goes_on_over_several_boots);
         tcase_add_test(t, kept_in_the_same_boot_is_as_old_as_it_was);
         tcase_add_test(t, kept_keys_go_by_their_own_role);
         tcase_add_test(t, kept_is_neither_written_nor_read_with_deny);
+        tcase_add_test(t, kept_is_forgotten_whichever_generation_it_is);
         tcase_add_test(t, kept_is_removed_by_a_reload_to_deny);
         tcase_add_test(t, kept_never_revives_a_revocation);
         tcase_add_test(t, kept_never_revives_a_revocation_that_only_the_book_knows);
+        tcase_add_test(t, kept_never_revives_what_a_final_block_took_back);
+        tcase_add_test(t, kept_never_revives_a_device_that_a_final_block_took_back);
+        tcase_add_test(t, kept_name_that_a_final_block_took_back_is_gone);
+        tcase_add_test(t, kept_key_that_is_added_is_not_urgent);
         tcase_add_test(t, kept_that_cannot_be_replaced_is_removed);
         tcase_add_test(t, kept_older_generation_does_not_stay);
         tcase_add_test(t, kept_is_written_seldom);
