@@ -1,8 +1,8 @@
 /* A day's bytes come evenly, as into a bucket that holds an eighth of a day: what can wait (proving
  * watched records again) waits while the bucket is empty, so that the evening gets as much as the
- * morning. What cannot wait (headers, finality, a client's own question) is counted and never
- * held back; so the bucket may be owed something, but never more than it holds: a long catching up
- * does not stop the proofs of the days after.
+ * morning. What cannot wait (headers, finality, a client's own question, keys in a contract that is
+ * proven to have changed) is counted and never held back; so the bucket may be owed something, but
+ * never more than it holds: a long catching up does not stop the proofs of the days after.
  *
  * Somebody who asks all the time, or an upstream that sends more than it was asked for, could empty
  * the bucket for ever and so make revocations late. So an eighth of a day's bytes is kept beside it,
@@ -104,7 +104,7 @@ bool budget_allows(struct budget *b, uint64_t now) {
 
 void budget_charge(struct budget *b, uint64_t about) {
         if (b->daily > 0 && b->left <= 0)
-                b->kept -= (int64_t) MIN(about, BUDGET_MAX);
+                b->kept = MAX(b->kept - (int64_t) MIN(about, BUDGET_MAX), -most_kept(b));
 }
 
 uint64_t budget_left(const struct budget *b) {

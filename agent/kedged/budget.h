@@ -40,7 +40,7 @@ void budget_limit(struct budget *b, uint64_t daily, uint64_t now);
 void budget_count(struct budget *b, uint64_t total, uint64_t now);
 
 /* May what can wait be done now? Where it is begun, budget_charge() follows with what it costs
- * about. */
+ * about; also for what was begun without asking, so that what can wait waits for it. */
 bool budget_allows(struct budget *b, uint64_t now);
 void budget_charge(struct budget *b, uint64_t about);
 

@@ -510,11 +510,19 @@ static bool affords(struct run *run, uint64_t fresh_ms, uint64_t now) {
         return false;
 }
 
+/* A key that may have been taken back, in a contract that is proven to have changed, waits for no
+ * bytes. Of a name of ENS nothing of the kind is known: it is walked again because time has passed. */
+static bool cannot_wait(
+                const struct watch *w, const struct watch_queue *q, const struct watch_entry *e) {
+        return q == &w->fetch_keys && e->group->kind == ZONE_MAP;
+}
+
 /* The next record to fetch that is affordable, out of its queue; NULL: none. */
-static struct watch_entry *next_fetch(struct watch_queue *q, uint64_t now) {
+static struct watch_entry *next_fetch(const struct watch *w, struct watch_queue *q, uint64_t now) {
         struct watch_entry **at = &q->first, *e;
 
-        while (*at && !affords((*at)->group->run, (*at)->reply.answer.fresh_ms, now))
+        while (*at && !cannot_wait(w, q, *at) &&
+                        !affords((*at)->group->run, (*at)->reply.answer.fresh_ms, now))
                 at = &(*at)->fetch_next;
         e = *at;
         if (!e)
@@ -543,7 +551,7 @@ static void pump_fetches(struct watch *w, uint64_t now) {
 
                 for (size_t i = 0; i < ELEMENTSOF(queues) && !e; i++) {
                         q = queues[i];
-                        e = next_fetch(q, now);
+                        e = next_fetch(w, q, now);
                 }
                 if (!e)
                         return;

@@ -95,6 +95,19 @@ START_TEST(budget_charges_the_kept_part_only_where_nothing_else_is_left) {
         ck_assert(!budget_allows(&b, NOW));
 } END_TEST
 
+/* What could not wait was dear: what can wait comes again in hours, not in weeks. */
+START_TEST(budget_of_the_kept_part_is_never_owed_more_than_it_holds) {
+        uint64_t seen = DAILY;
+
+        budget_count(&b, seen, NOW);
+        budget_charge(&b, 40 * DAILY);
+        ck_assert_int_eq(b.kept, -(int64_t) (DAILY / 64));
+        seen += DAILY;
+        budget_count(&b, seen, NOW + 4 * HOUR); /* the rest is spent by somebody else */
+        ck_assert(b.left <= 0);
+        ck_assert(budget_allows(&b, NOW + 4 * HOUR));
+} END_TEST
+
 START_TEST(budget_of_none_allows_everything) {
         budget_init(&b, "diode", 0, NOW);
         budget_count(&b, 40 * DAILY, NOW);
@@ -218,6 +231,7 @@ int main(void) {
         tcase_add_test(t, budget_is_never_owed_more_than_an_eighth_of_a_day);
         tcase_add_test(t, budget_keeps_an_eighth_for_proofs_whoever_spends_the_rest);
         tcase_add_test(t, budget_charges_the_kept_part_only_where_nothing_else_is_left);
+        tcase_add_test(t, budget_of_the_kept_part_is_never_owed_more_than_it_holds);
         tcase_add_test(t, budget_of_none_allows_everything);
         tcase_add_test(t, budget_another_limit_forgives_nothing);
         tcase_add_test(t, budget_warns_once_a_day);

@@ -195,25 +195,43 @@ START_TEST(watch_budget_that_is_short_pays_records_one_by_one) {
         ck_assert_uint_eq(w.fake.asks, 2 + 1);
 } END_TEST
 
-START_TEST(watch_budget_holds_back_the_records_of_a_changed_contract) {
+static void changes_with_nothing_left(int64_t owed) {
         struct budget *b = &w.runs[0]->budget;
 
-        pump1();
-        heads(100, 103);
         (void) ask("pump1.plant.fleet");
         set("pump1.signature", RECORD_SIGNATURE, NULL, "");
+        set("pump1.server_ip", RECORD_SERVER_IP, NULL, "10.0.0.9");
         contract_changes(104);
         budget_limit(b, 8000000, now_ms());
         watch_pump(&w.watch, now_ms() + 10000); /* the account's proof is put */
         budget_count(b, b->seen + 2000000, now_ms());
-        b->kept = -8000000;
+        b->kept = -owed;
         pump();
-        ck_assert_uint_eq(entry("pump1.plant.fleet")->reply.answer.n_pins, 1);
-        clock_ms += 12 * 3600000;
-        pump();
+}
+
+START_TEST(watch_budget_never_holds_back_the_keys_of_a_changed_contract) {
+        pump1();
+        heads(100, 103);
+        changes_with_nothing_left(50000);
         ck_assert_uint_eq(entry("pump1.plant.fleet")->reply.answer.n_pins, 0);
         ck_assert_ptr_null(w.watch.fetch_keys.first);
         ck_assert(w.watch.fetch_keys.last == &w.watch.fetch_keys.first);
+        ck_assert_int_lt(w.runs[0]->budget.kept, -50000); /* but it is charged */
+} END_TEST
+
+START_TEST(watch_budget_holds_back_the_addresses_of_a_changed_contract) {
+        pump1();
+        set("pump1.signature", RECORD_SIGNATURE, "", "");
+        heads(100, 103);
+        changes_with_nothing_left(8000000);
+        ck_assert_uint_eq(entry("pump1.plant.fleet")->values.head_at.number, 103);
+        ck_assert_ptr_nonnull(w.watch.fetch.first);
+        clock_ms += 12 * 3600000;
+        w.runs[0]->budget.kept = 0;
+        pump();
+        ck_assert_uint_eq(entry("pump1.plant.fleet")->values.head_at.number, 104);
+        ck_assert_ptr_null(w.watch.fetch.first);
+        ck_assert(w.watch.fetch.last == &w.watch.fetch.first);
 } END_TEST
 
 int main(void) {
@@ -229,7 +247,8 @@ int main(void) {
         tcase_add_test(t, watch_keys_are_looked_at_first);
         tcase_add_test(t, watch_budget_that_is_short_goes_round);
         tcase_add_test(t, watch_budget_that_is_short_pays_records_one_by_one);
-        tcase_add_test(t, watch_budget_holds_back_the_records_of_a_changed_contract);
+        tcase_add_test(t, watch_budget_never_holds_back_the_keys_of_a_changed_contract);
+        tcase_add_test(t, watch_budget_holds_back_the_addresses_of_a_changed_contract);
         suite_add_tcase(s, t);
         return unit_run(s);
 }
