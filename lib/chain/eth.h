@@ -35,6 +35,7 @@
 #define ETH_LACK_MS     (UINT64_C(10) * 60 * 1000) /* then it is asked for it again */
 #define ETH_STALE_MS    (UINT64_C(5) * 60 * 1000)  /* shown an old head: comes last for so long */
 #define ETH_BEHIND_MS   120000
+#define ETH_FAST_PART   1000 /* a clock runs fast by less than one part in so many */
 #define ETH_HEAD_OLD_S  1200 /* a head so much older than a clock or the floor is behind */
 #define ETH_DAY_MS      (UINT64_C(86400) * 1000)
 #define ETH_JUMP_S      3600 /* crossed without a clock: shown */

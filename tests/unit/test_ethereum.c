@@ -158,6 +158,19 @@ START_TEST(texts_tell_dates_and_versions) {
 }
 END_TEST
 
+/* Two years without a pause, on a crystal that is 500 parts in a million too fast: the clock that
+ * counts from the boot has gained nine hours on the chain by then. */
+START_TEST(ethereum_floor_never_overtakes_the_chain) {
+        uint64_t years = UINT64_C(2) * 365 * 86400, gained = years / 2000;
+        struct eth eth = { .cfg.floor_s = 1700000000, .start_ms = 5000 };
+
+        eth.now_ms = 5000 + (years + gained) * 1000;
+        ck_assert_uint_le(eth_least_now(&eth), 1700000000 + years);
+        ck_assert_uint_ge(eth_least_now(&eth), 1700000000 + years - years / 500);
+        eth.cfg.floor_s = 0;
+        ck_assert_uint_eq(eth_least_now(&eth), 0);
+} END_TEST
+
 int main(void) {
         Suite *s = suite_create("ethereum");
         TCase *t = tcase_create("ethereum");
@@ -167,6 +180,7 @@ int main(void) {
         tcase_add_test(t, ethereum_refuses_events_that_are_none);
         tcase_add_test(t, ethereum_memory_is_honest);
         tcase_add_test(t, texts_tell_dates_and_versions);
+        tcase_add_test(t, ethereum_floor_never_overtakes_the_chain);
         suite_add_tcase(s, t);
         return unit_run(s);
 }
