@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,12 @@ static void tame_signals(void) {
         (void) sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+/* What is large goes back when it is freed: left to itself the allocator keeps room for the largest
+ * that there was, twice, and anybody may have the bus hand us a message of 32 MB. */
+static void tame_memory(void) {
+        (void) mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+}
+
 static int serve(const char *path, struct config *config) {
         _cleanup_(agent_freep) struct agent *agent = NULL;
 
@@ -92,6 +99,7 @@ int main(int argc, char **argv) {
         bool check = false;
 
         tame_signals();
+        tame_memory();
         journal_open();
         for (int c; (c = getopt_long(argc, argv, "", options, NULL)) >= 0;)
                 switch (c) {

@@ -274,11 +274,13 @@ def test_a_flood_of_one_user_leaves_the_others_their_answers(folder):
     """Each kind of it, and both together: another user's calls are answered within the deadline that callers have."""
     b, dn, agent = start(folder, interval=200)
     said = []
+    calm = max(slowest(agent.resolve, 1)[0], slowest(lambda: b.busctl("status", BUS), 1)[0] / 4)  # of a machine that others use, too
     client = subprocess.Popen([PYTHON, "-c", script("bus_slowest.py"), b.address, NAME, "7"], stdout=subprocess.PIPE, text=True)
     floods = [flood(folder, b, kind, 7) for kind in ("blind", "answered", "answered", "big")]
     socket = slowest(lambda: said.append(agent.resolve()[0]), 6)
     worst, n, errors = client.communicate(timeout=60)[0].split()
-    assert errors == "0" and float(worst) < 5 and int(n) > 10 and socket[0] < 5, (worst, n, errors, socket)
+    limit = max(5, 50 * calm)
+    assert errors == "0" and float(worst) < limit and int(n) > 2 and socket[0] < limit, (worst, n, errors, socket, calm)
     assert set(said) == {"ok"}, set(said)
     for f in floods:
         assert f.p.wait(60) == 0, f.text()
@@ -286,7 +288,9 @@ def test_a_flood_of_one_user_leaves_the_others_their_answers(folder):
     assert said["answered"] > 0 and said["big"] > 0 and said["blind"] > 1000, said
     print(f"  slowest answer on the bus {float(worst):.3f} s of {n}, on the socket {socket[0]:.3f} s of {socket[1]}; {said}")
     with open(f"/proc/{agent.kedged.p.pid}/status") as f:
-        print("  " + " ".join(line.strip() for line in f if line.startswith(("VmHWM", "VmRSS"))))
+        kept = {line.split(":")[0]: int(line.split()[1]) for line in f if line.startswith(("VmHWM", "VmRSS", "RssAnon"))}
+    print(f"  {kept} kB")
+    assert kept["RssAnon"] < 16 << 10, f"messages of 24 MB are kept: {kept}"
     assert agent.kedged.alive() and not b.call("Resolve", NAME)[1]
 
 
