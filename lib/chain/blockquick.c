@@ -358,6 +358,7 @@ static int bq_init(struct bq *bq, const struct blockquick_config *config) {
                         return r;
         }
 
+        bq_ticket_restart(bq);
         bq_checkpoint_check(bq);
         return 0;
 }

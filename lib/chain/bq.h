@@ -52,6 +52,7 @@
 #define BQ_BEHIND_MS                                                                               \
         120000 /* no newer head for this long (or ten polls, if that is longer): behind */
 #define BQ_TICKET_AHEAD  (UINT64_C(4) << 20) /* bytes signed beyond our own count */
+#define BQ_TICKET_LOST   (UINT64_C(64) << 10) /* on its way when a connection ends: the node counts it */
 #define BQ_TICKET_PACE_MS 5000 /* between two tickets to one node, however often it asks */
 #define BQ_TICKET_RENEW  (UINT64_C(20) << 20) /* unpaid bytes: below 3/4 of the grace of 40 MiB */
 #define BQ_EPOCH_BLOCKS  40320
@@ -299,6 +300,8 @@ void bq_on_bytes(struct bq *bq, unsigned u, struct view payload);
 void bq_session_pump(struct bq *bq);
 
 /* bq_ticket.c */
+void bq_ticket_lost(struct bq *bq, unsigned u); /* its connection has ended */
+void bq_ticket_restart(struct bq *bq);          /* so have all: we were not here */
 void bq_ticket_pump(struct bq *bq);
 void bq_ticket_count(struct bq *bq, unsigned u, size_t n);
 void bq_on_ticket(struct bq *bq, unsigned u, const struct edge_message *m, struct view payload);

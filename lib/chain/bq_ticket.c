@@ -1,8 +1,8 @@
 /* Tickets: what is signed for a node, and what it may answer (diode-protocol 7).
  *
  * Always: the total signed for (node, fleet, epoch) is at most our own count of payload bytes
- * plus BQ_TICKET_AHEAD; it is persisted before the ticket is sent; a node's word alone never raises
- * it. So a node that lies about what it holds is noticed and gains nothing. */
+ * (with BQ_TICKET_LOST for each connection that has ended) plus BQ_TICKET_AHEAD; it is persisted
+ * before the ticket is sent; a node's word alone never raises it. So a node that lies about what it holds is noticed and gains nothing. */
 
 #include "chain/bq.h"
 
@@ -77,6 +77,26 @@ void bq_ticket_count(struct bq *bq, unsigned u, size_t n) {
                 l->counted += n;
         else if (!l)
                 bq->up[u].unbilled += n;
+}
+
+static void add_lost(struct bq_ledger *l) {
+        if (l->counted <= TICKET_BYTES_MAX - BQ_TICKET_LOST)
+                l->counted += BQ_TICKET_LOST;
+}
+
+/* What was on its way when a connection ended is in the node's count and not in ours. In a week of
+ * a bad line that would be more than BQ_TICKET_AHEAD, and honest nodes would be liars. */
+void bq_ticket_lost(struct bq *bq, unsigned u) {
+        struct bq_ledger *l = newest_row(bq, &bq->up[u].node);
+
+        if (l)
+                add_lost(l);
+}
+
+void bq_ticket_restart(struct bq *bq) {
+        for (size_t i = 0; i < BQ_LEDGER; i++)
+                if (bq->ledger[i].version != 0)
+                        add_lost(&bq->ledger[i]);
 }
 
 static uint64_t own_count(struct bq *bq, unsigned u) {

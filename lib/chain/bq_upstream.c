@@ -157,10 +157,13 @@ void bq_on_down(struct bq *bq, unsigned u) {
 
         if (up->closing) {
                 up->closing = false;
+                bq_ticket_lost(bq, u);
                 return;
         }
         if (!connected(up))
                 return;
+        if (up->state != UPSTREAM_CONNECTING)
+                bq_ticket_lost(bq, u);
         (void) chain_say(up->last_error, sizeof(up->last_error), up->state == UPSTREAM_CONNECTING ?
                 "could not connect" : "the connection was closed");
         up->failures++;
