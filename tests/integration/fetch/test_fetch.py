@@ -336,7 +336,7 @@ class Link(Fetch):
         node = self.node()
         for garbage in (
             b"x", b"\0" * 8, os.urandom(64), b"\xff" * 70000,
-            struct.pack(">BBHI", SEND, 64, 0, 1) + b"a",          # upstream out of range
+            struct.pack(">BBHI", SEND, 80, 0, 1) + b"a",          # upstream out of range
             struct.pack(">BBHI", SEND, 0, 0, 2) + b"a",           # shorter than it says
             struct.pack(">BBHI", SEND, 0, 0, 1) + b"ab",          # longer than it says
             struct.pack(">BBHI", 99, 0, 0, 0),                    # no such kind

@@ -81,9 +81,9 @@ class Agent(threading.Thread):
             answer = struct.pack("=BBBBH", verdict, len(addresses), 0, 0, 0)
             for a in addresses:
                 answer += struct.pack("=B16s", 4, socket.inet_aton(a))
-            answer = answer.ljust(248, b"\0") + struct.pack("=QQQQQ", 1, 1, 1, 2 ** 62, 2 ** 62)
+            answer = answer.ljust(248, b"\0") + struct.pack("=QQQQQQQ", 1, 1, 1, *[2 ** 62] * 4)
             reply = struct.pack("=IHHII160s", magic, version, result, number, 0, b"") + answer
-            client.send(reply.ljust(1160, b"\0"))
+            client.send(reply.ljust(1184, b"\0"))
 
     def stop(self):
         self.socket.shutdown(socket.SHUT_RDWR)
