@@ -130,7 +130,7 @@ struct zone {
         size_t best; /* length of the suffix; 0: none is known */
         bool map;
         struct address contract;
-        uint64_t slot;
+        uint64_t slot, chain_id; /* 0: not known */
         char chain[CONFIG_CHAIN_NAME], suffix[NAME_MAX_LEN + 3];
 };
 
@@ -149,6 +149,7 @@ static int ask_zones(const struct ctl *ctl, const char *name, struct zone *ret) 
                 ret->map = a.zone.kind == ZONE_MAP;
                 ret->contract = a.zone.contract;
                 ret->slot = a.zone.slot;
+                ret->chain_id = a.zone.chain_id;
                 (void) snprintf(ret->chain, sizeof(ret->chain), "%.31s", a.zone.chain);
                 (void) snprintf(ret->suffix, sizeof(ret->suffix), "%s", a.zone.suffix);
         }
@@ -163,6 +164,7 @@ static void read_zones(const struct config *config, const char *name, struct zon
                 ret->map = z->kind == ZONE_MAP;
                 ret->contract = z->contract;
                 ret->slot = z->slot;
+                ret->chain_id = config->chain[z->chain_index].chain_id;
                 memcpy(ret->chain, z->chain, sizeof(ret->chain));
                 (void) snprintf(ret->suffix, sizeof(ret->suffix), "%s", z->suffix);
         }
@@ -208,7 +210,8 @@ enum ctl_exit proof_zone(const struct ctl *ctl, struct proof *p) {
                 p->zone = PROOF_NOBODY;
                 return CTL_OK;
         }
-        if (z.map != (b->zone == BUNDLE_MAP) ||
+        /* The same contract may stand on another chain, in other hands. */
+        if (z.map != (b->zone == BUNDLE_MAP) || (z.chain_id != 0 && z.chain_id != b->chain_id) ||
                         (p->chain[0] && strcmp(p->chain, z.chain) != 0))
                 return another(p, "this machine's own zones say", z.suffix);
         if (z.map && (strcmp(z.suffix, suffix_of(b)) != 0 || z.slot != b->slot ||

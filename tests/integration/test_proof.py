@@ -88,6 +88,16 @@ def test_a_bundle_of_diode_is_verified_without_an_agent(folder):
     status = agent.status()
     assert said["finalized"]["number"] <= status["final"] and said["head"]["number"] >= status["final"], (said, status)
 
+    # A configuration says whose the zone is, and on which chain: the same contract on another one is another's.
+    with open(agent.conf) as f:
+        written = f.read()
+    for text, want in [(written, 0), (written.replace("ChainId=", "ChainId=1"), 4)]:
+        with open(folder.path + "/own.conf", "w") as f:
+            f.write(text)
+        p = subprocess.run([program("agent/kedgectl/kedgectl"), "--config", folder.path + "/own.conf", "--checkpoint", checkpoint, "verify", path],
+                           capture_output=True, text=True, timeout=60, env={**os.environ, "KEDGE_RUNTIME_DIR": folder.path + "/nobody"})
+        assert p.returncode == want and (want == 0 or "another one" in p.stderr), (want, p.returncode, p.stdout, p.stderr)
+
     with open(agent.state + "/device.key", "rb") as f:  # nothing of ours is in it
         key = f.read()
     with open(path, "rb") as f:
