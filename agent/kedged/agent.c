@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,6 +110,7 @@ static int on_housekeeping(sd_event_source *source, uint64_t usec _unused_, void
                 for (size_t i = 0; i < a->n_runs; i++)
                         run_retry(a->runs[i]);
                 save_budgets(a, false);
+                (void) malloc_trim(0); /* names come and go: what they leave is not ours to keep */
         }
         metrics_write(a, now);
         tell_systemd(a);

@@ -253,8 +253,7 @@ def soak(s, blocks, every_s, ends_ms):
 
 
 def test_soak_diode(folder):
-    # what a killed daemon did not count is forgotten with the epoch of its tickets: a short one, for so many kills
-    node = Devnode(folder, blocks=300, keep=100000, ticket_epoch=2000)
+    node = Devnode(folder, blocks=300, keep=100000)
     kinds = [(k,) for k in node.command("faults").split() if k not in test_soak.NOT_HERE] + [("none",)] * 12
     soak(Soak(folder, node, Agent, kinds, RequestTimeout="400ms", RestTime="100ms", Poll="50ms"), BLOCKS, 0.02, 100)
 
