@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "agent/fetch/link.h"
 
 #define MILLISECONDS_MAX 600000
+#define TRIM_US          UINT64_C(10000000)
 
 static const char HELP[] =
         "kedge-fetch carries messages between kedged and its upstreams.\n"
@@ -111,6 +113,16 @@ static int read_options(int argc, char **argv, struct options *o) {
         return r;
 }
 
+/* Connections come and go: what TLS and HTTP leave of them in the heap is not ours to keep. */
+static int on_trim(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void) usec;
+        (void) userdata;
+        (void) malloc_trim(0);
+        (void) sd_event_source_set_time_relative(source, TRIM_US);
+        (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        return 0;
+}
+
 static int run(sd_event *event, const struct options *o) {
         struct link *link;
         sigset_t stop;
@@ -126,6 +138,9 @@ static int run(sd_event *event, const struct options *o) {
                 r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
         if (r >= 0)
                 r = sd_event_set_watchdog(event, true);
+        if (r >= 0)
+                r = sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, TRIM_US, TRIM_US / 2,
+                                on_trim, NULL);
         if (r >= 0)
                 r = link_new(event, o->socket, &o->limits, &link);
         if (r < 0)

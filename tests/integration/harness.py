@@ -254,7 +254,7 @@ class Agent:
                 "final": u[12], "final_time": u[13], "final_hash": u[14], "head": u[15],
                 "head_time": u[16], "head_hash": u[17], "share": u[18], "miners": u[19], "head_age": u[20],
                 "lower": u[23], "upper": u[24], "noted": u[25], "jumps": u[26],
-                "revocations": u[29], "text": text(u[-1])}
+                "watched": u[28], "revocations": u[29], "text": text(u[-1])}
 
     def upstream(self, item):
         body = self.query(UPSTREAM, item=item)[2]
