@@ -209,3 +209,18 @@ enum ctl_exit ctl_ask_item(const struct ctl *ctl, struct query_request *request,
         *ret_end = reply.result == QUERY_UNKNOWN;
         return *ret_end ? CTL_OK : ctl_tell(ctl, what, &reply);
 }
+
+enum ctl_exit ctl_each_chain(const struct ctl *ctl, const char *key, ctl_chain_fn *fn) {
+        json_t *list = ctl->json ? json_array() : NULL;
+        bool any = true;
+
+        for (uint32_t i = 0; any && i < QUERY_CHAINS_MAX; i++) {
+                enum ctl_exit code = fn(ctl, i, list, &any);
+
+                if (code != CTL_OK) {
+                        json_decref(list);
+                        return code;
+                }
+        }
+        return ctl->json ? ctl_print_json(CTL_OK, json_pack("{s:o}", key, list)) : CTL_OK;
+}

@@ -157,6 +157,12 @@ _must_check_ int ctl_checkpoint(const char *text, struct block_ref *ret);
 _must_check_ enum ctl_exit ctl_ask_item(const struct ctl *ctl, struct query_request *request,
         const char *what, struct query_reply *ret, bool *ret_end);
 
+/* What fn tells of each chain, in the agent's order; with --json one object, whose list is key. fn
+ * prints, or adds to list where that is not NULL; *ret_any false: there is no such chain. */
+typedef enum ctl_exit ctl_chain_fn(
+                const struct ctl *ctl, uint32_t chain, json_t *list, bool *ret_any);
+enum ctl_exit ctl_each_chain(const struct ctl *ctl, const char *key, ctl_chain_fn *fn);
+
 /* A decimal number from text, whole. -EINVAL. */
 _must_check_ int ctl_number(const char *text, uint64_t max, uint64_t *ret);
 

@@ -192,18 +192,7 @@ static enum ctl_exit roles_of(const struct ctl *ctl, uint32_t chain, json_t *lis
 }
 
 enum ctl_exit verb_roles(const struct ctl *ctl, int argc _unused_, char **argv _unused_) {
-        json_t *list = ctl->json ? json_array() : NULL;
-        bool any = true;
-
-        for (uint32_t i = 0; any && i < QUERY_CHAINS_MAX; i++) {
-                enum ctl_exit code = roles_of(ctl, i, list, &any);
-
-                if (code != CTL_OK) {
-                        json_decref(list);
-                        return code;
-                }
-        }
-        return ctl->json ? ctl_print_json(CTL_OK, json_pack("{s:o}", "roles", list)) : CTL_OK;
+        return ctl_each_chain(ctl, "roles", roles_of);
 }
 
 static void print_evidence(const struct ctl *ctl, const struct query_evidence *e) {

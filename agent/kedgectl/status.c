@@ -271,18 +271,7 @@ static enum ctl_exit upstreams_of(
 }
 
 enum ctl_exit verb_upstreams(const struct ctl *ctl, int argc _unused_, char **argv _unused_) {
-        json_t *list = ctl->json ? json_array() : NULL;
-        bool any = true;
-
-        for (uint32_t i = 0; any && i < QUERY_CHAINS_MAX; i++) {
-                enum ctl_exit code = upstreams_of(ctl, i, list, &any);
-
-                if (code != CTL_OK) {
-                        json_decref(list);
-                        return code;
-                }
-        }
-        return ctl->json ? ctl_print_json(CTL_OK, json_pack("{s:o}", "upstreams", list)) : CTL_OK;
+        return ctl_each_chain(ctl, "upstreams", upstreams_of);
 }
 
 static void print_zone(const struct ctl *ctl, const struct query_zone *z) {
