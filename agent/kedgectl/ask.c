@@ -122,6 +122,16 @@ static void clean(struct query_reply *reply, enum query_verb verb) {
         case QUERY_ROLE:
                 clean_lists(reply, verb);
                 break;
+        case QUERY_LOGIN:
+        case QUERY_RESPONSE:
+        case QUERY_KEY:
+                CLEAN(reply->login.record);
+                for (size_t i = 0; i < LOGIN_GROUPS_MAX; i++)
+                        CLEAN(reply->login.group[i]);
+                break;
+        case QUERY_CHALLENGE:
+                CLEAN(reply->challenge.text);
+                break;
         case QUERY_RESOLVE: /* no texts */
         case QUERY_LOOKUP:
         case QUERY_TIME:
@@ -156,6 +166,8 @@ enum ctl_exit ctl_tell(
         case QUERY_INVALID:
                 return ctl_fail(ctl, CTL_FAILURE, "%s: proven, but it does not parse%s%s", what,
                                 colon, reply->reason);
+        case QUERY_DENIED:
+                return ctl_fail(ctl, CTL_FAILURE, "%s: denied%s%s", what, colon, reply->reason);
         }
         return ctl_fail(ctl, CTL_FAILURE, "%s: the agent's answer makes no sense", what);
 }

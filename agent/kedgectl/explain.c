@@ -272,6 +272,7 @@ static enum ctl_exit code_of(uint16_t result) {
         case QUERY_REFUSED:
         case QUERY_UNKNOWN:
         case QUERY_INVALID:
+        case QUERY_DENIED:
                 return CTL_FAILURE;
         }
         return CTL_FAILURE;

@@ -29,6 +29,8 @@ const char *ctl_result_name(uint8_t result) {
                 return "unknown";
         case QUERY_INVALID:
                 return "invalid";
+        case QUERY_DENIED:
+                return "denied";
         }
         return "unproven";
 }

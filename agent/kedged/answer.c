@@ -272,6 +272,11 @@ bool agent_answer(void *userdata, struct query_client *client, const struct quer
                 return agent_prove(a, client, request, ret);
         case QUERY_ROLE:
                 return agent_tell_role(a, request, ret);
+        case QUERY_LOGIN:
+        case QUERY_CHALLENGE:
+        case QUERY_RESPONSE:
+        case QUERY_KEY:
+                break;
         }
         return agent_say(ret, QUERY_UNKNOWN, "the agent does not know this question");
 }

@@ -105,6 +105,22 @@ int book_set(struct book *b, const struct book_key *key, const struct revocation
         return 0;
 }
 
+/* On disk 16 is the whole record, as it was when that many fields were known; later fields follow. */
+#define DISK_RECORD 16
+
+static uint8_t field_on_disk(enum record_field f) {
+        return f == RECORD_FIELDS ? DISK_RECORD : f < DISK_RECORD ? (uint8_t) f : (uint8_t) (f + 1);
+}
+
+static bool field_of_disk(uint64_t disk, enum record_field *ret) {
+        if (disk > RECORD_FIELDS)
+                return false;
+        *ret = disk == DISK_RECORD  ? RECORD_FIELDS
+               : disk < DISK_RECORD ? (enum record_field) disk
+                                    : (enum record_field) (disk - 1);
+        return true;
+}
+
 static void put_entry(struct buf *out, const struct book_entry *e) {
         buf_put_be(out, e->key.chain_id, 8);
         buf_put(out, e->key.contract.b, ADDRESS_SIZE);
@@ -115,7 +131,7 @@ static void put_entry(struct buf *out, const struct book_entry *e) {
         for (size_t i = 0; i < e->revocations.n; i++) {
                 const struct revocation *r = &e->revocations.r[i];
 
-                buf_put_u8(out, (uint8_t) r->field);
+                buf_put_u8(out, field_on_disk(r->field));
                 buf_put(out, r->key.b, HASH32_SIZE);
                 buf_put_be(out, r->at.number, 8);
                 buf_put(out, r->at.hash.b, HASH32_SIZE);
@@ -151,11 +167,10 @@ int book_save(struct book *b) {
 static bool take_revocation(struct view *in, struct revocation *r) {
         uint64_t field;
 
-        if (!view_take_be(in, 1, &field) || field > RECORD_FIELDS ||
+        if (!view_take_be(in, 1, &field) || !field_of_disk(field, &r->field) ||
                 !view_take_copy(in, r->key.b, HASH32_SIZE) || !view_take_be(in, 8, &r->at.number) ||
                 !view_take_copy(in, r->at.hash.b, HASH32_SIZE))
                 return false;
-        r->field = (enum record_field) field;
         return true;
 }
 

@@ -76,6 +76,8 @@ static const char *error_name(const struct bus_call *call, const struct query_re
                 return BUS_ERROR "Unknown";
         case QUERY_INVALID:
                 return BUS_ERROR "Invalid";
+        case QUERY_DENIED: /* no question that comes by the bus has this answer */
+                break;
         }
         return BUS_ERROR "Unproven";
 }

@@ -189,6 +189,7 @@ const char *bus_result_word(unsigned result) {
                 [QUERY_REFUSED] = "refused",
                 [QUERY_UNKNOWN] = "unknown",
                 [QUERY_INVALID] = "invalid",
+                [QUERY_DENIED] = "denied",
         };
 
         return words[result < ELEMENTSOF(words) ? result : QUERY_UNPROVEN];

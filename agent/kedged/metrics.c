@@ -47,7 +47,7 @@ static void put_agent(FILE *f, struct agent *a, uint64_t now) {
 static void put_answers(FILE *f, const struct query *q) {
         static const char *const doors[QUERY_DOORS] = { "socket", "bus" };
         static const char *const results[] = { "unproven", "ok",      "absent", "stale",
-                                               "refused",  "unknown", "invalid" };
+                                               "refused",  "unknown", "invalid", "denied" };
 
         _Static_assert(ELEMENTSOF(results) == QUERY_RESULTS, "one word for each");
         metrics_head(f, "kedge_answers_total", "counter",

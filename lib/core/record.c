@@ -39,6 +39,8 @@ static const struct {
         FIELD(SSH_HOST_NEXT, "ssh_host_next", KEY, BYTES, FIELDS),
         FIELD(ROLE, "role", KEY, BITS, ROLE_NEXT),
         FIELD(ROLE_NEXT, "role_next", KEY, BITS, FIELDS),
+        FIELD(SSH, "ssh", KEY, BYTES, SSH_NEXT),
+        FIELD(SSH_NEXT, "ssh_next", KEY, BYTES, FIELDS),
 #undef FIELD
 };
 

@@ -22,6 +22,8 @@ enum record_field {
         RECORD_SSH_HOST_NEXT,
         RECORD_ROLE,
         RECORD_ROLE_NEXT,
+        RECORD_SSH,
+        RECORD_SSH_NEXT,
         RECORD_FIELDS,
 };
 

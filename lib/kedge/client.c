@@ -151,6 +151,8 @@ static int judge(struct kedge_client *client, const char *what, const struct que
                                 client, -ENOENT, what, reply, "the agent is not configured for it");
         case QUERY_INVALID:
                 return fail_as_told(client, -EBADMSG, what, reply, "proven, but it does not parse");
+        case QUERY_DENIED:
+                break; /* no question of ours has this answer */
         }
         return fail_as_told(client, -EBADMSG, what, reply, "the agent's answer makes no sense");
 }

@@ -42,9 +42,9 @@ int query_request_check(struct view packet, struct query_request *ret) {
         if (r < 0)
                 return r;
         memcpy(&q, packet.p, sizeof(q));
-        if (q.verb < QUERY_RESOLVE || q.verb > QUERY_PROVE)
+        if (q.verb < QUERY_RESOLVE || q.verb > QUERY_KEY)
                 return -EPROTONOSUPPORT;
-        if (!TEXT_ENDS(q.name) || !TEXT_ENDS(q.chain))
+        if (!TEXT_ENDS(q.name) || !TEXT_ENDS(q.chain) || !TEXT_ENDS(q.service))
                 return -EBADMSG;
         *ret = q;
         return 0;
@@ -59,7 +59,7 @@ int query_reply_check(struct view packet, uint32_t id, struct query_reply *ret) 
         memcpy(&a, packet.p, sizeof(a));
         if (a.id != id || a.zero != 0 || !TEXT_ENDS(a.reason))
                 return -EBADMSG;
-        if (a.result > QUERY_INVALID)
+        if (a.result >= QUERY_RESULTS)
                 return -EPROTONOSUPPORT;
         *ret = a;
         return 0;
@@ -73,57 +73,83 @@ static bool explain_is_sane(const struct query_explain *e) {
 
 static bool watched_is_sane(const struct query_watched *w) {
         return TEXT_ENDS(w->name) && TEXT_ENDS(w->chain) && TEXT_ENDS(w->why) &&
-               w->result <= QUERY_INVALID && w->state <= STATE_STUCK;
+               w->result < QUERY_RESULTS && w->state <= STATE_STUCK;
+}
+
+/* The one yes is said twice, and a no nowhere looks like one. */
+static bool login_is_sane(const struct query_login *l, uint16_t result) {
+        if (l->verdict >= LOGIN_VERDICTS || (result == QUERY_OK) != (l->verdict == LOGIN_ADMITTED))
+                return false;
+        if (l->n_groups > LOGIN_GROUPS_MAX || l->state > STATE_STUCK || l->stale > 1)
+                return false;
+        for (size_t i = 0; i < LOGIN_GROUPS_MAX; i++)
+                if (!TEXT_ENDS(l->group[i]))
+                        return false;
+        return TEXT_ENDS(l->record);
+}
+
+static bool role_is_sane(const struct query_role *r) {
+        return TEXT_ENDS(r->chain) && TEXT_ENDS(r->role) && TEXT_ENDS(r->why) &&
+               r->policy <= QUERY_POLICY_KEEP && r->verdict <= QUERY_ROLE_KEPT &&
+               r->state <= STATE_STUCK;
+}
+
+static bool evidence_is_sane(const struct query_evidence *e) {
+        return TEXT_ENDS(e->file) && TEXT_ENDS(e->chain) && TEXT_ENDS(e->text);
+}
+
+static bool checkpoint_is_sane(const struct query_checkpoint *c) {
+        return TEXT_ENDS(c->chain) && TEXT_ENDS(c->backend) && TEXT_ENDS(c->network) &&
+               TEXT_ENDS(c->text);
+}
+
+static bool upstream_is_sane(const struct query_upstream *u) {
+        return TEXT_ENDS(u->url) && TEXT_ENDS(u->last_error) && TEXT_ENDS(u->serves);
+}
+
+static bool status_is_sane(const struct query_status *s) {
+        return TEXT_ENDS(s->version) && TEXT_ENDS(s->chain) && TEXT_ENDS(s->backend) &&
+               TEXT_ENDS(s->text) && TEXT_ENDS(s->alarm) && TEXT_ENDS(s->detail);
+}
+
+static bool body_is_sane(const struct query_reply *a, uint16_t verb) {
+        switch ((enum query_verb) verb) {
+        case QUERY_PROVE:
+                return true;
+        case QUERY_RESOLVE:
+                return name_answer_is_sane(&a->name);
+        case QUERY_LOOKUP:
+                return a->lookup.state <= STATE_STUCK && a->lookup.stale <= 1;
+        case QUERY_TIME:
+                return a->time.state <= STATE_STUCK && a->time.stale <= 1;
+        case QUERY_STATUS:
+                return status_is_sane(&a->status);
+        case QUERY_UPSTREAM:
+                return upstream_is_sane(&a->upstream);
+        case QUERY_ZONE:
+                return TEXT_ENDS(a->zone.suffix) && TEXT_ENDS(a->zone.chain);
+        case QUERY_CHECKPOINT:
+                return checkpoint_is_sane(&a->checkpoint);
+        case QUERY_EXPLAIN:
+                return explain_is_sane(&a->explain);
+        case QUERY_ROLE:
+                return role_is_sane(&a->role);
+        case QUERY_WATCHED:
+                return watched_is_sane(&a->watched);
+        case QUERY_EVIDENCE:
+                return evidence_is_sane(&a->evidence);
+        case QUERY_LOGIN:
+        case QUERY_RESPONSE:
+        case QUERY_KEY:
+                return login_is_sane(&a->login, a->result);
+        case QUERY_CHALLENGE:
+                return TEXT_ENDS(a->challenge.text);
+        }
+        return false;
 }
 
 int query_reply_check_body(const struct query_reply *a, uint16_t verb) {
-        bool good = false;
-
-        switch ((enum query_verb) verb) {
-        case QUERY_PROVE:
-                return 0;
-        case QUERY_RESOLVE:
-                good = name_answer_is_sane(&a->name);
-                break;
-        case QUERY_LOOKUP:
-                good = a->lookup.state <= STATE_STUCK && a->lookup.stale <= 1;
-                break;
-        case QUERY_TIME:
-                good = a->time.state <= STATE_STUCK && a->time.stale <= 1;
-                break;
-        case QUERY_STATUS:
-                good = TEXT_ENDS(a->status.version) && TEXT_ENDS(a->status.chain) &&
-                       TEXT_ENDS(a->status.backend) && TEXT_ENDS(a->status.text) &&
-                       TEXT_ENDS(a->status.alarm) && TEXT_ENDS(a->status.detail);
-                break;
-        case QUERY_UPSTREAM:
-                good = TEXT_ENDS(a->upstream.url) && TEXT_ENDS(a->upstream.last_error) &&
-                       TEXT_ENDS(a->upstream.serves);
-                break;
-        case QUERY_ZONE:
-                good = TEXT_ENDS(a->zone.suffix) && TEXT_ENDS(a->zone.chain);
-                break;
-        case QUERY_CHECKPOINT:
-                good = TEXT_ENDS(a->checkpoint.chain) && TEXT_ENDS(a->checkpoint.backend) &&
-                       TEXT_ENDS(a->checkpoint.network) && TEXT_ENDS(a->checkpoint.text);
-                break;
-        case QUERY_EXPLAIN:
-                good = explain_is_sane(&a->explain);
-                break;
-        case QUERY_ROLE:
-                good = TEXT_ENDS(a->role.chain) && TEXT_ENDS(a->role.role) &&
-                       TEXT_ENDS(a->role.why) && a->role.policy <= QUERY_POLICY_KEEP &&
-                       a->role.verdict <= QUERY_ROLE_KEPT && a->role.state <= STATE_STUCK;
-                break;
-        case QUERY_WATCHED:
-                good = watched_is_sane(&a->watched);
-                break;
-        case QUERY_EVIDENCE:
-                good = TEXT_ENDS(a->evidence.file) && TEXT_ENDS(a->evidence.chain) &&
-                       TEXT_ENDS(a->evidence.text);
-                break;
-        }
-        return good ? 0 : -EBADMSG;
+        return body_is_sane(a, verb) ? 0 : -EBADMSG;
 }
 
 /* Root, or the owner of the folder that the socket lies in. */

@@ -8,10 +8,11 @@
 #include "base/cleanup.h"
 #include "base/types.h"
 #include "base/view.h"
+#include "wire/login.h"
 #include "wire/name.h"
 
 #define QUERY_MAGIC    UINT32_C(0x4b454447) /* KEDG */
-#define QUERY_VERSION  3
+#define QUERY_VERSION  4
 #define QUERY_WAIT_MS  5000
 #define QUERY_CHAINS_MAX 4
 
@@ -30,7 +31,14 @@ enum query_verb {
         QUERY_EVIDENCE,    /* file number index of the evidence kept */
         QUERY_PROVE,       /* name; key, slot: hash and number of the checkpoint to begin at, or
                               zero: a proof bundle, in a memory file that comes with the answer */
+        QUERY_LOGIN,       /* name: a user, service: may he use it on this host, now */
+        QUERY_CHALLENGE,   /* name: a user, service: a text that he has to sign */
+        QUERY_RESPONSE,    /* name, service, nonce as told, signature: is it his. Once a nonce. */
+        QUERY_KEY,         /* key: SHA-256 of an SSH key blob. Item 0, name: a user, service: is it
+                              his and may he use that; item 1, name: a host, is it that host's */
 };
+
+enum query_key_item { QUERY_KEY_USER = 0, QUERY_KEY_HOST };
 
 enum query_result {
         QUERY_UNPROVEN = 0, /* not proven (in time); reason says why */
@@ -40,9 +48,11 @@ enum query_result {
         QUERY_REFUSED,      /* over quota, or a malformed question */
         QUERY_UNKNOWN,      /* no such zone, chain, index or verb */
         QUERY_INVALID,      /* a proven value does not parse: reason names field and block */
+        QUERY_DENIED,       /* LOGIN and what follows it: a proven no, or one of the local
+                               configuration; login.verdict says which */
 };
 
-#define QUERY_RESULTS (QUERY_INVALID + 1)
+#define QUERY_RESULTS (QUERY_DENIED + 1)
 
 struct query_request {
         uint32_t magic;
@@ -53,6 +63,9 @@ struct query_request {
         struct hash32 key;        /* LOOKUP: the 32-byte map key */
         char name[NAME_MAX_LEN + 3]; /* RESOLVE: NUL-padded */
         char chain[32];           /* LOOKUP, TIME: empty for the first chain */
+        char service[LOGIN_SERVICE_MAX + 1]; /* LOGIN, CHALLENGE, RESPONSE, KEY of a user */
+        uint8_t nonce[LOGIN_NONCE_SIZE];     /* RESPONSE */
+        uint8_t signature[72]; /* RESPONSE: r, s, v of EIP-191 in the first 65; zeros behind */
 };
 
 struct query_block {
@@ -201,6 +214,27 @@ struct query_prove {
         uint64_t n; /* bytes of the memory file */
 };
 
+/* LOGIN, RESPONSE, KEY: with QUERY_OK the verdict is LOGIN_ADMITTED, and with nothing else. */
+struct query_login {
+        uint8_t verdict;  /* enum login_verdict */
+        uint8_t state;    /* of the chain: enum name_state */
+        uint8_t stale;    /* proven longer ago than [pam] MaxAge=, told by Stale=serve */
+        uint8_t n_groups; /* of this host that his roles bring him into */
+        uint8_t zero[4];
+        uint64_t age_ms; /* since the proof; UINT64_MAX: none */
+        struct query_block final, head; /* blocks of the proof; number and hash alone */
+        struct hash32 role;      /* the bits that he holds */
+        struct hash32 host_role; /* the bits that this host holds; zero where no role asks */
+        char record[NAME_MAX_LEN + 3]; /* the record's name, as explain has it */
+        char group[LOGIN_GROUPS_MAX][LOGIN_USER_MAX + 8]; /* the same layout everywhere */
+};
+
+struct query_challenge {
+        uint8_t nonce[LOGIN_NONCE_SIZE];
+        uint64_t life_ms; /* from now on */
+        char text[LOGIN_TEXT_MAX + 1]; /* what has to be signed, without a NUL */
+};
+
 struct query_reply {
         uint32_t magic;
         uint16_t version, result; /* enum query_result */
@@ -219,12 +253,14 @@ struct query_reply {
                 struct query_watched watched;
                 struct query_evidence evidence;
                 struct query_prove prove;
+                struct query_login login;
+                struct query_challenge challenge;
         };
 };
 
 /* Explicit zeros above keep one layout for 64-bit and 32-bit programs, and let nothing of the
  * agent's memory out. */
-_Static_assert(sizeof(struct query_request) == 368, "the layout is the protocol");
+_Static_assert(sizeof(struct query_request) == 512, "the layout is the protocol");
 _Static_assert(sizeof(struct query_reply) == 1184, "the layout is the protocol");
 
 /* Checks a packet from outside: size, magic, version, verb, every text NUL-terminated. -EBADMSG,

@@ -27,7 +27,7 @@ static void check_reply(struct view packet) {
         if (query_reply_check(packet, id, &a) < 0)
                 return;
         MUST(packet.n == sizeof(a) && memcmp(&a, packet.p, sizeof(a)) == 0);
-        MUST(a.result <= QUERY_INVALID && strlen(a.reason) < sizeof(a.reason));
+        MUST(a.result < QUERY_RESULTS && strlen(a.reason) < sizeof(a.reason));
         MUST(query_reply_check(packet, id + 1, &a) < 0);
         MUST(query_reply_check_body(&a, 0) < 0);
         if (query_reply_check_body(&a, QUERY_RESOLVE) == 0)

@@ -166,7 +166,7 @@ STATES = ["starting", "following", "behind", "stale", "stuck"]
 RESULTS = ["unproven", "ok", "absent", "stale", "refused", "unknown", "invalid"]
 RESOLVE, LOOKUP, TIME, STATUS, UPSTREAM, ZONE = range(1, 7)
 # lib/wire/query.h: QUERY_MAGIC, QUERY_VERSION, sizeof(struct query_reply)
-QUERY_MAGIC, QUERY_VERSION, REPLY_SIZE = 0x4b454447, 3, 1184
+QUERY_MAGIC, QUERY_VERSION, REPLY_SIZE = 0x4b454447, 4, 1184
 
 
 def text(raw):
@@ -224,7 +224,7 @@ class Agent:
 
     def query(self, verb, name="", index=0, item=0, contract=b"", slot=0, key=b""):
         self.id += 1
-        packet = struct.pack("=IHHIII20sQ32s256s32s", QUERY_MAGIC, QUERY_VERSION, verb, self.id, index, item,
+        packet = struct.pack("=IHHIII20sQ32s256s32s144x", QUERY_MAGIC, QUERY_VERSION, verb, self.id, index, item,
                              contract, slot, key, name.encode(), b"")
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
             s.settimeout(15)

@@ -23,7 +23,7 @@ SEED = int(os.environ.get("KEDGE_SOAK_SEED", str(time.time_ns() % 1000000)))
 # A real conflict stops the chain for good, and a liar about the time is in the chain: not here.
 NOT_HERE = ("none", "fork-majority", "bad-timestamps", "gap-jump")
 LEAD = 4  # a minority's branch, whose head may count, is up to three blocks longer than the chain; and one is being made
-REQUEST = "=IHHIII20sQ32s256s32s"
+REQUEST = "=IHHIII20sQ32s256s32s144x"
 
 
 class Chain:

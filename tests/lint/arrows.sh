@@ -16,6 +16,8 @@ allowed() {
         lib/kedge) echo "base/ wire/ kedge/kedge.h kedge/ config.h" ;;
         lib/kedge-wolfssl) echo "base/ kedge/kedge.h kedge/wolfssl.h kedge-wolfssl/" ;;
         nss) echo "base/ wire/ nss/ config.h" ;;
+        pam) echo "base/ wire/ pam/ config.h" ;;
+        agent/ssh) echo "base/ core/sha256.h wire/ agent/ssh/ config.h" ;;
         agent/kedged) echo "base/ core/ chain/ wire/ ini/ agent/kedged/ config.h" ;;
         agent/fetch) echo "base/ wire/ agent/fetch/ config.h" ;;
         agent/timed) echo "base/ wire/ ini/ agent/timed/ config.h" ;;
@@ -33,6 +35,8 @@ refused() {
         lib/chain) echo "wolfssl/ secp256k1 systemd/ ini.h jansson.h ares.h curl/ stdio.h unistd.h time.h fcntl.h sys/" ;;
         lib/kedge-wolfssl) echo "secp256k1 systemd/ ini.h jansson.h ares.h curl/" ;;
         agent/kedged) echo "wolfssl/ secp256k1 ares.h curl/ netdb.h pwd.h grp.h" ;;
+        pam) echo "wolfssl/ secp256k1 systemd/ ini.h jansson.h ares.h curl/ netdb.h assert.h" ;;
+        agent/ssh) echo "wolfssl/ secp256k1 systemd/ ini.h jansson.h ares.h curl/ netdb.h" ;;
         agent/fetch) echo "secp256k1 ini.h pwd.h netdb.h" ;;
         agent/timed) echo "wolfssl/ secp256k1 ini.h jansson.h ares.h curl/ netdb.h pwd.h grp.h systemd/sd-bus.h netinet/ arpa/" ;;
         agent/kedgectl) echo "wolfssl/ secp256k1 ini.h ares.h curl/" ;;
@@ -68,7 +72,7 @@ check_file() {
         done < <(grep -E '^ *# *include' "$file")
 }
 
-for file in $(find lib agent nss -name '*.[ch]' | sort); do
+for file in $(find $(ls -d lib agent nss pam 2>/dev/null) -name "*.[ch]" | sort); do
         room=$file
         while room=${room%/*}; do
                 allowed "$room" >/dev/null && break

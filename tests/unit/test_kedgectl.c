@@ -41,6 +41,10 @@ static enum agent_act says(
         case QUERY_RESOLVE:
         case QUERY_LOOKUP:
         case QUERY_TIME:
+        case QUERY_LOGIN:
+        case QUERY_CHALLENGE:
+        case QUERY_RESPONSE:
+        case QUERY_KEY:
                 break;
         }
         return AGENT_REPLY;

@@ -61,6 +61,10 @@ static enum agent_act says(
                 reply->result = q->index < script.evidence ? script.evidence_result : QUERY_UNKNOWN;
                 reply->evidence = (struct query_evidence){ .n = script.evidence };
                 break;
+        case QUERY_LOGIN:
+        case QUERY_CHALLENGE:
+        case QUERY_RESPONSE:
+        case QUERY_KEY:
         case QUERY_RESOLVE:
         case QUERY_LOOKUP:
         case QUERY_EXPLAIN:

@@ -80,9 +80,10 @@ START_TEST(query_request_check_refuses) {
         REQUEST_WITH(q.version = 1, -EPROTONOSUPPORT);
         REQUEST_WITH(q.version = 0, -EPROTONOSUPPORT);
         REQUEST_WITH(q.verb = 0, -EPROTONOSUPPORT);
-        REQUEST_WITH(q.verb = QUERY_PROVE + 1, -EPROTONOSUPPORT);
+        REQUEST_WITH(q.verb = QUERY_KEY + 1, -EPROTONOSUPPORT);
         REQUEST_WITH(memset(q.name, 'a', sizeof(q.name)), -EBADMSG);
         REQUEST_WITH(memset(q.chain, 'a', sizeof(q.chain)), -EBADMSG);
+        REQUEST_WITH(memset(q.service, 'a', sizeof(q.service)), -EBADMSG);
         REQUEST_WITH(memset(q.name, 'a', sizeof(q.name) - 1), 0);
 }
 END_TEST
@@ -102,10 +103,10 @@ END_TEST
 
 START_TEST(query_reply_check_refuses) {
         REPLY_WITH((void) 0, 0);
-        REPLY_WITH(a.result = QUERY_INVALID, 0);
+        REPLY_WITH(a.result = QUERY_DENIED, 0);
         REPLY_WITH(a.magic ^= 1, -EBADMSG);
         REPLY_WITH(a.version = 1, -EPROTONOSUPPORT);
-        REPLY_WITH(a.result = QUERY_INVALID + 1, -EPROTONOSUPPORT);
+        REPLY_WITH(a.result = QUERY_RESULTS, -EPROTONOSUPPORT);
         REPLY_WITH(a.id = 8, -EBADMSG);
         REPLY_WITH(a.zero = 1, -EBADMSG);
         REPLY_WITH(memset(a.reason, 'a', sizeof(a.reason)), -EBADMSG);
@@ -131,12 +132,16 @@ START_TEST(query_reply_check_body_looks_at_every_text) {
                 QUERY_ZONE,
                 QUERY_CHECKPOINT,
                 QUERY_PROVE,
+                QUERY_LOGIN,
+                QUERY_CHALLENGE,
+                QUERY_RESPONSE,
+                QUERY_KEY,
         };
 
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 BODY_WITH(verbs[i], (void) 0, 0);
         BODY_WITH(0, (void) 0, -EBADMSG);
-        BODY_WITH(QUERY_PROVE + 1, (void) 0, -EBADMSG);
+        BODY_WITH(QUERY_KEY + 1, (void) 0, -EBADMSG);
         BODY_WITH(QUERY_RESOLVE, a.name.n_addrs = 5, -EBADMSG);
         BODY_WITH(QUERY_STATUS, FILL(a.status.version), -EBADMSG);
         BODY_WITH(QUERY_STATUS, FILL(a.status.chain), -EBADMSG);
@@ -153,6 +158,27 @@ START_TEST(query_reply_check_body_looks_at_every_text) {
         BODY_WITH(QUERY_CHECKPOINT, FILL(a.checkpoint.backend), -EBADMSG);
         BODY_WITH(QUERY_CHECKPOINT, FILL(a.checkpoint.network), -EBADMSG);
         BODY_WITH(QUERY_CHECKPOINT, FILL(a.checkpoint.text), -EBADMSG);
+        BODY_WITH(QUERY_LOGIN, FILL(a.login.record), -EBADMSG);
+        BODY_WITH(QUERY_LOGIN, FILL(a.login.group[7]), -EBADMSG);
+        BODY_WITH(QUERY_LOGIN, a.login.n_groups = LOGIN_GROUPS_MAX + 1, -EBADMSG);
+        BODY_WITH(QUERY_LOGIN, a.login.state = STATE_STUCK + 1, -EBADMSG);
+        BODY_WITH(QUERY_LOGIN, a.login.stale = 2, -EBADMSG);
+        BODY_WITH(QUERY_LOGIN, a.login.verdict = LOGIN_VERDICTS, -EBADMSG);
+        BODY_WITH(QUERY_CHALLENGE, FILL(a.challenge.text), -EBADMSG);
+}
+END_TEST
+
+START_TEST(query_login_says_its_one_yes_twice) {
+        static const uint16_t verbs[] = { QUERY_LOGIN, QUERY_RESPONSE, QUERY_KEY };
+
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                for (uint16_t result = 0; result < QUERY_RESULTS; result++)
+                        for (uint8_t verdict = 0; verdict < LOGIN_VERDICTS; verdict++) {
+                                bool same = (result == QUERY_OK) == (verdict == LOGIN_ADMITTED);
+
+                                BODY_WITH(verbs[i], (a.result = result, a.login.verdict = verdict),
+                                                same ? 0 : -EBADMSG);
+                        }
 }
 END_TEST
 
@@ -443,6 +469,7 @@ int main(void) {
         tcase_add_test(t, query_packets_have_one_size);
         tcase_add_test(t, query_reply_check_refuses);
         tcase_add_test(t, query_reply_check_body_looks_at_every_text);
+        tcase_add_test(t, query_login_says_its_one_yes_twice);
         tcase_set_timeout(t, 60);
         tcase_add_loop_test(t, query_exchange_case, 0, ELEMENTSOF(exchange_cases));
         tcase_add_test(t, query_exchange_times_out_when_nothing_more_fits);

@@ -399,7 +399,8 @@ START_TEST(every_field_has_one_name) {
 } END_TEST
 
 START_TEST(every_key_field_has_a_next_and_no_location_has) {
-        static const char *const keys[] = { "signature", "device", "wg_key", "ssh_host", "role" };
+        static const char *const keys[] = { "signature", "device", "wg_key", "ssh_host", "role",
+                "ssh" };
         static const char *const locations[] = { "server_ip", "server_ip6", "wg_endpoint", "port",
                 "wg_port", "wg_ip" };
 

@@ -72,7 +72,7 @@ class Agent(threading.Thread):
     def serve(self, client):
         with client:
             request = client.recv(4096)
-            if len(request) != 368:
+            if len(request) != 512:
                 return
             magic, version, _, number = struct.unpack_from("=IHHI", request)
             name = request[80:336].split(b"\0")[0].decode()

@@ -1,0 +1,68 @@
+/* Who may log in: /etc/kedge/login.conf as the agent reads it, and the rule that makes a verdict of
+ * it and of what the chain has proven. The local part (who is ours at all) is judged by whoever
+ * asks, before they ask: wire/login.h. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/kedged/config.h"
+#include "agent/kedged/watch.h"
+#include "base/cleanup.h"
+#include "base/types.h"
+#include "wire/login.h"
+#include "wire/query.h"
+
+#define LOGIN_FILE         "login.conf" /* beside kedged.conf */
+#define LOGIN_USERS_MAX    256
+#define LOGIN_ROLES_MAX    32
+#define LOGIN_SERVICES_MAX 16 /* of one role */
+#define LOGIN_LIFE_MS      120000 /* default of ChallengeLife= */
+
+/* [Role N]: what bit N of a user's role brings. */
+struct login_role {
+        uint8_t bit;
+        bool any_service;     /* Services=* */
+        bool has_hosts;
+        struct hash32 hosts;  /* Hosts=: good only where _host.HOST.role holds one of these bits */
+        size_t n_services, n_groups;
+        char service[LOGIN_SERVICES_MAX][LOGIN_SERVICE_MAX + 1];
+        char group[LOGIN_GROUPS_MAX][LOGIN_USER_MAX + 1];
+};
+
+struct login_config {
+        bool on;                     /* there is such a file, and it names a zone */
+        char zone[NAME_MAX_LEN + 1]; /* Zone=: a [Zone SUFFIX] of kind map */
+        char host[NAME_MAX_LEN + 1]; /* Host=: our own name in it, without the zone; empty: the apex */
+        uint64_t life_ms;            /* ChallengeLife= */
+        bool end_sessions;           /* EndSessions= */
+        size_t n_users, n_groups, n_denied, n_roles;
+        char user[LOGIN_USERS_MAX][LOGIN_USER_MAX + 1];   /* ManagedUsers= */
+        char group[LOGIN_GROUPS_MAX][LOGIN_USER_MAX + 1]; /* ManagedGroup= */
+        char denied[LOGIN_USERS_MAX][LOGIN_USER_MAX + 1]; /* DenyUsers= */
+        struct login_role role[LOGIN_ROLES_MAX];
+};
+
+/* Reads LOGIN_FILE beside config_path; config tells which zones there are. No such file: 0 and
+ * on == false. 0; -EINVAL or errno, with one line in ret_why that names file, line and key. */
+_must_check_ int login_config_load(const char *config_path, const struct config *config,
+                struct login_config *ret, char ret_why[CONFIG_WHY_MAX]);
+
+/* What is known of a record: a watch_reply of its name, or that nothing is (NULL). */
+struct login_case {
+        const struct login_config *config;
+        const char *user, *service;
+        const struct watch_reply *record;      /* `_user.USER.ZONE` */
+        const struct watch_reply *host_record; /* `_host.HOST.ZONE`; NULL where no role asks */
+        bool stale; /* record is past [pam] MaxAge=, and told by Stale=serve */
+};
+
+/* The rule. Pure; ret->verdict, role, host_role and groups are set, and ret_why says it in words
+ * with the block. LOGIN_ADMITTED in one row only. */
+void login_decide(const struct login_case *c, struct query_login *ret,
+                char ret_why[LOOKUP_WHY_MAX]);
+
+/* True where a bit that holds opens this service here, whoever it is. */
+_must_check_ bool login_role_opens(const struct login_role *role, const struct hash32 *bits,
+                const struct hash32 *host_bits, const char *service);
