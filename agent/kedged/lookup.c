@@ -141,6 +141,7 @@ void lookup_judge(const struct lookup_values *values, const struct revocations *
         }
         for (size_t i = 0; i < LOOKUP_FIELDS; i++)
                 ret->field_why[i] = n.served.why[lookup_field(i)];
+        ret->record_why = n.served.record_why;
         ret->revocations = n.served.revocations;
         ret->revocations_changed = n.served.revocations_changed;
         if (values->unverifiable[0])

@@ -34,7 +34,9 @@ struct lookup_values {
 struct lookup_judgement {
         enum query_result result; /* OK, ABSENT, INVALID, or UNPROVEN with the reason */
         char why[LOOKUP_WHY_MAX];
+        enum served_why record_why;
         struct name_answer answer;
+        struct hash32 role; /* bits in force */
         enum served_why field_why[LOOKUP_FIELDS];
         struct revocations revocations; /* in force from now on */
         bool revocations_changed;

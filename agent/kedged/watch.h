@@ -28,7 +28,9 @@
 struct watch_reply {
         enum query_result result;
         char why[LOOKUP_WHY_MAX];
+        enum served_why record_why; /* of the record as a whole, as it was judged */
         struct name_answer answer;
+        struct hash32 role; /* of a user or a host: the bits that are in force */
 };
 
 /* Whoever waits for a name is known by two numbers; gone ones are the hook's business. */

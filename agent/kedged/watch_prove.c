@@ -147,6 +147,7 @@ void watch_apply(struct watch *w, struct watch_entry *e) {
                 if (book_settle(w->book, &key, &j.revocations, e->group->run->store.fallback) < 0) {
                         j.result = QUERY_UNPROVEN;
                         j.answer = (struct name_answer){ .deadline_ms = j.answer.deadline_ms };
+                        memset(&j.role, 0, sizeof(j.role));
                         memset(j.field_why, 0, sizeof(j.field_why));
                         (void) snprintf(j.why, sizeof(j.why),
                                         "no room left to note a revocation: nothing is served");
@@ -164,7 +165,9 @@ void watch_apply(struct watch *w, struct watch_entry *e) {
         e->known = true;
         e->flushed = false;
         e->reply.result = j.result;
+        e->reply.record_why = j.record_why;
         e->reply.answer = j.answer;
+        e->reply.role = j.role;
         memcpy(e->field_why, j.field_why, sizeof(e->field_why));
         memcpy(e->reply.why, j.why, sizeof(e->reply.why));
         w->changed = true;

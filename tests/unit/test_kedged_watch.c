@@ -147,6 +147,7 @@ START_TEST(watch_joins_questions_for_one_name) {
 START_TEST(watch_says_absent_only_when_proven) {
         heads(100, 103);
         ck_assert_int_eq(ask("nobody.plant.fleet")->result, QUERY_ABSENT);
+        ck_assert_int_eq(ask("nobody.plant.fleet")->record_why, SERVED_ABSENT);
         w.fake.fail = "withheld";
         ck_assert_int_eq(ask("other.plant.fleet")->result, QUERY_UNPROVEN);
         ck_assert_uint_eq(w.watch.n, 1); /* what was never proven is not kept */
@@ -213,6 +214,7 @@ START_TEST(watch_revocation_is_on_disk_and_in_effect) {
         w.fake.head_root.b[0] = 1;
         heads(100, 103);
         ck_assert_int_eq(ask("pump1.plant.fleet")->result, QUERY_ABSENT);
+        ck_assert_int_eq(ask("pump1.plant.fleet")->record_why, SERVED_REVOKED_EARLIER);
 
         /* a finalized block above lists it again */
         heads(105, 106);
