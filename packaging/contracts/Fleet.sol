@@ -11,6 +11,7 @@ pragma solidity ^0.8.30;
 ///
 /// A key text is `server_ip` for the zone's apex and `pump1.server_ip` for the host pump1. Up to 32
 /// bytes it is its own key, padded with zero bytes on the right; a longer one's key is its Keccak-256.
+/// `_user.alice.device`, `.ssh` and `.role` say who may log in, `_host.pump1.role` on what hosts.
 contract Fleet {
     /// @notice Slot 0. A zero value is an absent record.
     mapping(bytes32 => bytes32) public records;
@@ -40,8 +41,10 @@ contract Fleet {
     uint256 public constant ROLE_MEMBERS = 2;
     /// @notice May take records away, and add none: for who must be able to revoke at once.
     uint256 public constant ROLE_REVOKE = 4;
+    /// @notice May set the records of users, and take them away; no other record.
+    uint256 public constant ROLE_USERS = 8;
 
-    uint256 private constant ROLES_ALL = ROLE_RECORDS | ROLE_MEMBERS | ROLE_REVOKE;
+    uint256 private constant ROLES_ALL = ROLE_RECORDS | ROLE_MEMBERS | ROLE_REVOKE | ROLE_USERS;
 
     /// @notice kedge reads no more members than this.
     uint256 public constant MEMBERS_MAX = 16384;
@@ -68,6 +71,8 @@ contract Fleet {
     error BatchTooLong(uint256 count);
     error BadText(string text);
     error BadHost(string host);
+    error BadUser(string user);
+    error BadField(string field);
     error AlreadyMember(string host);
     error NotMember(string host);
     error TooManyMembers();
@@ -131,11 +136,7 @@ contract Fleet {
     /// new key is in use and the block that published it is final.
     function promote(string calldata host, string calldata field) external {
         _checkMayWrite(host);
-        bytes32 next = keyOf(string.concat(_text(host, field), "_next"));
-        bytes32 value = records[next];
-        if (value == 0) revert NothingToPromote(host, field);
-        _put(keyOf(_text(host, field)), value);
-        _put(next, 0);
+        if (!_promote(_text(host, field))) revert NothingToPromote(host, field);
     }
 
     /// @notice Takes away all key fields of a host or of the apex, published ones included: nobody who
@@ -143,6 +144,48 @@ contract Fleet {
     function revokeHost(string calldata host) external only(ROLE_RECORDS | ROLE_REVOKE) {
         if (bytes(host).length > 0) _checkHost(host);
         _clearKeyFields(host);
+    }
+
+    // Who may log in. Users are no members: nothing lists them, and each host says for itself whose
+    // logins it judges by these records.
+
+    /// @notice Sets fields of a user: `device`, `ssh`, `role`, or what is published of them, `device_next`
+    /// and so on. A zero takes one away.
+    function setUser(string calldata user, string[] calldata fields, bytes32[] calldata values)
+        external
+        only(ROLE_RECORDS | ROLE_USERS)
+    {
+        string memory prefix = _userPrefix(user);
+
+        if (fields.length != values.length) revert LengthsDiffer(fields.length, values.length);
+        if (fields.length > BATCH_MAX) revert BatchTooLong(fields.length);
+        for (uint256 i = 0; i < fields.length; i++) {
+            if (!_isUserField(fields[i])) revert BadField(fields[i]);
+            _put(keyOf(string.concat(prefix, fields[i])), values[i]);
+        }
+    }
+
+    /// @notice Makes the published value of a user's field the field's own, and forgets the old one.
+    function promoteUser(string calldata user, string calldata field) external only(ROLE_RECORDS | ROLE_USERS) {
+        string memory prefix = _userPrefix(user);
+
+        if (!_isUserField(string.concat(field, "_next"))) revert BadField(field);
+        if (!_promote(string.concat(prefix, field))) revert NothingToPromote(user, field);
+    }
+
+    /// @notice Takes away all that there is of a user, published values included. His role goes with his
+    /// keys: it alone would let him in where a password is asked for.
+    function revokeUser(string calldata user) external only(ROLE_RECORDS | ROLE_USERS | ROLE_REVOKE) {
+        string memory prefix = _userPrefix(user);
+
+        for (uint256 i = 0; i < USER_FIELDS; i++) _clear(string.concat(prefix, _userField(i)));
+    }
+
+    /// @notice Sets the bits of a member, or of the apex: roles that are for hosts with one of these alone
+    /// are good there. Not for who has rights over this host: these say who logs in to it.
+    function setHostRole(string calldata host, bytes32 bits) external only(ROLE_RECORDS) {
+        if (bytes(host).length > 0 && memberPlace[_checkHost(host)] == 0) revert NotMember(host);
+        _put(keyOf(_hostRole(host)), bits);
     }
 
     // Members. `_members` holds their number, `_member.0` and so on their names.
@@ -186,6 +229,8 @@ contract Fleet {
         emit MemberRemoved(name, count - 1, msg.sender);
         _clearKeyFields(host);
         _clearLocationFields(host);
+        _clear(_hostRole(host));
+        _clear(string.concat(_hostRole(host), "_next"));
     }
 
     /// @notice Of members.
@@ -320,10 +365,57 @@ contract Fleet {
         return bytes32(abi.encodePacked("_member.", digits));
     }
 
-    function _clearField(string calldata host, string memory field) private {
-        bytes32 key = keyOf(_text(host, field));
+    function _promote(string memory text) private returns (bool) {
+        bytes32 next = keyOf(string.concat(text, "_next"));
+        bytes32 value = records[next];
+
+        if (value == 0) return false;
+        _put(keyOf(text), value);
+        _put(next, 0);
+        return true;
+    }
+
+    function _clear(string memory text) private {
+        bytes32 key = keyOf(text);
 
         if (records[key] != 0) _put(key, 0);
+    }
+
+    /// @dev A small letter or an underscore first, then also digits and hyphens; at most 32 bytes, and
+    /// never a dot: with one, two users would have the same record.
+    function _userPrefix(string calldata user) private pure returns (string memory) {
+        bytes calldata b = bytes(user);
+
+        if (b.length == 0 || b.length > 32) revert BadUser(user);
+        for (uint256 i = 0; i < b.length; i++) {
+            bytes1 c = b[i];
+
+            if ((c < "a" || c > "z") && c != "_" && (i == 0 || ((c < "0" || c > "9") && c != "-"))) revert BadUser(user);
+        }
+        return string.concat("_user.", user, ".");
+    }
+
+    uint256 private constant USER_FIELDS = 6;
+
+    function _userField(uint256 i) private pure returns (string memory) {
+        string[USER_FIELDS] memory names = ["device", "device_next", "ssh", "ssh_next", "role", "role_next"];
+
+        return names[i];
+    }
+
+    function _isUserField(string memory field) private pure returns (bool) {
+        for (uint256 i = 0; i < USER_FIELDS; i++) {
+            if (keccak256(bytes(field)) == keccak256(bytes(_userField(i)))) return true;
+        }
+        return false;
+    }
+
+    function _hostRole(string calldata host) private pure returns (string memory) {
+        return bytes(host).length == 0 ? "_host.role" : string.concat("_host.", host, ".role");
+    }
+
+    function _clearField(string calldata host, string memory field) private {
+        _clear(_text(host, field));
     }
 
     function _clearKeyFields(string calldata host) private {

@@ -192,7 +192,9 @@ for (const hardfork of rules) describe(hardfork, () => {
                         ["revokeHost", ["pump1"], "NotAllowed"], ["addHost", ["pump2", [], []], "NotAllowed"],
                         ["removeHost", ["pump1"], "NotAllowed"], ["setOperator", [EVE.text, 1n], "NotOwner"],
                         ["setHostOperator", ["pump1", EVE.text, true], "NotOwner"], ["offerOwnership", [EVE.text], "NotOwner"],
-                        ["acceptOwnership", [], "NotOwner"],
+                        ["acceptOwnership", [], "NotOwner"], ["setUser", ["eve", ["role"], [one]], "NotAllowed"],
+                        ["promoteUser", ["eve", "role"], "NotAllowed"], ["revokeUser", ["eve"], "NotAllowed"],
+                        ["setHostRole", ["pump1", one], "NotAllowed"],
                 ])
                         await c.refused(EVE, name, args, why);
         });
@@ -221,10 +223,96 @@ for (const hardfork of rules) describe(hardfork, () => {
                 await c.ok(ALICE, "revokeHost", ["pump1"]);
                 await c.refused(ALICE, "set", [key, two], "NotAllowed");
                 await c.refused(ALICE, "removeHost", ["pump1"], "NotAllowed");
-                await c.refused(OWNER, "setOperator", [ALICE.text, 8n], "NoSuchRole");
+                await c.refused(OWNER, "setOperator", [ALICE.text, 16n], "NoSuchRole");
 
                 await c.ok(OWNER, "setOperator", [ALICE.text, 0n]);
                 await c.refused(ALICE, "clear", [key], "NotAllowed");
+        });
+
+        test("an operator for users sets theirs, and no other record", async () => {
+                const c = await Chain.start(hardfork);
+                await c.ok(OWNER, "addHost", ["pump1", [], []]);
+                await c.ok(OWNER, "setOperator", [ALICE.text, 8n]);
+                await c.ok(ALICE, "setUser", ["bob", ["device", "role"], [one, two]]);
+                assert.deepEqual(c.eventsOf(), ["RecordChanged", "RecordChanged"]);
+                await c.storedAre({ "_user.bob.device": one, "_user.bob.role": two });
+                await c.ok(ALICE, "setUser", ["bob", ["device_next"], [three]]);
+                await c.ok(ALICE, "promoteUser", ["bob", "device"]);
+                await c.storedAre({ "_user.bob.device": three, "_user.bob.device_next": ZERO });
+                await c.ok(ALICE, "revokeUser", ["bob"]);
+                for (const [name, args] of [
+                        ["set", [keyOf("_user.bob.role"), one]], ["clear", [keyOf("_user.bob.role")]], ["setHost", ["pump1", ["role"], [one]]],
+                        ["setHost", ["", ["role"], [one]]], ["setHostRole", ["pump1", one]], ["addHost", ["pump2", [], []]],
+                        ["revokeHost", ["pump1"]], ["publishNext", ["pump1", "role", one]],
+                ])
+                        await c.refused(ALICE, name, args, "NotAllowed");
+                for (const role of [1n, 4n]) {
+                        await c.ok(OWNER, "setUser", ["bob", ["role"], [two]]);
+                        await c.ok(OWNER, "setOperator", [ALICE.text, role]);
+                        await c.ok(ALICE, "revokeUser", ["bob"]);
+                        await c.storedAre({ "_user.bob.role": ZERO });
+                }
+                await c.refused(ALICE, "setUser", ["bob", ["role"], [one]], "NotAllowed");
+                await c.refused(ALICE, "promoteUser", ["bob", "role"], "NotAllowed");
+                await c.refused(ALICE, "setHostRole", ["pump1", one], "NotAllowed");
+                await c.ok(OWNER, "setOperator", [ALICE.text, 2n]);
+                for (const [name, args] of [["setUser", ["bob", ["role"], [one]]], ["promoteUser", ["bob", "role"]],
+                                            ["revokeUser", ["bob"]], ["setHostRole", ["pump1", one]]])
+                        await c.refused(ALICE, name, args, "NotAllowed");
+                await c.ok(OWNER, "setOperator", [ALICE.text, 1n]);
+                await c.ok(ALICE, "setUser", ["bob", ["role"], [one]]);
+                await c.ok(ALICE, "setHostRole", ["pump1", one]);
+        });
+
+        test("revoking a user takes all that there is of him, and nobody else's", async () => {
+                const c = await Chain.start(hardfork);
+                const fields = ["device", "ssh", "role"].flatMap((f) => [f, f + "_next"]), values = fields.map(() => one);
+                const other = "b".repeat(32);
+                for (const user of ["a", "_", "a-b", other]) await c.ok(OWNER, "setUser", [user, fields, values]);
+                await c.ok(OWNER, "revokeUser", ["a"]);
+                assert.deepEqual(c.eventsOf(), fields.map(() => "RecordChanged"));
+                for (const f of fields) await c.storedAre({ [`_user.a.${f}`]: ZERO, [`_user.a-b.${f}`]: one, [`_user._.${f}`]: one, [`_user.${other}.${f}`]: one });
+                await c.ok(OWNER, "revokeUser", [other]);
+                for (const f of fields) await c.storedAre({ [`_user.${other}.${f}`]: ZERO });
+                await c.ok(OWNER, "revokeUser", ["a"]);
+                assert.equal(c.logs.length, 0);
+                await c.ok(OWNER, "setUser", ["a-b", ["role"], [ZERO]]);
+                await c.storedAre({ "_user.a-b.role": ZERO, "_user.a-b.device": one });
+        });
+
+        test("a user's name and fields are such that kedge reads", async () => {
+                const c = await Chain.start(hardfork);
+                for (const user of ["", "A", "1a", "-a", "a.b", "a b", "\u00e4", "a/", "a:", "a`", "a{", "a\0", "a".repeat(33)]) {
+                        await c.refused(OWNER, "setUser", [user, ["role"], [one]], "BadUser");
+                        await c.refused(OWNER, "promoteUser", [user, "role"], "BadUser");
+                        await c.refused(OWNER, "revokeUser", [user], "BadUser");
+                }
+                for (const field of ["", "port", "signature", "Role", "role_next_next", "b.role", "roles"])
+                        await c.refused(OWNER, "setUser", ["alice", [field], [one]], "BadField");
+                for (const field of ["", "port", "role_next"]) await c.refused(OWNER, "promoteUser", ["alice", field], "BadField");
+                await c.refused(OWNER, "promoteUser", ["alice", "role"], "NothingToPromote");
+                await c.refused(OWNER, "setUser", ["alice", ["role"], []], "LengthsDiffer");
+                const many = Array(257);
+                await c.refused(OWNER, "setUser", ["alice", many.fill("role"), many.slice().fill(one)], "BatchTooLong");
+        });
+
+        test("a host's role is not for its own operator, and goes with the host", async () => {
+                const c = await Chain.start(hardfork);
+                const other = "line2.a-rather-long-host-name";
+                for (const host of ["pump1", other]) await c.ok(OWNER, "addHost", [host, [], []]);
+                await c.ok(OWNER, "setHostOperator", ["pump1", BOB.text, true]);
+                for (const host of ["pump1", other, ""]) await c.ok(OWNER, "setHostRole", [host, one]);
+                await c.ok(OWNER, "set", [keyOf("_host.pump1.role_next"), two]);
+                await c.storedAre({ "_host.pump1.role": one, [`_host.${other}.role`]: one, "_host.role": one });
+                await c.refused(BOB, "setHostRole", ["pump1", two], "NotAllowed");
+                await c.refused(OWNER, "setHostRole", ["pump2", one], "NotMember");
+                await c.refused(OWNER, "setHostRole", ["Pump1", one], "BadHost");
+                await c.ok(OWNER, "revokeHost", ["pump1"]);
+                await c.storedAre({ "_host.pump1.role": one });
+                await c.ok(OWNER, "removeHost", ["pump1"]);
+                await c.storedAre({ "_host.pump1.role": ZERO, "_host.pump1.role_next": ZERO, [`_host.${other}.role`]: one });
+                await c.ok(OWNER, "setHostRole", ["", ZERO]);
+                await c.storedAre({ "_host.role": ZERO });
         });
 
         test("rights over one host reach no other, and end with its membership", async () => {
@@ -424,6 +512,10 @@ test("the price list is right", async () => {
         await cost("`revokeHost`, 1 key", "revokeHost", ["pump1"]);
         await cost("`removeHost`, the last, 2 records", "removeHost", ["pump1"]);
         await cost("`setOperator`", "setOperator", [ALICE.text, 1n]);
+        await cost("`setUser`, 3 new records", "setUser", ["alice", ["device", "ssh", "role"], [one, one, one]]);
+        await cost("`setUser`, 1 changed record", "setUser", ["alice", ["role"], [two]]);
+        await cost("`setHostRole`", "setHostRole", ["pump0", one]);
+        await cost("`revokeUser`, 3 records", "revokeUser", ["alice"]);
         const page = fs.readFileSync(path.join(process.env.KEDGE_SOURCE, "packaging/contracts/README.md"), "utf8");
         const said = Object.fromEntries([...page.matchAll(/^\| (.*?) \| ([0-9 ]+) \|$/gm)].map((m) => [m[1], Number(m[2].replaceAll(" ", ""))]));
         assert.deepEqual(said, paid);
