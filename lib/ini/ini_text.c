@@ -62,7 +62,7 @@ static char *take_line(char *ret, int cap, void *stream) {
         ret[n + 1] = 0;
         in->rest = VIEW(in->rest.p + n + (end ? 1 : 0), in->rest.n - n - (end ? 1 : 0));
 
-        text = strspn(ret, " \t\r\n");
+        text = strspn(ret, " \t\r\n\v\f"); /* what inih takes for blanks */
         if (ret[text] == 0 || strchr(";#", ret[text]))
                 return ret;
         if (text > 0)
