@@ -88,16 +88,18 @@ bool login_unix_in_group(void *userdata, const char *user _unused_, const char *
         const struct login_unix *u = userdata;
         bool known;
         gid_t gid;
+        int in;
 
         if (u->failed || (u->known && u->name[0] == '\0'))
-                return true;
+                return !u->is_root;
         if (!u->known)
                 return false; /* nobody's user is in no group */
         if (find_group(group, &known, &gid) != 0)
-                return true;
+                return !u->is_root;
         if (!known)
                 return false;
-        return gid == u->gid || holds(u->name, u->gid, gid) != 0;
+        in = gid == u->gid ? 1 : holds(u->name, u->gid, gid);
+        return in < 0 ? !u->is_root : in > 0;
 }
 
 enum login_managed login_unix_read(

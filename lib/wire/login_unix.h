@@ -22,7 +22,8 @@ struct login_unix {
 void login_unix_find(const char *user, struct login_unix *ret);
 
 /* For login_who; userdata is a struct login_unix of user. True also where the group, or whose it
- * is, cannot be told: only a clear no lets anybody past us. */
+ * is, cannot be told: only a clear no lets anybody but root past us. A name service that is away
+ * must not lock root out of his own machine, nor stop his jobs. */
 bool login_unix_in_group(void *userdata, const char *user, const char *group);
 
 /* All of it: finds user, fills a login_who and does login_read(). Where the machine spells him

@@ -283,8 +283,14 @@ START_TEST(login_unix_knows_root_and_the_groups) {
         ck_assert(login_unix_in_group(&u, "root", group));
         ck_assert(!login_unix_in_group(&u, "root", "kedge-no-such-group"));
         ck_assert(!login_unix_in_group(&u, "root", "nogroup"));
-        u.failed = true; /* not a clear no */
-        ck_assert(login_unix_in_group(&u, "root", "nogroup"));
+        u.failed = true; /* not a clear no, and so good for root alone */
+        ck_assert(!login_unix_in_group(&u, "root", "nogroup"));
+        u.is_root = false;
+        ck_assert(login_unix_in_group(&u, "daemon", "nogroup"));
+        u = (struct login_unix){ .known = true, .is_root = true };
+        ck_assert(!login_unix_in_group(&u, "a name too long to be kept", "nogroup"));
+        u.is_root = false;
+        ck_assert(login_unix_in_group(&u, "a name too long to be kept", "nogroup"));
 
         login_unix_find("kedge-no-such-user", &u);
         ck_assert(!u.known && !u.is_root && !u.failed);
