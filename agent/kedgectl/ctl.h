@@ -166,5 +166,9 @@ enum ctl_exit ctl_each_chain(const struct ctl *ctl, const char *key, ctl_chain_f
 /* A decimal number from text, whole. -EINVAL. */
 _must_check_ int ctl_number(const char *text, uint64_t max, uint64_t *ret);
 
+/* file.c: a regular file of at most max bytes, whole, for the caller to free. -errno; -EBADMSG for
+ * what is no file, -E2BIG. */
+_must_check_ int ctl_read_file(const char *path, size_t max, char **ret, size_t *ret_n);
+
 /* CLOCK_BOOTTIME in milliseconds. */
 uint64_t ctl_boottime_ms(void);

@@ -3,7 +3,6 @@
  * believe. */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -13,7 +12,6 @@
 #include "agent/kedgectl/doctor.h"
 #include "agent/kedgectl/nsswitch.h"
 #include "config.h"
-#include "wire/owned.h"
 #include "wire/snapshot.h"
 
 #define ROOM_FAIL   (UINT64_C(1) << 20)
@@ -41,32 +39,6 @@ static const char *our_path(const struct doctor *d, const char *variable, const 
                 (void) snprintf(ret, DOCTOR_PATH_MAX, "%s%s/%s", d->ctl->root ? d->ctl->root : "",
                                 folder, name);
         return ret;
-}
-
-/* -errno; -E2BIG. */
-static int read_file(const char *path, size_t max, char **ret, size_t *ret_n) {
-        _cleanup_(owned_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        struct stat st;
-        char *p;
-        int r;
-
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return -errno;
-        if (!S_ISREG(st.st_mode))
-                return -EBADMSG;
-        if (st.st_size < 0 || (uint64_t) st.st_size > max)
-                return -E2BIG;
-        p = malloc((size_t) st.st_size + 1);
-        if (!p)
-                return -ENOMEM;
-        r = owned_pread(fd, p, (size_t) st.st_size, 0);
-        if (r < 0) {
-                free(p);
-                return r;
-        }
-        *ret = p;
-        *ret_n = (size_t) st.st_size;
-        return 0;
 }
 
 static void say_nsswitch(struct doctor *d, enum nsswitch_verdict v, const char *word) {
@@ -109,7 +81,7 @@ static void say_nsswitch(struct doctor *d, enum nsswitch_verdict v, const char *
 static void look_at_nsswitch(struct doctor *d) {
         char path[DOCTOR_PATH_MAX], word[NSSWITCH_WORD_MAX], *text = NULL;
         size_t n = 0;
-        int r = read_file(system_path(d, "/etc/nsswitch.conf", path), NSSWITCH_FILE_MAX, &text, &n);
+        int r = ctl_read_file(system_path(d, "/etc/nsswitch.conf", path), NSSWITCH_FILE_MAX, &text, &n);
 
         if (r < 0) {
                 doctor_say(d, DOCTOR_FAIL, "nsswitch", EDIT, "%s cannot be read: %s", path,

@@ -47,7 +47,9 @@ void ctl_help(void) {
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 printf("  %-10s %-18s %s\n", verbs[i].name, verbs[i].args, verbs[i].help);
         puts("  record set NAME FIELD=VALUE... | clear NAME FIELD... | add NAME [FIELD=VALUE...]\n"
-             "       | remove NAME | revoke NAME | promote NAME FIELD\n"
+             "       | remove NAME | revoke NAME | promote NAME FIELD | host-role NAME BITS\n"
+             "       | user set NAME FIELD=VALUE... | user clear NAME FIELD... | user revoke NAME\n"
+             "       | user promote NAME FIELD\n"
              "                               a transaction that does so, for a wallet to sign");
         options_help();
 }

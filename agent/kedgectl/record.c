@@ -7,38 +7,59 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "agent/kedgectl/record_value.h"
 #include "base/hex.h"
+#include "base/user.h"
+
+bool record_of_user(enum record_field f) {
+        return f == RECORD_DEVICE || f == RECORD_DEVICE_NEXT || f == RECORD_SSH ||
+               f == RECORD_SSH_NEXT || f == RECORD_ROLE || f == RECORD_ROLE_NEXT;
+}
 
 static bool is_raw(const char *value) {
         return strlen(value) == 66 && strncmp(value, "0x", 2) == 0;
 }
 
-/* The field a key text ends in, after checking the host before it. -ENOENT for a key that is no
- * field's, -EINVAL for a host that is none. */
-static int field_of_key(const char *key, enum record_field *ret) {
-        const char *dot = strrchr(key, '.');
-        int r = record_field_of(VIEW_TEXT(dot ? dot + 1 : key), ret);
+/* "_user.NAME" and "_host", "_host.HOST": what stands before a field that is about logins. */
+static bool subject_holds(struct view subject, enum record_field f) {
+        static const char user[] = "_user.", host[] = "_host.";
 
-        if (r < 0 || !dot || key[0] == '_')
-                return r;
-        return record_host_valid(VIEW(key, (size_t) (dot - key))) ? 0 : -EINVAL;
+        if (subject.n > sizeof(user) - 1 && memcmp(subject.p, user, sizeof(user) - 1) == 0)
+                return record_of_user(f) && user_name_valid(VIEW(subject.p + sizeof(user) - 1,
+                                                            subject.n - (sizeof(user) - 1)));
+        if (f != RECORD_ROLE && f != RECORD_ROLE_NEXT)
+                return false;
+        if (view_eq(subject, VIEW(host, sizeof(host) - 2)))
+                return true;
+        return subject.n > sizeof(host) - 1 && memcmp(subject.p, host, sizeof(host) - 1) == 0 &&
+               record_host_valid(VIEW(subject.p + sizeof(host) - 1, subject.n - (sizeof(host) - 1)));
 }
 
-static const char *kind_text(enum record_field f) {
-        switch (record_field_type(f)) {
-        case RECORD_TYPE_IP:
-                return f == RECORD_SERVER_IP6 ? "an IPv6 address of a host"
-                                              : "an IP address of a host";
-        case RECORD_TYPE_PORT:
-                return "a port, 1 to 65535";
-        case RECORD_TYPE_BYTES:
-                return "0x and 64 digits";
-        case RECORD_TYPE_ADDRESS:
-                return "0x and 40 digits";
-        case RECORD_TYPE_BITS:
-                return "a set of bits: a number, or 0x and digits";
-        }
-        return "a value";
+/* The field a key text ends in, after checking what stands before it. -ENOENT for a key that is no
+ * field's, -EINVAL for a host that is none, -EDOM for a user or host that has no such field. */
+static int field_of_key(const char *key, enum record_field *ret) {
+        const char *dot = strrchr(key, '.');
+        struct view subject = VIEW(key, dot ? (size_t) (dot - key) : 0);
+        int r = record_field_of(VIEW_TEXT(dot ? dot + 1 : key), ret);
+
+        if (strcspn(key, ".") == 5 && (memcmp(key, "_user", 5) == 0 || memcmp(key, "_host", 5) == 0))
+                return r == 0 && subject_holds(subject, *ret) ? 0 : -EDOM;
+        if (r < 0 || (key[0] == '_' && dot))
+                return r;
+        if (dot && !record_host_valid(subject))
+                return -EINVAL;
+        return *ret == RECORD_SSH || *ret == RECORD_SSH_NEXT ? -EDOM : 0;
+}
+
+static enum ctl_exit refuse_key(const struct ctl *ctl, const char *key, int r) {
+        if (r == -EINVAL)
+                return ctl_fail(ctl, CTL_USAGE,
+                                "%.80s: a host has labels of lower-case letters, digits and '-'",
+                                key);
+        return ctl_fail(ctl, CTL_USAGE,
+                        "%.80s: not a key of a record: _user.NAME has device, ssh, role and their "
+                        "_next, _host.HOST has role, a host's key of SSH is ssh_host",
+                        key);
 }
 
 static enum ctl_exit encode(const struct ctl *ctl, const char *value, int field_r,
@@ -54,15 +75,17 @@ static enum ctl_exit encode(const struct ctl *ctl, const char *value, int field_
                                 "%.80s: not a field that kedge knows: give its value as 0x and 64 "
                                 "digits",
                                 l->key_text);
-        } else if (record_value_of_text(f, VIEW_TEXT(value), &l->value) < 0) {
-                return ctl_fail(ctl, CTL_USAGE, "%.80s: '%.80s' is not %s", l->key_text, value,
-                                kind_text(f));
+        } else {
+                enum ctl_exit code = record_value_read(ctl, l->key_text, f, value, &l->value);
+
+                if (code != CTL_OK)
+                        return code;
         }
         if (field_r == -ENOENT)
                 return CTL_OK;
         if (record_value_parse(f, &l->value, &v) < 0)
                 return ctl_fail(ctl, CTL_FAILURE, "%.80s: the stored value is not %s", l->key_text,
-                                kind_text(f));
+                                record_value_kind(f));
         if (!v.present)
                 strcpy(l->means, "absent");
         else if (record_value_text(f, &v, l->means, sizeof(l->means)) < 0)
@@ -86,10 +109,8 @@ enum ctl_exit record_line_read(
         memcpy(l.key_text, arg, (size_t) (eq - arg));
 
         r = field_of_key(l.key_text, &f);
-        if (r == -EINVAL)
-                return ctl_fail(ctl, CTL_USAGE,
-                                "%.80s: a host has labels of lower-case letters, digits and '-'",
-                                l.key_text);
+        if (r == -EINVAL || r == -EDOM)
+                return refuse_key(ctl, l.key_text, r);
         if (slot_key_of_text(VIEW_TEXT(l.key_text), &l.key) < 0)
                 return ctl_fail(ctl, CTL_USAGE,
                                 "%.80s: a key text is printable ASCII without spaces", l.key_text);

@@ -15,6 +15,9 @@ struct record_line {
 _must_check_ enum ctl_exit record_line_read(
                 const struct ctl *ctl, uint64_t slot, const char *arg, struct record_line *ret);
 
+/* True for the fields of `_user.NAME`. */
+_must_check_ bool record_of_user(enum record_field f);
+
 void record_line_print(const struct ctl *ctl, const struct record_line *l);
 json_t *record_line_json(const struct record_line *l);
 

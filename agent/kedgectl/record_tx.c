@@ -6,25 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/kedgectl/abi.h"
-#include "agent/kedgectl/record.h"
+#include "agent/kedgectl/record_tx.h"
 #include "base/hex.h"
 
-#define BATCH_MAX   256  /* of records in one transaction, as the contract has it */
-#define WORDS_MAX   1024 /* of a command line */
-#define HOST_MAX    32   /* of a member's name */
-#define ZONES_MAX   1024 /* a list that does not end is not one */
-#define TX_DATA_MAX 65536
-
-struct tx {
-        const struct ctl *ctl;
-        char name[NAME_MAX_LEN + 1], host[NAME_MAX_LEN + 1]; /* host: "" for the zone's apex */
-        struct query_zone zone;
-        const char *call;
-        size_t n;
-        struct record_line line[BATCH_MAX];
-        uint8_t data[TX_DATA_MAX];
-};
+#define HOST_MAX  32   /* of a member's name */
+#define ZONES_MAX 1024 /* a list that does not end is not one */
 
 /* The zone with the longest suffix that name ends in; *ret_zone is unchanged where there is
  * none. */
@@ -44,7 +30,7 @@ static enum ctl_exit find_zone(const struct ctl *ctl, const char *name, struct q
         return CTL_OK;
 }
 
-static enum ctl_exit zone_of_options(struct tx *tx) {
+enum ctl_exit tx_zone_of_options(struct tx *tx) {
         const struct ctl *ctl = tx->ctl;
 
         if (!ctl->zone[0])
@@ -58,7 +44,7 @@ static enum ctl_exit zone_of_options(struct tx *tx) {
         return CTL_OK;
 }
 
-static enum ctl_exit find_host(struct tx *tx, const char *name) {
+enum ctl_exit tx_find_host(struct tx *tx, const char *name) {
         const struct ctl *ctl = tx->ctl;
         static const struct address none;
         enum ctl_exit code;
@@ -66,7 +52,7 @@ static enum ctl_exit find_host(struct tx *tx, const char *name) {
 
         if (name_normalize(VIEW_TEXT(name), tx->name) < 0)
                 return ctl_fail(ctl, CTL_USAGE, "'%.253s' is not a host name", name);
-        code = ctl->has_contract ? zone_of_options(tx) : find_zone(ctl, tx->name, &tx->zone);
+        code = ctl->has_contract ? tx_zone_of_options(tx) : find_zone(ctl, tx->name, &tx->zone);
         if (code != CTL_OK)
                 return code;
         if (!tx->zone.suffix[0])
@@ -86,34 +72,38 @@ static enum ctl_exit find_host(struct tx *tx, const char *name) {
         return CTL_OK;
 }
 
-/* FIELD=VALUE, or FIELD alone where value is given. */
-static enum ctl_exit add_line(struct tx *tx, const char *arg, const char *value) {
-        const char *dot = tx->host[0] ? "." : "";
+enum ctl_exit tx_add(struct tx *tx, const char *before, const char *arg, const char *value) {
+        const char *dot = before[0] ? "." : "";
         size_t field = strcspn(arg, "=");
         char text[NAME_MAX_LEN + SLOT_TEXT_MAX + 128];
         int n;
 
-        if (tx->n == BATCH_MAX)
+        if (tx->n == TX_BATCH_MAX)
                 return ctl_fail(tx->ctl, CTL_USAGE, "a transaction sets at most %d records",
-                                BATCH_MAX);
+                                TX_BATCH_MAX);
         if (value && arg[field])
                 return ctl_fail(tx->ctl, CTL_USAGE, "'%.80s' is not a field", arg);
-        if (memchr(arg, '.', field) && (tx->host[0] || arg[0] != '_'))
+        if (memchr(arg, '.', field) && (before[0] || arg[0] != '_'))
                 return ctl_fail(tx->ctl, CTL_USAGE, "%.*s: a field has no dot: say the host first",
                                 (int) MIN(field, (size_t) 80), arg);
-        if (!tx->host[0] && strncmp(arg, "_member", 7) == 0)
+        if (!before[0] && strncmp(arg, "_member", 7) == 0)
                 return ctl_fail(tx->ctl, CTL_USAGE,
                                 "%.*s: the contract alone writes its list of members: use record "
                                 "add and record remove",
                                 (int) MIN(field, (size_t) 80), arg);
-        n = snprintf(text, sizeof(text), "%s%s%s%s%s", tx->host, dot, arg, value ? "=" : "",
+        n = snprintf(text, sizeof(text), "%s%s%s%s%s", before, dot, arg, value ? "=" : "",
                         value ? value : "");
         if (n < 0 || (size_t) n >= sizeof(text))
                 return ctl_fail(tx->ctl, CTL_USAGE, "'%.80s...' is too long", arg);
         return record_line_read(tx->ctl, tx->zone.slot, text, &tx->line[tx->n++]);
 }
 
-static void columns(const struct tx *tx, struct hash32 *ret_keys, struct hash32 *ret_values) {
+/* Of the host, or of the apex. */
+static enum ctl_exit add_line(struct tx *tx, const char *arg, const char *value) {
+        return tx_add(tx, tx->host, arg, value);
+}
+
+void tx_columns(const struct tx *tx, struct hash32 *ret_keys, struct hash32 *ret_values) {
         for (size_t i = 0; i < tx->n; i++) {
                 ret_keys[i] = tx->line[i].key;
                 ret_values[i] = tx->line[i].value;
@@ -121,14 +111,14 @@ static void columns(const struct tx *tx, struct hash32 *ret_keys, struct hash32 
 }
 
 static enum ctl_exit make_set(struct tx *tx, int argc, char **argv, struct buf *b) {
-        struct hash32 keys[BATCH_MAX], values[BATCH_MAX];
+        struct hash32 keys[TX_BATCH_MAX], values[TX_BATCH_MAX];
         enum ctl_exit code = CTL_OK;
 
         for (int i = 0; i < argc && code == CTL_OK; i++)
                 code = add_line(tx, argv[i], NULL);
         if (code != CTL_OK)
                 return code;
-        columns(tx, keys, values);
+        tx_columns(tx, keys, values);
         tx->call = tx->n == 1 ? "set(bytes32,bytes32)" : "setMany(bytes32[],bytes32[])";
         abi_put_call(b, tx->call,
                         (struct abi_arg[]){
@@ -141,17 +131,15 @@ static enum ctl_exit make_set(struct tx *tx, int argc, char **argv, struct buf *
         return CTL_OK;
 }
 
-#define ZERO_VALUE "0x0000000000000000000000000000000000000000000000000000000000000000"
-
 static enum ctl_exit make_clear(struct tx *tx, int argc, char **argv, struct buf *b) {
-        struct hash32 keys[BATCH_MAX], values[BATCH_MAX];
+        struct hash32 keys[TX_BATCH_MAX], values[TX_BATCH_MAX];
         enum ctl_exit code = CTL_OK;
 
         for (int i = 0; i < argc && code == CTL_OK; i++)
-                code = add_line(tx, argv[i], ZERO_VALUE);
+                code = add_line(tx, argv[i], TX_ZERO);
         if (code != CTL_OK)
                 return code;
-        columns(tx, keys, values);
+        tx_columns(tx, keys, values);
         tx->call = tx->n == 1 ? "clear(bytes32)" : "clearMany(bytes32[])";
         abi_put_call(b, tx->call,
                         &(struct abi_arg){ tx->n == 1 ? ABI_BYTES32 : ABI_BYTES32_LIST, tx->n, keys,
@@ -172,8 +160,8 @@ static enum ctl_exit need_member(const struct tx *tx) {
 }
 
 static enum ctl_exit make_add(struct tx *tx, int argc, char **argv, struct buf *b) {
-        struct hash32 keys[BATCH_MAX], values[BATCH_MAX];
-        struct view fields[BATCH_MAX], host = VIEW_TEXT(tx->host);
+        struct hash32 keys[TX_BATCH_MAX], values[TX_BATCH_MAX];
+        struct view fields[TX_BATCH_MAX], host = VIEW_TEXT(tx->host);
         enum ctl_exit code = need_member(tx);
 
         for (int i = 0; i < argc && code == CTL_OK; i++) {
@@ -183,7 +171,7 @@ static enum ctl_exit make_add(struct tx *tx, int argc, char **argv, struct buf *
         }
         if (code != CTL_OK)
                 return code;
-        columns(tx, keys, values);
+        tx_columns(tx, keys, values);
         tx->call = "addHost(string,string[],bytes32[])";
         abi_put_call(b, tx->call,
                         (struct abi_arg[]){ { ABI_STRING, 1, NULL, &host },
@@ -283,29 +271,24 @@ static enum ctl_exit print(const struct tx *tx, const char *data) {
         return CTL_OK;
 }
 
-typedef enum ctl_exit make_fn(struct tx *tx, int argc, char **argv, struct buf *b);
-
-static const struct {
-        const char *word, *args;
-        int min_args, max_args; /* after the name */
-        make_fn *make;
-} verbs[] = {
-        { "set", "NAME FIELD=VALUE...", 1, WORDS_MAX, make_set },
-        { "clear", "NAME FIELD...", 1, WORDS_MAX, make_clear },
-        { "add", "NAME [FIELD=VALUE...]", 0, WORDS_MAX, make_add },
-        { "remove", "NAME", 0, 0, make_remove },
-        { "revoke", "NAME", 0, 0, make_revoke },
-        { "promote", "NAME FIELD", 1, 1, make_promote },
+static const struct tx_verb verbs[] = {
+        { "set", "NAME FIELD=VALUE...", 1, TX_WORDS_MAX, tx_find_host, make_set },
+        { "clear", "NAME FIELD...", 1, TX_WORDS_MAX, tx_find_host, make_clear },
+        { "add", "NAME [FIELD=VALUE...]", 0, TX_WORDS_MAX, tx_find_host, make_add },
+        { "remove", "NAME", 0, 0, tx_find_host, make_remove },
+        { "revoke", "NAME", 0, 0, tx_find_host, make_revoke },
+        { "promote", "NAME FIELD", 1, 1, tx_find_host, make_promote },
+        { "host-role", "NAME BITS", 1, 1, tx_find_host, record_make_host_role },
 };
 
-static enum ctl_exit run(struct tx *tx, make_fn *make, int argc, char **argv) {
+static enum ctl_exit run(struct tx *tx, const struct tx_verb *verb, int argc, char **argv) {
         struct buf b = BUF(tx->data);
-        enum ctl_exit code = find_host(tx, argv[0]);
+        enum ctl_exit code = verb->find(tx, argv[0]);
         struct view data;
         char *text;
 
         if (code == CTL_OK)
-                code = make(tx, argc - 1, argv + 1, &b);
+                code = verb->make(tx, argc - 1, argv + 1, &b);
         if (code != CTL_OK)
                 return code;
         if (buf_done(&b, &data) < 0)
@@ -319,22 +302,36 @@ static enum ctl_exit run(struct tx *tx, make_fn *make, int argc, char **argv) {
         return code;
 }
 
+static const struct tx_verb *verb_called(const char *word) {
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                if (strcmp(verbs[i].word, word) == 0)
+                        return &verbs[i];
+        return NULL;
+}
+
 bool record_tx_verb(const struct ctl *ctl, const char *word, int argc, char **argv,
                 enum ctl_exit *ret) {
-
+        bool user = strcmp(word, "user") == 0;
+        const struct tx_verb *verb = user ? NULL : verb_called(word);
         static struct tx tx;
 
-        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
-                if (strcmp(verbs[i].word, word) != 0)
-                        continue;
-                memset(&tx, 0, sizeof(tx));
-                tx.ctl = ctl;
-                if (argc < 1 + verbs[i].min_args || argc > 1 + verbs[i].max_args)
-                        *ret = ctl_fail(ctl, CTL_USAGE, "record %s takes %s; see: kedgectl --help",
-                                        word, verbs[i].args);
-                else
-                        *ret = run(&tx, verbs[i].make, argc, argv);
+        if (user && argc > 0) {
+                verb = record_user_verb(argv[0]);
+                argc--, argv++;
+        }
+        if (!verb && user) {
+                *ret = ctl_fail(ctl, CTL_USAGE, "record user takes set, clear, promote or revoke; "
+                                                "see: kedgectl --help");
                 return true;
         }
-        return false;
+        if (!verb)
+                return false;
+        memset(&tx, 0, sizeof(tx));
+        tx.ctl = ctl;
+        if (argc < 1 + verb->min_args || argc > 1 + verb->max_args)
+                *ret = ctl_fail(ctl, CTL_USAGE, "record %s%s takes %s; see: kedgectl --help",
+                                user ? "user " : "", verb->word, verb->args);
+        else
+                *ret = run(&tx, verb, argc, argv);
+        return true;
 }

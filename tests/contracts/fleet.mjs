@@ -480,12 +480,36 @@ describe("kedgectl", { skip: process.env.KEDGECTL ? false : "KEDGECTL names no p
                 await sent(c, "revoke", "plant.fleet");
         });
 
+        test("a user is set, rotated and revoked, and a host has its role", async () => {
+                const c = await Chain.start("prague");
+                const device = "0x" + "00".repeat(12) + "11".repeat(20);
+                await sent(c, "user", "set", "alice", `device=0x${"11".repeat(20)}`, `ssh=${one}`, "role=bits:0,3");
+                await c.storedAre({ "_user.alice.device": device, "_user.alice.ssh": one, "_user.alice.role": word(9) });
+                await sent(c, "user", "set", "alice", `ssh_next=${two}`);
+                await sent(c, "user", "promote", "alice", "ssh");
+                await c.storedAre({ "_user.alice.ssh": two, "_user.alice.ssh_next": ZERO });
+                await sent(c, "user", "clear", "alice", "device", "ssh");
+                await c.storedAre({ "_user.alice.device": ZERO, "_user.alice.ssh": ZERO, "_user.alice.role": word(9) });
+                const long = "a-user-whose-name-is-32-bytes-xx";
+                await sent(c, "user", "set", long, "role=1");
+                for (const user of ["alice", long]) await sent(c, "user", "revoke", user);
+                await c.storedAre({ "_user.alice.role": ZERO, [`_user.${long}.role`]: ZERO });
+                await sent(c, "add", "gw1.plant.fleet");
+                await sent(c, "host-role", "gw1.plant.fleet", "bits:0,4");
+                await c.storedAre({ "_host.gw1.role": word(17) });
+                await sent(c, "host-role", "gw1.plant.fleet", "0");
+                await sent(c, "host-role", "plant.fleet", "1");
+                await c.storedAre({ "_host.gw1.role": ZERO, "_host.role": word(1) });
+        });
+
         test("a call reads as the interface has it", async () => {
                 const c = await Chain.start("prague");
                 for (const argv of [["set", "a.plant.fleet", "port=1"], ["set", "a.plant.fleet", "port=1", "wg_port=2"],
                                     ["clear", "a.plant.fleet", "port"], ["clear", "a.plant.fleet", "port", "wg_port"],
                                     ["add", "a.plant.fleet", "port=1", "a-field-that-is-longer-than-a-word-is=" + one], ["remove", "a.plant.fleet"],
-                                    ["revoke", "a.plant.fleet"], ["promote", "a.plant.fleet", "device"]]) {
+                                    ["revoke", "a.plant.fleet"], ["promote", "a.plant.fleet", "device"],
+                                    ["user", "set", "alice", "role=1"], ["user", "revoke", "alice"], ["user", "promote", "alice", "ssh"],
+                                    ["host-role", "a.plant.fleet", "1"]]) {
                         const made = make(c, ...argv);
                         assert.equal(made.data.slice(2, 10), built.selectors[made.call], made.call);
                 }

@@ -1,0 +1,35 @@
+/* Files that kedgectl reads whole. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/kedgectl/ctl.h"
+#include "wire/owned.h"
+
+int ctl_read_file(const char *path, size_t max, char **ret, size_t *ret_n) {
+        _cleanup_(owned_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        struct stat st;
+        char *p;
+        int r;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EBADMSG;
+        if (st.st_size < 0 || (uint64_t) st.st_size > max)
+                return -E2BIG;
+        p = malloc((size_t) st.st_size + 1);
+        if (!p)
+                return -ENOMEM;
+        r = owned_pread(fd, p, (size_t) st.st_size, 0);
+        if (r < 0) {
+                free(p);
+                return r;
+        }
+        *ret = p;
+        *ret_n = (size_t) st.st_size;
+        return 0;
+}
