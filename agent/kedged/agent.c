@@ -102,6 +102,7 @@ static int on_housekeeping(sd_event_source *source, uint64_t usec _unused_, void
         agent_prove_look(a);
         if (now - a->retried_ms >= AGENT_RETRY_MS) {
                 a->retried_ms = now;
+                login_desk_keep(a, now);
                 watch_expire(&a->watch, now);
                 watch_announce(&a->watch);
                 (void) agent_floor_s(a);
@@ -353,7 +354,9 @@ int agent_new(const char *config_path, struct config *config_take, struct agent 
                 return r;
         a->keys = (struct keys){ .config = a->config, .proofs = &a->proofs, .book = &a->book,
                                  .reply = agent_on_key, .userdata = a };
-        r = open_folders(a);
+        r = login_desk_open(a);
+        if (r >= 0)
+                r = open_folders(a);
         if (r >= 0)
                 r = device_key_open(a->state_fd, a->device_key);
         if (r >= 0)
@@ -428,6 +431,7 @@ struct agent *agent_free(struct agent *a) {
         (void) fd_close(a->state_fd);
         a->config = config_free(a->config);
         explicit_bzero(a->device_key, sizeof(a->device_key));
+        login_desk_done(&a->login);
         free(a);
         return NULL;
 }

@@ -12,6 +12,7 @@
 #include "agent/kedged/floor.h"
 #include "agent/kedged/kept.h"
 #include "agent/kedged/keys.h"
+#include "agent/kedged/login_desk.h"
 #include "agent/kedged/metrics.h"
 #include "agent/kedged/news.h"
 #include "agent/kedged/operator.h"
@@ -55,6 +56,7 @@ struct agent {
         enum name_state told[CONFIG_CHAINS_MAX]; /* the states that were told last */
         struct query query;
         struct bus bus;
+        struct login_desk login;
         struct prove prove;
         uint64_t prove_client; /* who waits for its bundle, */
         uint32_t prove_id;     /* by which question */

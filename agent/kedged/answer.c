@@ -49,6 +49,10 @@ void agent_on_name(void *userdata, uint64_t client, uint32_t id, const struct wa
         struct agent *a = userdata;
         struct query_reply out;
 
+        if (client & LOGIN_CLIENT) {
+                login_heard(a, client, id, reply);
+                return;
+        }
         query_reply_init(&out, id, QUERY_UNPROVEN);
         put_name(&out, reply);
         query_reply(&a->query, client, &out);
@@ -272,11 +276,12 @@ bool agent_answer(void *userdata, struct query_client *client, const struct quer
                 return agent_prove(a, client, request, ret);
         case QUERY_ROLE:
                 return agent_tell_role(a, request, ret);
-        case QUERY_LOGIN:
         case QUERY_CHALLENGE:
+                return login_challenge(a, client, request, ret);
+        case QUERY_LOGIN:
         case QUERY_RESPONSE:
         case QUERY_KEY:
-                break;
+                return login_answer(a, client, request, ret);
         }
         return agent_say(ret, QUERY_UNKNOWN, "the agent does not know this question");
 }

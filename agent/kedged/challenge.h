@@ -3,7 +3,10 @@
  * A nonce carries its own proof that we made it, for this caller, user and service, until when (a
  * keyed hash over all of it, by a key that dies with the process): asking for challenges costs us no
  * memory, so nobody can crowd out another's. What is kept is the nonces that were answered with a
- * good signature, until they expire: each is good once. */
+ * good signature, until they expire: each is good once.
+ *
+ * A nonce is, in 40 bytes: until when, in ms of CLOCK_BOOTTIME (8, big-endian); the same for people,
+ * in seconds since 1970 (8); a serial number (8); the first 16 bytes of the keyed hash. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,7 +17,8 @@
 #include "base/types.h"
 #include "wire/login.h"
 
-#define CHALLENGE_USED_MAX 1024 /* beyond it every answer is refused until some expire */
+#define CHALLENGE_USED_MAX  1024 /* beyond it every answer is refused until some expire */
+#define CHALLENGE_USED_USER 32   /* the same of one user: nobody fills the list alone */
 
 struct challenge_desk {
         uint8_t secret[32];
@@ -23,6 +27,7 @@ struct challenge_desk {
         struct {
                 uint8_t nonce[LOGIN_NONCE_SIZE];
                 uint64_t until_ms;
+                char user[LOGIN_USER_MAX + 1];
         } used[CHALLENGE_USED_MAX];
 };
 
@@ -52,6 +57,6 @@ _must_check_ enum login_verdict challenge_check(const struct challenge_desk *d,
                 const uint8_t signature[65], struct address *ret_signer);
 
 /* The nonce was answered as it should: it is good no more. -E2BIG: too many are kept, the answer
- * must be refused. */
-_must_check_ int challenge_use(struct challenge_desk *d, const uint8_t nonce[LOGIN_NONCE_SIZE],
-                uint64_t now_ms);
+ * must be refused; -EEXIST: it was answered before. */
+_must_check_ int challenge_use(struct challenge_desk *d, const struct challenge_ask *ask,
+                const uint8_t nonce[LOGIN_NONCE_SIZE]);

@@ -11,6 +11,7 @@
 #include "agent/kedged/watch.h"
 #include "base/cleanup.h"
 #include "base/types.h"
+#include "base/view.h"
 #include "wire/login.h"
 #include "wire/query.h"
 
@@ -49,6 +50,26 @@ struct login_config {
 _must_check_ int login_config_load(const char *config_path, const struct config *config,
                 struct login_config *ret, char ret_why[CONFIG_WHY_MAX]);
 
+/* The same of a text; path is for complaints. */
+_must_check_ int login_config_read(struct view text, const char *path, const struct config *config,
+                struct login_config *ret, char ret_why[CONFIG_WHY_MAX]);
+
+/* Whose records are kept proven: ManagedUsers= and the members of ManagedGroup=, but for those of
+ * DenyUsers=. */
+struct login_users {
+        size_t n;
+        bool too_many; /* and more than we keep */
+        char name[LOGIN_USERS_MAX][LOGIN_USER_MAX + 1];
+};
+
+/* Members by the text of /etc/group, and by their primary group in /etc/passwd: the files
+ * themselves, since asking NSS may ask us. */
+void login_users_find(const struct login_config *c, struct view group, struct view passwd,
+                struct login_users *ret);
+
+/* The same of the files; one that cannot be read counts as empty. */
+void login_users_read(const struct login_config *c, struct login_users *ret);
+
 /* What is known of a record: a watch_reply of its name, or that nothing is (NULL). */
 struct login_case {
         const struct login_config *config;
@@ -58,10 +79,24 @@ struct login_case {
         bool stale; /* record is past [pam] MaxAge=, and told by Stale=serve */
 };
 
-/* The rule. Pure; ret->verdict, role, host_role and groups are set, and ret_why says it in words
- * with the block. LOGIN_ADMITTED in one row only. */
+/* The rule. Pure; ret->verdict, stale, role, host_role and groups are set, and ret_why says it in
+ * words with the block. LOGIN_ADMITTED in one row only. Groups are those of the roles whose
+ * Services= hold this service; with any other verdict there is none. */
 void login_decide(const struct login_case *c, struct query_login *ret,
                 char ret_why[LOOKUP_WHY_MAX]);
+
+/* The first half of it: who he is, whatever he may. LOGIN_ADMITTED: his record is in force. */
+_must_check_ enum login_verdict login_judge_record(
+                const struct login_case *c, char ret_why[LOOKUP_WHY_MAX]);
+
+/* DenyUsers= names him. */
+_must_check_ bool login_is_denied(const struct login_config *config, const char *user);
+
+/* A role of this service has Hosts=: _host.HOST.role is needed to judge it. */
+_must_check_ bool login_needs_host(const struct login_config *config, const char *service);
+
+/* What a verdict is told as. */
+enum query_result login_result(enum login_verdict verdict);
 
 /* True where a bit that holds opens this service here, whoever it is. */
 _must_check_ bool login_role_opens(const struct login_role *role, const struct hash32 *bits,

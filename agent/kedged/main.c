@@ -13,6 +13,7 @@
 #include "agent/kedged/agent.h"
 #include "agent/kedged/journal.h"
 #include "agent/kedged/log.h"
+#include "agent/kedged/util.h"
 #include <config.h> /* the build's, not our own config.h */
 
 static const char usage_text[] =
@@ -43,7 +44,14 @@ static void check_chain(const struct config_chain *chain) {
                                 chain->name, chain->name);
 }
 
-static int check_config(const struct config *config) {
+static int check_config(const char *path, const struct config *config) {
+        _cleanup_(freep) struct login_config *login = malloc(sizeof(*login));
+        char why[CONFIG_WHY_MAX] = "out of memory";
+
+        if (!login || login_config_load(path, config, login, why) < 0) {
+                log_error("%s", why);
+                return EXIT_FAILURE;
+        }
         for (size_t i = 0; i < config->n_chains; i++)
                 check_chain(&config->chain[i]);
         for (size_t i = 0; i < config->n_zones; i++)
@@ -128,7 +136,7 @@ int main(int argc, char **argv) {
         }
         if (!check)
                 return serve(path, config);
-        check_config(config);
+        check = check_config(path, config) == EXIT_SUCCESS;
         config = config_free(config);
-        return EXIT_SUCCESS;
+        return check ? EXIT_SUCCESS : EXIT_FAILURE;
 }

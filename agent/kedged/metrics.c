@@ -59,6 +59,14 @@ static void put_answers(FILE *f, const struct query *q) {
                                         "result", results[i], NULL);
 }
 
+static void put_logins(FILE *f, const struct login_desk *d) {
+        metrics_head(f, "kedge_logins_total", "counter",
+                        "Logins, signatures and SSH keys judged, by verdict.");
+        for (enum login_verdict v = LOGIN_UNPROVEN; v < LOGIN_VERDICTS; v++)
+                metrics_put(f, "kedge_logins_total", d->decided[v], "verdict",
+                                login_verdict_name(v), NULL);
+}
+
 static void put_states(FILE *f, const struct agent *a, uint64_t now) {
         metrics_head(f, "kedge_chain_state", "gauge", "1 for the state that the chain is in.");
         for (size_t i = 0; i < a->n_runs; i++)
@@ -176,6 +184,7 @@ static void put_upstreams(FILE *f, enum upstream_figure figure, const struct run
 static void put_all(FILE *f, struct agent *a, uint64_t now) {
         put_agent(f, a, now);
         put_answers(f, &a->query);
+        put_logins(f, &a->login);
         put_states(f, a, now);
         for (enum chain_figure figure = 0; figure < CHAIN_FIGURES; figure++) {
                 metrics_head(f, chain_figures[figure].name, "gauge", chain_figures[figure].help);

@@ -35,12 +35,14 @@ static int make_machines(struct agent *a, const struct config *next, struct mach
         return 0;
 }
 
-static int replace(struct agent *a, struct config **next) {
+static int replace(struct agent *a, struct config **next, struct login_config *login) {
         _cleanup_(machines_done) struct machines m = { 0 };
         char why[CONFIG_WHY_MAX];
         int r;
 
         r = config_load(a->config_path, next, why);
+        if (r >= 0)
+                r = login_config_load(a->config_path, *next, login, why);
         if (r >= 0)
                 operator_apply(&a->words, *next);
         if (r >= 0)
@@ -75,14 +77,16 @@ static int replace(struct agent *a, struct config **next) {
 
 int agent_reload(struct agent *a) {
         _cleanup_(config_freep) struct config *next = NULL;
+        _cleanup_(freep) struct login_config *login = malloc(sizeof(*login));
         struct config *was = a->config;
         int r;
 
         (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
                         (unsigned long long) now_ms() * 1000);
-        r = replace(a, &next);
+        r = login ? replace(a, &next, login) : -ENOMEM;
         if (r >= 0) {
                 a->config = TAKE_PTR(next);
+                login_desk_replace(a, login);
                 if (strcmp(was->metrics, a->config->metrics) != 0)
                         metrics_withdraw(was->metrics);
                 a->metrics.due = true;

@@ -240,6 +240,14 @@ void watch_answer(struct watch *w, struct watch_entry *e, const char *failed, ui
         }
 }
 
+bool watch_hold(struct watch *w, const char *name, uint64_t now) {
+        struct watch_entry *e = find(w, name);
+
+        if (e)
+                e->asked_ms = now;
+        return e;
+}
+
 bool watch_peek(struct watch *w, const char *name, uint64_t now, struct watch_reply *ret) {
         struct watch_entry *e = find(w, name);
 

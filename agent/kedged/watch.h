@@ -141,6 +141,9 @@ void watch_done(struct watch *w);
 _must_check_ bool watch_peek(
                 struct watch *w, const char *name, uint64_t now, struct watch_reply *ret);
 
+/* Counts as a question for a name, so that it stays; false: it is not known, nor asked for. */
+_must_check_ bool watch_hold(struct watch *w, const char *name, uint64_t now);
+
 /* Asks for name on behalf of client; the reply comes through the hook, never from inside. -ENOENT:
  * not a name of ours; -EBUSY: too many wait, or too many questions are open; -ENOMEM; -EINVAL: no
  * host of the zone. */

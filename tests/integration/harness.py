@@ -163,8 +163,12 @@ class Ethnode(TestNode):
 
 
 STATES = ["starting", "following", "behind", "stale", "stuck"]
-RESULTS = ["unproven", "ok", "absent", "stale", "refused", "unknown", "invalid"]
+RESULTS = ["unproven", "ok", "absent", "stale", "refused", "unknown", "invalid", "denied"]
 RESOLVE, LOOKUP, TIME, STATUS, UPSTREAM, ZONE = range(1, 7)
+LOGIN, CHALLENGE, RESPONSE, KEY = range(13, 17)
+# enum login_verdict of lib/wire/login.h
+VERDICTS = ["not proven", "admitted", "stale", "denied here", "no record", "revoked", "no role", "another key",
+            "bad signature", "bad challenge", "expired", "answered before", "invalid record"]
 # lib/wire/query.h: QUERY_MAGIC, QUERY_VERSION, sizeof(struct query_reply)
 QUERY_MAGIC, QUERY_VERSION, REPLY_SIZE = 0x4b454447, 4, 1184
 
@@ -222,10 +226,11 @@ class Agent:
                 "Checkpoint=" + self.checkpoint, "Fleet=" + self.dn.info["FLEET"],
                 *["Upstream=" + u for u in self.upstreams]]
 
-    def query(self, verb, name="", index=0, item=0, contract=b"", slot=0, key=b""):
+    def query(self, verb, name="", index=0, item=0, contract=b"", slot=0, key=b"", service="", nonce=b"",
+              signature=b""):
         self.id += 1
-        packet = struct.pack("=IHHIII20sQ32s256s32s144x", QUERY_MAGIC, QUERY_VERSION, verb, self.id, index, item,
-                             contract, slot, key, name.encode(), b"")
+        packet = struct.pack("=IHHIII20sQ32s256s32s32s40s72s", QUERY_MAGIC, QUERY_VERSION, verb, self.id, index,
+                             item, contract, slot, key, name.encode(), b"", service.encode(), nonce, signature)
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
             s.settimeout(15)
             wait("a place in the queue of callers", lambda: not self.queue_is_full(s))
@@ -272,6 +277,48 @@ class Agent:
             addrs.append(socket.inet_ntop(family, raw[1:5] if raw[0] == 4 else raw[1:]))
         pins = [body[74 + 32 * i:106 + 32 * i] for i in range(body[2])]
         return result, reason, addrs, struct.unpack_from("=H", body, 4)[0], pins
+
+    def login_conf(self, text, mode=0o644):
+        """Writes login.conf beside kedged.conf; the agent reads it at its start and on reload."""
+        path = self.home + "/login.conf"
+        with open(path, "w") as f:
+            f.write(text)
+        os.chmod(path, mode)
+        return path
+
+    def login(self, user, service="sshd", verb=LOGIN, **more):
+        """What LOGIN, RESPONSE or KEY says, as a dict; "result" and "verdict" agree or the agent is wrong."""
+        result, reason, body = self.query(verb, user, service=service, **more)
+        v = struct.unpack("=BBBB4xQQQ32sQQ32s32s32s256s320s", body[:752])
+        verdict = VERDICTS[v[0]]
+        assert (result == "ok") == (verdict == "admitted"), (result, verdict, reason)
+        groups = [text(v[14][i * 40:i * 40 + 40]) for i in range(v[3])]
+        return {"result": result, "reason": reason, "verdict": verdict, "state": STATES[v[1]], "stale": v[2],
+                "groups": groups, "age": None if v[4] == 2**64 - 1 else v[4], "final": v[5], "final_hash": v[7],
+                "head": v[8], "head_hash": v[10], "role": int.from_bytes(v[11], "big"),
+                "host_role": int.from_bytes(v[12], "big"), "record": text(v[13])}
+
+    def ssh_key(self, user, digest, service="sshd"):
+        return self.login(user, service, KEY, key=digest)
+
+    def host_key(self, host, digest):
+        return self.login(host, "", KEY, item=1, key=digest)
+
+    def challenge(self, user, service="sshd"):
+        """The nonce, and the text to sign."""
+        result, reason, body = self.query(CHALLENGE, user, service=service)
+        assert result == "ok", (result, reason)
+        return body[:40], text(body[48:536])
+
+    def respond(self, user, nonce, signature, service="sshd"):
+        """signature: r, s, v."""
+        return self.login(user, service, RESPONSE, nonce=nonce, signature=signature)
+
+    def wait_login(self, what, verdict, user, service="sshd", timeout=25):
+        def looked():
+            got = self.login(user, service)
+            return got if got["verdict"] == verdict else None
+        return wait(what, looked, timeout)
 
     def kedgectl(self, *argv):
         """(exit status, standard output, standard error)"""

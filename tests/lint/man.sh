@@ -55,6 +55,9 @@ stands() { # word, page, what it is
 for key in $(sed -n 's/^ *{ SECTION_[A-Z]*, "\([A-Za-z]*\)".*/\1/p' agent/kedged/config.c); do
         stands "$key" docs/man/kedged.conf.5.rst "the key"
 done
+for key in $(sed -n 's/^ *{ SECTION_[A-Z]*, "\([A-Za-z]*\)".*/\1/p' agent/kedged/login_config.c); do
+        stands "$key" docs/man/login.conf.5.rst "the key"
+done
 for key in $(sed -n '/^} keys\[\]/,/^};/s/^ *{ "\([A-Za-z]*\)",.*/\1/p' agent/timed/conf.c); do
         stands "$key" docs/man/kedge-timed.8.rst "the key"
 done
