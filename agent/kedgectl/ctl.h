@@ -35,6 +35,9 @@ struct ctl {
         struct address contract;  /* of record's transactions, in place of the agent's */
         bool has_contract;
         char chain[32], zone[NAME_MAX_LEN + 1];
+        const char *key, *user;      /* of sign; NULL: not given */
+        char host[NAME_MAX_LEN + 1]; /* of sign; empty: not given */
+        bool address;                /* of sign: the key's, and no signature */
         char path[108]; /* of the agent's socket */
         const char *config;
         size_t n_urls;
@@ -48,7 +51,7 @@ typedef enum ctl_exit ctl_verb_fn(const struct ctl *ctl, int argc, char **argv);
 ctl_verb_fn verb_verify;
 ctl_verb_fn verb_status, verb_upstreams, verb_zones, verb_query, verb_lookup, verb_time,
                 verb_record, verb_checkpoint, verb_explain, verb_list, verb_roles, verb_evidence,
-                verb_watch, verb_monitor, verb_doctor;
+                verb_watch, verb_monitor, verb_doctor, verb_sign;
 
 /* main.c: the help text; and a usage error about word. */
 void ctl_help(void);

@@ -27,6 +27,10 @@ enum {
         OPT_CONFIG,
         OPT_PROOF,
         OPT_CHECKPOINT,
+        OPT_KEY,
+        OPT_HOST,
+        OPT_USER,
+        OPT_ADDRESS,
         OPT_HELP,
         OPT_VERSION
 };
@@ -49,6 +53,10 @@ static const struct option options[] = {
         { "config", required_argument, NULL, OPT_CONFIG },
         { "proof", required_argument, NULL, OPT_PROOF },
         { "checkpoint", required_argument, NULL, OPT_CHECKPOINT },
+        { "key", required_argument, NULL, OPT_KEY },
+        { "host", required_argument, NULL, OPT_HOST },
+        { "user", required_argument, NULL, OPT_USER },
+        { "address", no_argument, NULL, OPT_ADDRESS },
         { "help", no_argument, NULL, OPT_HELP },
         { "version", no_argument, NULL, OPT_VERSION },
         { 0 },
@@ -109,6 +117,17 @@ static int take_target(struct ctl *ctl, int option) {
         }
 }
 
+/* Of sign: with what key, and for whom alone. */
+static int take_signer(struct ctl *ctl, int option) {
+        if (option == OPT_HOST)
+                return name_normalize(VIEW_TEXT(optarg), ctl->host);
+        if (option == OPT_KEY)
+                ctl->key = optarg;
+        else
+                ctl->user = optarg;
+        return optarg[0] ? 0 : -EINVAL;
+}
+
 static void take_flag(struct ctl *ctl, int option) {
         if (option == OPT_JSON)
                 ctl->json = true;
@@ -116,6 +135,8 @@ static void take_flag(struct ctl *ctl, int option) {
                 ctl->colour = false;
         else if (option == OPT_HEADS)
                 ctl->heads = true;
+        else if (option == OPT_ADDRESS)
+                ctl->address = true;
         else
                 ctl->no_pager = true;
 }
@@ -142,6 +163,27 @@ static int take_number(struct ctl *ctl, int option) {
         return 0;
 }
 
+static int take_value(struct ctl *ctl, int option) {
+        switch (option) {
+        case OPT_CHAIN:
+                if (strlen(optarg) == 0 || strlen(optarg) >= sizeof(ctl->chain))
+                        return -EINVAL;
+                strcpy(ctl->chain, optarg);
+                return 0;
+        case OPT_KEY:
+        case OPT_HOST:
+        case OPT_USER:
+                return take_signer(ctl, option);
+        case OPT_WAIT:
+        case OPT_COUNT:
+        case OPT_SLOT:
+        case OPT_TIMEOUT:
+                return take_number(ctl, option);
+        default:
+                return take_target(ctl, option);
+        }
+}
+
 /* 0: go on; 1: done; -EINVAL: told. */
 static int take_option(struct ctl *ctl, int option, const char *word) {
         switch (option) {
@@ -149,30 +191,8 @@ static int take_option(struct ctl *ctl, int option, const char *word) {
         case OPT_NO_COLOR:
         case OPT_NO_PAGER:
         case OPT_HEADS:
+        case OPT_ADDRESS:
                 take_flag(ctl, option);
-                return 0;
-        case OPT_CHAIN:
-                if (strlen(optarg) == 0 || strlen(optarg) >= sizeof(ctl->chain))
-                        break;
-                strcpy(ctl->chain, optarg);
-                return 0;
-        case OPT_CHAIN_ID:
-        case OPT_CONTRACT:
-        case OPT_ZONE:
-        case OPT_URL:
-        case OPT_CONFIG:
-        case OPT_PROOF:
-        case OPT_CHECKPOINT:
-        case OPT_ROOT:
-                if (take_target(ctl, option) < 0)
-                        break;
-                return 0;
-        case OPT_WAIT:
-        case OPT_COUNT:
-        case OPT_SLOT:
-        case OPT_TIMEOUT:
-                if (take_number(ctl, option) < 0)
-                        break;
                 return 0;
         case OPT_HELP:
                 ctl_help();
@@ -183,12 +203,15 @@ static int take_option(struct ctl *ctl, int option, const char *word) {
         case ':':
                 (void) ctl_usage(ctl, "this option needs a value:", word);
                 return -EINVAL;
-        default:
+        case '?':
                 (void) ctl_usage(ctl, "no such option:", word);
                 return -EINVAL;
+        default:
+                if (take_value(ctl, option) == 0)
+                        return 0;
+                (void) ctl_usage(ctl, "not a value for its option:", optarg);
+                return -EINVAL;
         }
-        (void) ctl_usage(ctl, "not a value for its option:", optarg);
-        return -EINVAL;
 }
 
 void options_help(void) {
@@ -209,6 +232,10 @@ void options_help(void) {
              "  --proof FILE       write a bundle that proves it elsewhere (explain)\n"
              "  --checkpoint NUMBER:0xHASH, --checkpoint 0xROOT\n"
              "                     the block that is trusted (verify; explain --proof)\n"
+             "  --key FILE         with which key (sign); default: ~/.config/kedge/key\n"
+             "  --address          the key's address, and no signature (sign)\n"
+             "  --host NAME, --user NAME\n"
+             "                     for this host and user alone (sign)\n"
              "  --timeout SECONDS  how long to wait for the agent; default: 10\n"
              "  --help, --version\n"
              "\nExit codes: 0 ok, 1 failure, 2 usage, 3 stale, 4 not proven, 5 proven absent,\n"
