@@ -97,7 +97,7 @@ static const char *key_text(const char *name, const struct query_explain *e, con
         enum record_field f;
 
         if (e->kind == EXPLAIN_KIND_ENS || record_field_of(VIEW_TEXT(field), &f) < 0 ||
-                        record_key_text(host_of(name, e), f, ret, SLOT_TEXT_MAX + 1) < 0)
+                        name_record_key_text(host_of(name, e), f, ret, SLOT_TEXT_MAX + 1) < 0)
                 ret[0] = '\0';
         return ret;
 }

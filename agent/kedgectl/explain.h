@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "agent/kedgectl/ctl.h"
-#include "core/record.h"
+#include "core/name_record.h"
 #include "core/slot.h"
 
 #define EXPLAIN_ITEMS_MAX 32

@@ -47,10 +47,11 @@ static const char *value_text(enum record_field f, const struct hash32 *raw,
 }
 
 static void print_fields(const struct proof *p) {
+        const struct name_record_shape *shape = bundle_shape(&p->bundle);
         const struct name_record_values *v = &p->claims.values;
 
-        for (size_t i = 0; i < NAME_RECORD_FIELDS; i++) {
-                enum record_field f = name_record_field(i);
+        for (size_t i = 0; i < shape->n; i++) {
+                enum record_field f = shape->field[i];
                 char a[RECORD_TEXT_MAX], b[RECORD_TEXT_MAX];
 
                 if (hash32_is_zero(&v->final[i]) && hash32_is_zero(&v->head[i]))
@@ -84,7 +85,8 @@ static void print_zone(const struct proof *p) {
         ctl_row("contract", "%s, mapping at slot %llu",
                         ctl_hex(b->contract.b, ADDRESS_SIZE, hex), (unsigned long long) b->slot);
         if (b->host_n > 0)
-                ctl_row("host", "%.*s", (int) b->host_n, b->name);
+                ctl_row(bundle_shape(b)->kind == NAME_RECORD_HOST ? "host" : "record", "%.*s",
+                                (int) b->host_n, b->name);
         else
                 ctl_row("host", "none: the zone's own record");
         if (p->zone == PROOF_NOBODY)
@@ -127,11 +129,12 @@ static json_t *json_of_block(const struct chain_block *b) {
 }
 
 static json_t *json_of_fields(const struct proof *p) {
+        const struct name_record_shape *shape = bundle_shape(&p->bundle);
         const struct name_record_values *v = &p->claims.values;
         json_t *list = json_array();
 
-        for (size_t i = 0; i < NAME_RECORD_FIELDS; i++) {
-                enum record_field f = name_record_field(i);
+        for (size_t i = 0; i < shape->n; i++) {
+                enum record_field f = shape->field[i];
                 char means[RECORD_TEXT_MAX];
 
                 (void) json_array_append_new(list,

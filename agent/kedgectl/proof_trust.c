@@ -117,10 +117,12 @@ enum ctl_exit proof_trust(const struct ctl *ctl, struct proof *p) {
         return CTL_UNPROVEN;
 }
 
+/* As the agent finds a name's zone: what stands before it must be a host or a record's subject. */
 static bool in_suffix(const char *name, const char *suffix, size_t *best) {
-        size_t n = strlen(suffix);
+        size_t n = strlen(suffix), len = strlen(name);
 
-        if (n <= *best || !name_in_suffix(name, suffix))
+        if (n <= *best || !name_in_suffix(name, suffix) ||
+                        !name_record_shape_of(VIEW(name, len == n ? 0 : len - n - 1)))
                 return false;
         *best = n;
         return true;

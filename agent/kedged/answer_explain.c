@@ -15,10 +15,11 @@ static void put_text(char *to, size_t cap, const char *from) {
         (void) snprintf(to, cap, "%s", from);
 }
 
-static bool is_value(size_t i, const struct hash32 *raw, uint32_t bad) {
+static bool is_value(
+                const struct watch_entry *e, size_t i, const struct hash32 *raw, uint32_t bad) {
         struct record_value v;
 
-        return !(bad & UINT32_C(1) << i) && record_value_parse(lookup_field(i), raw, &v) >= 0;
+        return !(bad & UINT32_C(1) << i) && record_value_parse(e->shape->field[i], raw, &v) >= 0;
 }
 
 static const char *field_why(const struct watch_entry *e, size_t i) {
@@ -27,14 +28,14 @@ static const char *field_why(const struct watch_entry *e, size_t i) {
 
         if (v->unverifiable[0])
                 return "not served: the head proves nothing of it";
-        if (!is_value(i, &v->head[i], v->bad_head))
+        if (!is_value(e, i, &v->head[i], v->bad_head))
                 return "not served: the head holds what is no value of it";
-        if (!is_value(i, &v->final[i], v->bad_final))
+        if (!is_value(e, i, &v->final[i], v->bad_final))
                 return "not served: finalized holds what is no value of it";
         if (e->reply.result == QUERY_INVALID)
                 return "not served: another field does not parse";
         if (e->field_why[i] == SERVED_GRANTED && moved &&
-                        record_field_kind(lookup_field(i)) == RECORD_LOCATION)
+                        record_field_kind(e->shape->field[i]) == RECORD_LOCATION)
                 return "served as finalized; the head's is not final yet";
         if (e->field_why[i] == SERVED_ABSENT && !hash32_is_zero(&v->head[i]))
                 return served_why_text(SERVED_NOT_FINAL);
@@ -46,12 +47,12 @@ static void put_field(const struct agent *a, const struct watch_entry *e, size_t
         const struct config_zone *zone = &a->config->zone[e->zone];
         struct hash32 slots[LOOKUP_FIELDS];
 
-        put_text(to->field, sizeof(to->field), record_field_name(lookup_field(i)));
+        put_text(to->field, sizeof(to->field), record_field_name(e->shape->field[i]));
         put_text(to->why, sizeof(to->why), field_why(e, i));
         to->field_final = e->values.final[i];
         to->field_head = e->values.head[i];
         if (zone->kind == ZONE_MAP &&
-                        lookup_slots(VIEW(e->name, e->host_n), zone->slot, slots) >= 0)
+                        name_record_slots(VIEW(e->name, e->host_n), zone->slot, slots) >= 0)
                 to->field_slot = slots[i];
 }
 
@@ -73,7 +74,7 @@ static void put_proof(const struct agent *a, const struct watch_entry *e, struct
         memcpy(to->head_upstream, e->by.head, sizeof(to->head_upstream));
         to->contract = zone->contract;
         to->kind = (uint8_t) zone->kind;
-        to->n_fields = LOOKUP_FIELDS;
+        to->n_fields = (uint8_t) e->shape->n;
         to->slot = zone->slot;
         to->proven_ms = v->proven_ms;
         to->final = (struct query_block){ v->final_at.number, v->final_time, v->final_at.hash };
@@ -95,8 +96,8 @@ bool agent_tell_explain(struct agent *a, const struct query_request *q, struct q
         struct view host;
         size_t zone;
 
-        if (name_normalize(VIEW_TEXT(q->name), name) < 0)
-                return agent_say(ret, QUERY_REFUSED, "not a host name");
+        if (name_normalize_record(VIEW_TEXT(q->name), name) < 0)
+                return agent_say(ret, QUERY_REFUSED, "neither a host name nor a record name");
         if (lookup_zone(a->config, name, &zone, &host) < 0)
                 return agent_say(ret, QUERY_UNKNOWN, "no zone of ours holds this name");
         e = watch_find(&a->watch, name);
@@ -105,11 +106,11 @@ bool agent_tell_explain(struct agent *a, const struct query_request *q, struct q
                                 "nothing is known of it yet: a question for it has it proven");
         revoked = watch_revocations(&a->watch, e);
         ret->explain.n_revocations = revoked ? (uint8_t) revoked->n : 0;
-        if (q->item >= LOOKUP_FIELDS && q->item >= ret->explain.n_revocations)
+        if (q->item >= e->shape->n && q->item >= ret->explain.n_revocations)
                 return agent_say(ret, QUERY_UNKNOWN, "no item of this number");
         put_proof(a, e, &ret->explain);
         ret->explain.state = (uint8_t) agent_chain_state(a, e->group->run, now_ms());
-        if (q->item < LOOKUP_FIELDS)
+        if (q->item < e->shape->n)
                 put_field(a, e, q->item, &ret->explain);
         if (q->item < ret->explain.n_revocations)
                 put_revocation(&revoked->r[q->item], &ret->explain);

@@ -102,14 +102,14 @@ bool agent_prove(struct agent *a, struct query_client *client, const struct quer
                                 "user may have one made");
         if (client->fd < 0)
                 return agent_say(ret, QUERY_REFUSED, "a file goes over the query socket alone");
-        if (name_normalize(VIEW_TEXT(q->name), name) < 0)
-                return agent_say(ret, QUERY_REFUSED, "not a host name");
+        if (name_normalize_record(VIEW_TEXT(q->name), name) < 0)
+                return agent_say(ret, QUERY_REFUSED, "neither a host name nor a record name");
         r = lookup_zone(a->config, name, &zone, &host);
         if (r < 0)
                 return agent_say(ret, QUERY_UNKNOWN, "no zone of ours holds this name");
         if (a->config->zone[zone].kind == ZONE_ENS
                             ? ens_node(VIEW_TEXT(name), &slots[0]) < 0
-                            : lookup_slots(host, a->config->zone[zone].slot, slots) < 0)
+                            : name_record_slots(host, a->config->zone[zone].slot, slots) < 0)
                 return agent_say(ret, QUERY_REFUSED, "not a host name that a record can have");
         r = start(a, q, name, zone, host.n);
         if (r < 0)

@@ -1,5 +1,6 @@
-/* Records on disk, for a boot without an uplink. Written where [names] says Stale=serve, and where it
- * does not, removed: what nobody keeps in step with revocations must not be found later.
+/* Records on disk, for a boot without an uplink. Written where [names] says Stale=serve, or for what
+ * logins stand on [pam]; and where neither does, removed: what nobody keeps in step with revocations
+ * must not be found later.
  *
  * What always holds: a record is judged anew when it is read, with the book of revocations; it is as
  * old as the floor says, at least the time since its proof for which the machine had power; it is
@@ -46,7 +47,7 @@ static void put_record(struct buf *b, const struct watch *w, const struct watch_
         buf_put(b, zone->contract.b, ADDRESS_SIZE);
         buf_put_u8(b, (uint8_t) strlen(e->name));
         buf_put(b, e->name, strlen(e->name));
-        for (size_t i = 0; i < LOOKUP_FIELDS; i++)
+        for (size_t i = 0; i < e->shape->n; i++)
                 put_field(b, &e->values.final[i], &e->values.head[i]);
 }
 
@@ -67,10 +68,14 @@ static void put_times(struct buf *b, const struct watch_entry *e, uint64_t now) 
         buf_put(b, v->head_at.hash.b, HASH32_SIZE);
 }
 
+static bool serves(const struct watch *w, const struct name_record_shape *shape) {
+        return w->config->role[lookup_role(shape)].stale == STALE_SERVE;
+}
+
 static bool is_worth_it(const struct watch_entry *e, uint64_t now) {
         struct watch_reply stands;
 
-        if (!e->known || e->flushed || e->reply.result != QUERY_OK)
+        if (!serves(e->watch, e->shape) || !e->known || e->flushed || e->reply.result != QUERY_OK)
                 return false;
         watch_stands(e, now, &stands);
         return stands.result == QUERY_OK;
@@ -111,6 +116,7 @@ static bool take_field(struct view *in, struct hash32 *final, struct hash32 *hea
 }
 
 static bool take_record(struct view *in, struct kept_record *r) {
+        const struct name_record_shape *shape;
         char same[NAME_MAX_LEN + 1];
         uint64_t kind, n;
 
@@ -121,10 +127,13 @@ static bool take_record(struct view *in, struct kept_record *r) {
                         !view_take_be(in, 1, &n) || n > NAME_MAX_LEN ||
                         !view_take_copy(in, r->name, (size_t) n))
                 return false;
-        if (name_normalize(VIEW(r->name, (size_t) n), same) < 0 || strcmp(same, r->name) != 0)
+        if (name_normalize_record(VIEW(r->name, (size_t) n), same) < 0 || strcmp(same, r->name) != 0)
+                return false;
+        shape = name_record_shape_of_name(VIEW_TEXT(r->name));
+        if (!shape)
                 return false;
         r->kind = (uint8_t) kind;
-        for (size_t i = 0; i < LOOKUP_FIELDS; i++)
+        for (size_t i = 0; i < shape->n; i++)
                 if (!take_field(in, &r->values.final[i], &r->values.head[i]))
                         return false;
         return true;
@@ -175,7 +184,8 @@ static void restore(void *userdata, const struct kept_record *r) {
         struct view host;
         size_t z;
 
-        if (lookup_zone(w->config, r->name, &z, &host) < 0)
+        if (!serves(w, name_record_shape_of_name(VIEW_TEXT(r->name))) ||
+                        lookup_zone(w->config, r->name, &z, &host) < 0)
                 return;
         zone = &w->config->zone[z];
         if (w->config->chain[zone->chain_index].chain_id != r->chain_id || zone->slot != r->slot ||
@@ -216,7 +226,10 @@ static void remove_all(struct kept *k) {
 }
 
 static bool wanted(const struct watch *w) {
-        return w->config->role[ROLE_NAMES].stale == STALE_SERVE;
+        for (enum name_record_kind kind = 0; kind < NAME_RECORD_KINDS; kind++)
+                if (serves(w, name_record_shape(kind)))
+                        return true;
+        return false;
 }
 
 void kept_open(struct kept *k, int state_fd, const uint8_t boot_id[16], struct watch *w,

@@ -1,4 +1,5 @@
-/* Names that were proven, kept over a reboot for Stale=serve in [names] (design section 4). */
+/* Names that were proven, kept over a reboot for Stale=serve in [names]; and what logins stand on,
+ * for the same in [pam] (design section 4). */
 #pragma once
 
 #include <stdbool.h>

@@ -14,6 +14,7 @@
 #include "agent/kedged/query.h"
 #include "agent/kedged/util.h"
 #include "base/hex.h"
+#include "core/name_record.h"
 #include "core/slot.h"
 
 enum query_result keys_judge(
@@ -60,33 +61,49 @@ static void only_key(const struct hash32 *value, struct record *ret) {
         ret->field[RECORD_SIGNATURE].raw = *value;
 }
 
+/* Does one of the revocations in force after the finalized block forbid this value of the field? */
+static bool forbids(const struct revocations *all, enum record_field field,
+                const struct hash32 *value, const struct block_ref *final_at) {
+        for (size_t i = 0; all && i < all->n; i++) {
+                const struct revocation *r = &all->r[i];
+                bool key = hash32_eq(&r->key, value);
+
+                if (r->at.number <= final_at->number)
+                        continue;
+                if (r->field == RECORD_FIELDS)
+                        return true;
+                if (r->field != field && record_field_next(r->field) != field)
+                        continue;
+                for (size_t b = 0; record_field_type(field) == RECORD_TYPE_BITS && b < HASH32_SIZE; b++)
+                        key = key || (r->key.b[b] & value->b[b]);
+                if (key)
+                        return true;
+        }
+        return false;
+}
+
 /* True where key is the text of a field, in its short form, of which the book of names knows this
- * value as revoked after the finalized block. */
+ * value as revoked after the finalized block: of the record that has the field, or of the host whose
+ * name stands in the text. */
 static bool revoked_by_name(const struct keys *k, const struct keys_question *q,
                 const struct hash32 *value, const struct block_ref *final_at) {
         size_t n = strnlen((const char *) q->key.b, HASH32_SIZE);
         const char *text = (const char *) q->key.b, *dot = memrchr(text, '.', n);
-        const struct revocations *all;
+        struct book_key key, of_field;
         enum record_field field;
-        struct book_key key;
 
         if (record_field_of(dot ? VIEW(dot + 1, n - (size_t) (dot + 1 - text)) : VIEW(text, n),
                             &field) < 0)
                 return false;
         book_key_of(q, &key);
         memset(key.host, 0, sizeof(key.host));
+        of_field = key;
         if (dot)
                 memcpy(key.host, text, (size_t) (dot - text));
-        all = book_find(k->book, &key);
-        for (size_t i = 0; all && i < all->n; i++) {
-                const struct revocation *r = &all->r[i];
-                bool same = r->field == field || record_field_next(r->field) == field;
-
-                if (r->at.number > final_at->number &&
-                        (r->field == RECORD_FIELDS || (same && hash32_eq(&r->key, value))))
-                        return true;
-        }
-        return false;
+        if (forbids(book_find(k->book, &key), field, value, final_at))
+                return true;
+        return name_record_of_key_text(VIEW(text, n), of_field.host, sizeof(of_field.host), &field) >= 0 &&
+               forbids(book_find(k->book, &of_field), field, value, final_at);
 }
 
 /* Brings the book up to date; true where an earlier revocation forbids the value. */

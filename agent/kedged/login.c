@@ -95,6 +95,7 @@ static enum login_verdict absent(const struct watch_reply *reply, char ret_why[L
                 return LOGIN_REVOKED;
         case SERVED_UNPROVEN:
         case SERVED_GRANTED:
+        case SERVED_GRANTED_PARTLY:
         case SERVED_ABSENT:
         case SERVED_NOT_FINAL:
                 break;

@@ -15,62 +15,98 @@
 #include "agent/kedged/floor.h"
 #include "base/hex.h"
 
-enum record_field lookup_field(size_t i) {
-        return name_record_field(i);
-}
-
-int lookup_slots(struct view host, uint64_t slot, struct hash32 ret[LOOKUP_FIELDS]) {
-        return name_record_slots(host, slot, ret);
-}
-
 int lookup_zone(const struct config *config, const char *name, size_t *ret_zone,
-                struct view *ret_host) {
-        size_t best = 0, at = SIZE_MAX;
+                struct view *ret_subject) {
+        size_t best = 0, at = SIZE_MAX, len = strlen(name);
 
         for (size_t i = 0; i < config->n_zones; i++) {
-                size_t n = strlen(config->zone[i].suffix);
+                const struct config_zone *zone = &config->zone[i];
+                size_t n = strlen(zone->suffix);
+                const struct name_record_shape *shape;
 
-                if (n > best && name_in_suffix(name, config->zone[i].suffix)) {
-                        best = n;
-                        at = i;
-                }
+                if (n <= best || !name_in_suffix(name, zone->suffix))
+                        continue;
+                shape = name_record_shape_of(VIEW(name, len == n ? 0 : len - n - 1));
+                if (!shape || (zone->kind != ZONE_MAP && shape->kind != NAME_RECORD_HOST))
+                        continue;
+                best = n;
+                at = i;
         }
         if (at == SIZE_MAX)
                 return -ENOENT;
         *ret_zone = at;
-        *ret_host = VIEW(name, strlen(name) == best ? 0 : strlen(name) - best - 1);
+        *ret_subject = VIEW(name, len == best ? 0 : len - best - 1);
+        return 0;
+}
+
+int lookup_record_name(const struct config *config, enum name_record_kind kind, const char *who,
+                const char *suffix, char ret[NAME_MAX_LEN + 1]) {
+        char name[NAME_MAX_LEN + 1];
+        size_t n, zone, len = strlen(suffix);
+        struct view subject;
+        int r = name_record_subject(kind, VIEW_TEXT(who), name, sizeof(name));
+
+        if (r < 0)
+                return r;
+        n = strlen(name);
+        if (n + (n > 0) + len > NAME_MAX_LEN)
+                return -E2BIG;
+        if (n > 0)
+                name[n++] = '.';
+        memcpy(name + n, suffix, len + 1);
+        r = lookup_zone(config, name, &zone, &subject);
+        if (r < 0)
+                return r;
+        if (strcmp(config->zone[zone].suffix, suffix) != 0)
+                return -ENOENT;
+        memcpy(ret, name, n + len + 1);
         return 0;
 }
 
 static void put_addr(struct name_answer *a, const struct record_value *v) {
         struct name_addr *to = &a->addr[a->n_addrs];
 
-        if (!v->present)
-                return;
         to->family = v->ip.family;
         memcpy(to->b, v->ip.b, v->ip.family == 4 ? 4 : 16);
         a->n_addrs++;
 }
 
-static void put_answer(struct name_answer *a, const struct record *r) {
-        static const enum record_field pins[] = { RECORD_SIGNATURE, RECORD_SIGNATURE_NEXT };
-        static const enum record_field devices[] = { RECORD_DEVICE, RECORD_DEVICE_NEXT };
+/* A shape has at most two fields of each kind. */
+static void put_answer(const struct name_record_shape *shape, const struct record *r,
+                struct lookup_judgement *ret) {
+        struct name_answer *a = &ret->answer;
 
-        put_addr(a, &r->field[RECORD_SERVER_IP]);
-        put_addr(a, &r->field[RECORD_SERVER_IP6]);
-        if (r->field[RECORD_PORT].present)
-                a->port = r->field[RECORD_PORT].port;
-        for (size_t i = 0; i < ELEMENTSOF(pins); i++)
-                if (r->field[pins[i]].present)
-                        a->pin[a->n_pins++] = r->field[pins[i]].raw;
-        for (size_t i = 0; i < ELEMENTSOF(devices); i++)
-                if (r->field[devices[i]].present)
-                        a->device[a->has_device++] = r->field[devices[i]].address;
+        for (size_t i = 0; i < shape->n; i++) {
+                const struct record_value *v = &r->field[shape->field[i]];
+
+                if (!v->present)
+                        continue;
+                switch (record_field_type(shape->field[i])) {
+                case RECORD_TYPE_IP:
+                        put_addr(a, v);
+                        break;
+                case RECORD_TYPE_PORT:
+                        a->port = v->port;
+                        break;
+                case RECORD_TYPE_BYTES:
+                        a->pin[a->n_pins++] = v->raw;
+                        break;
+                case RECORD_TYPE_ADDRESS:
+                        a->device[a->has_device++] = v->address;
+                        break;
+                case RECORD_TYPE_BITS:
+                        for (size_t k = 0; k < HASH32_SIZE; k++)
+                                ret->role.b[k] |= v->raw.b[k];
+                        break;
+                }
+        }
 }
 
-void lookup_times(const struct lookup_values *v, const struct config_role roles[ROLES],
-                const struct freshness_clocks *c, struct name_answer *ret) {
-        const struct config_role *names = &roles[ROLE_NAMES], *tls = &roles[ROLE_TLS];
+void lookup_times(const struct name_record_shape *shape, const struct lookup_values *v,
+                const struct config_role roles[ROLES], const struct freshness_clocks *c,
+                struct name_answer *ret) {
+        enum config_role_id id = lookup_role(shape);
+        const struct config_role *names = &roles[id], *tls = &roles[id == ROLE_NAMES ? ROLE_TLS : id];
         uint64_t at = v->proven_ms, head = v->time_head;
         bool known;
 
@@ -88,12 +124,13 @@ void lookup_times(const struct lookup_values *v, const struct config_role roles[
         ret->pins_deadline_ms = known && tls->stale == STALE_SERVE ? ret->pins_deadline_ms : 0;
 }
 
-static void put_verdict(const struct name_record *n, struct lookup_judgement *ret) {
+static void put_verdict(const struct name_record_shape *shape, const struct name_record *n,
+                struct lookup_judgement *ret) {
         switch (n->verdict) {
         case NAME_RECORD_PRESENT:
                 ret->result = QUERY_OK;
                 ret->answer.verdict = NAME_PRESENT;
-                put_answer(&ret->answer, &n->served.record);
+                put_answer(shape, &n->served.record, ret);
                 return;
         case NAME_RECORD_ABSENT:
                 ret->result = QUERY_ABSENT;
@@ -113,8 +150,8 @@ static void put_verdict(const struct name_record *n, struct lookup_judgement *re
         (void) snprintf(ret->why, sizeof(ret->why), "%s", served_why_text(n->served.record_why));
 }
 
-void lookup_judge(const struct lookup_values *values, const struct revocations *earlier,
-        struct lookup_judgement *ret) {
+void lookup_judge(const struct name_record_shape *shape, const struct lookup_values *values,
+                const struct revocations *earlier, struct lookup_judgement *ret) {
         struct name_record_values proven = {
                 .final_at = values->final_at,
                 .head_at = values->head_at,
@@ -130,7 +167,7 @@ void lookup_judge(const struct lookup_values *values, const struct revocations *
         ret->answer.final_number = values->final_at.number;
         ret->answer.head_number = values->head_at.number;
         ret->answer.proven_ms = values->proven_ms;
-        r = name_record_judge(&proven, earlier, &n);
+        r = name_record_judge(shape, &proven, earlier, &n);
         if (r < 0) {
                 ret->keep_revocations = true;
                 (void) snprintf(ret->why, sizeof(ret->why), "%s",
@@ -139,15 +176,15 @@ void lookup_judge(const struct lookup_values *values, const struct revocations *
                                             : "the head lies below the finalized block");
                 return;
         }
-        for (size_t i = 0; i < LOOKUP_FIELDS; i++)
-                ret->field_why[i] = n.served.why[lookup_field(i)];
+        for (size_t i = 0; i < shape->n; i++)
+                ret->field_why[i] = n.served.why[shape->field[i]];
         ret->record_why = n.served.record_why;
         ret->revocations = n.served.revocations;
         ret->revocations_changed = n.served.revocations_changed;
         if (values->unverifiable[0])
                 (void) snprintf(ret->why, sizeof(ret->why), "%s", values->unverifiable);
         else
-                put_verdict(&n, ret);
+                put_verdict(shape, &n, ret);
 }
 
 void lookup_revocation_text(const struct revocation *r, char *ret, size_t cap) {

@@ -1,4 +1,6 @@
-/* One name's record: which slots hold it, and what follows from their proven values. */
+/* One name's record: which slots hold it, and what follows from their proven values. Names are those
+ * of hosts, and record names ("_user.alice.plant.fleet"): a subject of core/name_record.h and a
+ * zone. */
 #pragma once
 
 #include <stdbool.h>
@@ -35,34 +37,40 @@ struct lookup_judgement {
         enum query_result result; /* OK, ABSENT, INVALID, or UNPROVEN with the reason */
         char why[LOOKUP_WHY_MAX];
         enum served_why record_why;
-        struct name_answer answer;
-        struct hash32 role; /* bits in force */
+        struct name_answer answer; /* pin: also of SSH keys, where the record has such */
+        struct hash32 role;        /* the bits that are in force; zero where there are none */
         enum served_why field_why[LOOKUP_FIELDS];
         struct revocations revocations; /* in force from now on */
         bool revocations_changed;
         bool keep_revocations; /* there are too many to keep: what was in force stays, nothing is served */
 };
 
-/* The fields in the order of the values. */
-enum record_field lookup_field(size_t i);
-
-/* The slots of host (empty: the apex) in a mapping at slot, in the order of the fields. -EINVAL for
- * a host that is none, -E2BIG for one whose key text is too long. */
-_must_check_ int lookup_slots(struct view host, uint64_t slot, struct hash32 ret[LOOKUP_FIELDS]);
-
-/* The longest zone suffix that name ends in; ret_host is what stands before it, without its dot.
- * -ENOENT: not ours. */
+/* The longest zone suffix that name ends in and that a subject stands before, or nothing;
+ * ret_subject is that, without its dot. ENS has hosts alone. -ENOENT: not ours. */
 _must_check_ int lookup_zone(const struct config *config, const char *name, size_t *ret_zone,
-                struct view *ret_host);
+                struct view *ret_subject);
+
+/* The record name of a user, a host's roles or a host's SSH keys (who; empty: the apex) in the zone
+ * of this suffix: "_user.alice.plant.fleet". -EINVAL for who is none; -E2BIG, the name is too long;
+ * -ENOENT, the name is not this zone's: there is no such zone, or another one comes between. */
+_must_check_ int lookup_record_name(const struct config *config, enum name_record_kind kind,
+                const char *who, const char *suffix, char ret[NAME_MAX_LEN + 1]);
+
+/* Whose MaxAge= and Stale= a record is judged by: [names], and for its keys [tls]; all of what
+ * logins stand on, [pam]. */
+static inline enum config_role_id lookup_role(const struct name_record_shape *shape) {
+        return shape->kind == NAME_RECORD_HOST ? ROLE_NAMES : ROLE_PAM;
+}
 
 /* earlier may be NULL. Pure. */
-void lookup_judge(const struct lookup_values *values, const struct revocations *earlier,
-        struct lookup_judgement *ret);
+void lookup_judge(const struct name_record_shape *shape, const struct lookup_values *values,
+                const struct revocations *earlier, struct lookup_judgement *ret);
 
 /* Until when the answer is good and fresh, as the clocks stand: they may move a deadline that they
  * allowed before. */
-void lookup_times(const struct lookup_values *values, const struct config_role roles[ROLES],
-        const struct freshness_clocks *clocks, struct name_answer *ret);
+void lookup_times(const struct name_record_shape *shape, const struct lookup_values *values,
+                const struct config_role roles[ROLES], const struct freshness_clocks *clocks,
+                struct name_answer *ret);
 
 /* "field at block N": what a revocation says in the journal. */
 void lookup_revocation_text(const struct revocation *r, char *ret, size_t cap);

@@ -128,6 +128,7 @@ static int add(struct watch *w, const char *name, uint64_t now, struct watch_ent
         memcpy(e->name, name, strlen(name) + 1);
         e->watch = w;
         e->host_n = host.n;
+        e->shape = name_record_shape_of(host);
         e->zone = z;
         e->asked_ms = now;
         e->group_next = e->group->entries;
@@ -148,9 +149,9 @@ static void put_freshness(const struct watch_entry *e, uint64_t now, struct name
         const struct config_role *roles = e->watch->config->role;
         const struct run *run = e->group->run;
 
-        lookup_times(&e->values, roles, &run->clocks, ret);
+        lookup_times(e->shape, &e->values, roles, &run->clocks, ret);
         ret->state = (uint8_t) freshness_state(&run->status, run->ended, &run->clocks,
-                        roles[ROLE_NAMES].max_age_ms, now, NULL);
+                        roles[lookup_role(e->shape)].max_age_ms, now, NULL);
 }
 
 static void stale(const struct watch_entry *e, const char *why, uint64_t now,
@@ -167,7 +168,7 @@ static void stale(const struct watch_entry *e, const char *why, uint64_t now,
 }
 
 /* What stands, as far as it may still be believed: [names] says how long the whole is, and [tls]
- * how long its keys are. */
+ * how long its keys are; of a record that logins stand on, [pam] says both. */
 static bool current(const struct watch_entry *e, uint64_t now, struct watch_reply *ret) {
         struct watch_reply reply = e->reply;
 
@@ -307,12 +308,12 @@ int watch_restore(struct watch *w, const char *name, const struct lookup_values 
 
 /* While the uplink is down, what Stale=serve promises is not forgotten: nobody could prove it again. */
 static bool must_stay(const struct watch_entry *e, uint64_t now) {
-        const struct config_role *names = &e->watch->config->role[ROLE_NAMES];
+        const struct config_role *role = &e->watch->config->role[lookup_role(e->shape)];
         const struct run *run = e->group->run;
         struct watch_reply stands;
 
-        return names->stale == STALE_SERVE && current(e, now, &stands) &&
-               freshness_state(&run->status, run->ended, &run->clocks, names->max_age_ms, now,
+        return role->stale == STALE_SERVE && current(e, now, &stands) &&
+               freshness_state(&run->status, run->ended, &run->clocks, role->max_age_ms, now,
                                NULL) != STATE_FOLLOWING;
 }
 
@@ -358,8 +359,8 @@ void watch_reconfigure(struct watch *w, const struct config *config) {
                         if (!still_ours(w, e, config))
                                 (void) watch_forget(w, e);
                         else if (lookup_zone(config, e->name, &e->zone, &host) >= 0 && e->known)
-                                lookup_times(&e->values, config->role, &e->group->run->clocks,
-                                                &e->reply.answer);
+                                lookup_times(e->shape, &e->values, config->role,
+                                                &e->group->run->clocks, &e->reply.answer);
                 }
         w->config = config;
         w->changed = true;
@@ -372,7 +373,7 @@ size_t watch_entries(const struct watch *w, uint64_t now, struct snapshot_entry 
                 for (const struct watch_entry *e = w->bucket[i]; e && n < cap; e = e->bucket_next) {
                         struct watch_reply reply;
 
-                        if (!current(e, now, &reply) ||
+                        if (e->shape->kind != NAME_RECORD_HOST || !current(e, now, &reply) ||
                                         (reply.result != QUERY_OK && reply.result != QUERY_ABSENT))
                                 continue;
                         memcpy(ret[n].name, e->name, sizeof(ret[n].name));

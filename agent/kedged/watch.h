@@ -29,7 +29,7 @@ struct watch_reply {
         enum query_result result;
         char why[LOOKUP_WHY_MAX];
         enum served_why record_why; /* of the record as a whole, as it was judged */
-        struct name_answer answer;
+        struct name_answer answer; /* of a user, pin: his SSH keys; of _ssh. the host's */
         struct hash32 role; /* of a user or a host: the bits that are in force */
 };
 
@@ -50,7 +50,8 @@ struct watch_entry {
         struct watch *watch;
         struct watch_group *group;
         char name[NAME_MAX_LEN + 1];
-        size_t host_n; /* the part of name that lies below the zone */
+        size_t host_n; /* the part of name that lies below the zone: a host, or a subject */
+        const struct name_record_shape *shape;
         size_t zone;
         uint64_t asked_ms;
         bool known;   /* was proven: values and judgement stand */
@@ -137,7 +138,7 @@ void watch_init(struct watch *w, const struct config *config, struct run *const 
                 struct proofs *proofs, struct book *book, watch_reply_fn *reply, void *userdata);
 void watch_done(struct watch *w);
 
-/* What is known of a normalized name, without asking the chain: true with an answer; false: ask. */
+/* What is known of a normalized name, or of a record name, without asking the chain: true with an answer; false: ask. */
 _must_check_ bool watch_peek(
                 struct watch *w, const char *name, uint64_t now, struct watch_reply *ret);
 

@@ -22,8 +22,8 @@ static struct view host_of(const struct watch_entry *e) {
 static int slots_of(const struct watch *w, const struct watch_entry *e, struct proof_question *q) {
         q->run = e->group->run;
         q->contract = e->group->contract;
-        q->n_slots = LOOKUP_FIELDS;
-        return lookup_slots(host_of(e), w->config->zone[e->zone].slot, q->slots);
+        q->n_slots = e->shape->n;
+        return name_record_slots(host_of(e), w->config->zone[e->zone].slot, q->slots);
 }
 
 static void book_key_of(const struct watch *w, const struct watch_entry *e, struct book_key *ret) {
@@ -70,8 +70,9 @@ static bool note_new(struct watch *w, const struct watch_entry *e, const struct 
 }
 
 /* But for where and when it was proven. */
-static bool same_answer(const struct name_answer *a, const struct name_answer *b) {
-        return memcmp(a, b, offsetof(struct name_answer, state)) == 0;
+static bool same_answer(const struct watch_reply *a, const struct lookup_judgement *b) {
+        return a->result == b->result && hash32_eq(&a->role, &b->role) &&
+               memcmp(&a->answer, &b->answer, offsetof(struct name_answer, state)) == 0;
 }
 
 static void tell_changed(const struct watch *w, const struct watch_entry *e) {
@@ -128,6 +129,9 @@ static bool takes_back(const struct watch_reply *was, const struct lookup_judgem
                 if (k == b->has_device)
                         return true;
         }
+        for (size_t i = 0; i < HASH32_SIZE; i++)
+                if (was->role.b[i] & ~is->role.b[i])
+                        return true;
         return is->result != QUERY_OK;
 }
 
@@ -140,8 +144,8 @@ void watch_apply(struct watch *w, struct watch_entry *e) {
 
         book_key_of(w, e, &key);
         before = book_find(w->book, &key);
-        lookup_judge(&e->values, before, &j);
-        lookup_times(&e->values, w->config->role, &e->group->run->clocks, &j.answer);
+        lookup_judge(e->shape, &e->values, before, &j);
+        lookup_times(e->shape, &e->values, w->config->role, &e->group->run->clocks, &j.answer);
         if (j.revocations_changed && !j.keep_revocations) {
                 revoked = note_new(w, e, before, &j.revocations);
                 if (book_settle(w->book, &key, &j.revocations, e->group->run->store.fallback) < 0) {
@@ -156,7 +160,7 @@ void watch_apply(struct watch *w, struct watch_entry *e) {
         }
         if (j.result == QUERY_INVALID && (!e->known || e->reply.result != QUERY_INVALID))
                 log_warning("%s: %s; the name is not served", e->name, j.why);
-        if (!e->known || e->reply.result != j.result || !same_answer(&e->reply.answer, &j.answer)) {
+        if (!e->known || !same_answer(&e->reply, &j)) {
                 w->changed_us = MAX(w->changed_us + 1, now_ms() * 1000);
                 e->changed_us = w->changed_us;
                 changed(w, e, revoked);
@@ -219,9 +223,10 @@ static void take_values(struct watch_entry *e, const struct proof_result *result
  * next has it proven. */
 static void want(struct watch *w, struct watch_entry *e, uint64_t now) {
         const struct name_answer *a = &e->reply.answer;
-        struct watch_queue *q = watch_is_absent(e)               ? &w->fetch_absent :
-                                a->n_pins > 0 || a->has_device ? &w->fetch_keys :
-                                                                 &w->fetch;
+        bool keys = a->n_pins > 0 || a->has_device || !hash32_is_zero(&e->reply.role);
+        struct watch_queue *q = watch_is_absent(e) ? &w->fetch_absent :
+                                keys               ? &w->fetch_keys :
+                                                     &w->fetch;
 
         if (e->wanted)
                 return;
@@ -337,7 +342,7 @@ static int start_fetch(struct watch *w, struct watch_entry *e, bool counted, uin
         if (r < 0)
                 return r;
         if (counted)
-                budget_charge(&e->group->run->budget, cost_of(e->group->run, LOOKUP_FIELDS));
+                budget_charge(&e->group->run->budget, cost_of(e->group->run, e->shape->n));
         e->running = true;
         e->counted = counted;
         w->n_fetching += counted;

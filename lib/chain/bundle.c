@@ -55,9 +55,9 @@ static bool texts_good(const struct bundle *b) {
         for (size_t i = 0; i < n; i++)
                 if (!is_label(b->name[i], true))
                         return false;
-        if (b->host_n == 0)
-                return true;
-        return b->host_n + 1 < n && b->name[b->host_n] == '.' && record_host_valid(bundle_host(b));
+        if (b->host_n == 0) /* a zone is no record of somebody's */
+                return b->zone == BUNDLE_ENS || b->name[0] != '_';
+        return b->host_n + 1 < n && b->name[b->host_n] == '.' && bundle_shape(b);
 }
 
 static bool upstream_good(const struct bundle *b, const struct bundle_upstream *u) {

@@ -47,7 +47,8 @@ struct bundle {
         struct address contract;
         uint64_t slot;
         char name[BUNDLE_NAME_MAX + 1];
-        size_t host_n;                   /* MAP: name's first bytes are the host; 0: the apex */
+        size_t host_n; /* MAP: name's first bytes are the host, or a subject as core/name_record.h
+                          has it; 0: the apex */
         uint64_t made_s;                 /* when, by the maker's word; 0: unknown */
         uint32_t seed;
         /* BLOCKQUICK: a key that is good for nothing else, and what its tickets name. */
@@ -91,6 +92,11 @@ static inline struct view bundle_host(const struct bundle *b) {
         return VIEW(b->name, b->host_n);
 }
 
+/* Which fields the record has; never NULL for a bundle that was parsed. */
+static inline const struct name_record_shape *bundle_shape(const struct bundle *b) {
+        return name_record_shape_of(bundle_host(b));
+}
+
 /* What the verifier brings himself: nothing of it is taken from a bundle. */
 struct bundle_trust {
         struct block_ref checkpoint;   /* Ethereum: the hash is what counts */
@@ -123,6 +129,7 @@ struct bundle_play {
         struct chain *chain;
         enum bundle_zone zone;
         struct address contract;
+        const struct name_record_shape *shape;
         struct hash32 slots[NAME_RECORD_FIELDS], node;
         uint64_t now_ms, last_id;
         unsigned asks;

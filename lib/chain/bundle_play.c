@@ -90,6 +90,7 @@ int bundle_play_new(const struct bundle *b, const struct bundle_trust *trust,
                 return -ENOMEM;
         p->zone = b->zone;
         p->contract = b->contract;
+        p->shape = bundle_shape(b);
         p->now_ms = BUNDLE_START_MS;
         p->final.at = CHAIN_AT_FINALIZED;
         p->head.at = CHAIN_AT_HEAD;
@@ -202,7 +203,7 @@ static int put_cancel(
 static int put_ask(struct bundle_play *p, struct bundle_side *side, bundle_act_fn *act,
                 void *userdata) {
         struct chain_ask ask = { .id = ++p->last_id, .at = side->at, .contract = p->contract,
-                                 .n_slots = NAME_RECORD_FIELDS };
+                                 .n_slots = p->shape->n };
         struct chain_in in = { .event = CHAIN_EV_ASK, .ask = &ask };
 
         if (p->zone == BUNDLE_ENS)
@@ -253,9 +254,9 @@ static int pump(struct bundle_play *p, struct bundle_side *side, bundle_act_fn *
                 if (p->zone == BUNDLE_ENS) {
                         if (take_step(p, side))
                                 r = put_ask(p, side, act, userdata);
-                } else if (a->n_values == NAME_RECORD_FIELDS) {
+                } else if (a->n_values == p->shape->n) {
                         side->block = a->block;
-                        memcpy(side->value, a->values, sizeof(side->value));
+                        memcpy(side->value, a->values, a->n_values * sizeof(side->value[0]));
                         side->proven = true;
                 }
         }
@@ -381,7 +382,7 @@ enum bundle_verdict bundle_play_verdict(const struct bundle_play *p,
                 };
                 memcpy(c.values.final, final->value, sizeof(c.values.final));
                 memcpy(c.values.head, head->value, sizeof(c.values.head));
-                if (name_record_judge(&c.values, NULL, &c.record) < 0)
+                if (name_record_judge(p->shape, &c.values, NULL, &c.record) < 0)
                         why = "the head lies below the finalized block";
         }
         if (why) {

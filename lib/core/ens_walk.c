@@ -10,6 +10,11 @@
 
 #include <errno.h>
 
+/* Names of ENS are hosts alone, and a host's record has as many fields as there is room for. */
+static enum record_field field_of(size_t i) {
+        return name_record_shape(NAME_RECORD_HOST)->field[i];
+}
+
 void ens_walk_begin(struct ens_walk *w, const struct hash32 *node) {
         *w = (struct ens_walk){ .node = *node };
 }
@@ -51,7 +56,7 @@ static void read_values(struct ens_walk *w) {
 
                 if (w->bad & UINT32_C(1) << i || text.n == 0)
                         continue;
-                if (record_value_of_text(name_record_field(i), text, &w->value[i]) < 0) {
+                if (record_value_of_text(field_of(i), text, &w->value[i]) < 0) {
                         memset(&w->value[i], 0, sizeof(w->value[i]));
                         w->bad |= UINT32_C(1) << i;
                 }
@@ -81,7 +86,7 @@ static void take_resolver(
                 return;
         for (size_t i = 0; i < NAME_RECORD_FIELDS; i++)
                 if (ens_text_slot(known->layout, &w->node, w->version,
-                                    VIEW_TEXT(record_field_name(name_record_field(i))),
+                                    VIEW_TEXT(record_field_name(field_of(i))),
                                     &w->text_slot[i]) < 0)
                         return;
         w->end = ENS_WALK_GOES_ON;

@@ -273,23 +273,6 @@ bool record_host_valid(struct view host) {
         return true;
 }
 
-int record_key_text(struct view host, enum record_field f, char *ret, size_t cap) {
-        struct view name = fields[f].name;
-        size_t before = host.n > 0 ? host.n + 1 : 0;
-
-        if (host.n > 0 && !record_host_valid(host))
-                return -EINVAL;
-        if (before + name.n + 1 > cap)
-                return -E2BIG;
-
-        if (host.n > 0) {
-                memcpy(ret, host.p, host.n);
-                ret[host.n] = '.';
-        }
-        memcpy(ret + before, name.p, name.n + 1); /* with its NUL */
-        return 0;
-}
-
 bool record_is_empty(const struct record *r) {
         for (enum record_field f = 0; f < RECORD_FIELDS; f++)
                 if (r->field[f].present)

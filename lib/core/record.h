@@ -78,10 +78,6 @@ _must_check_ int record_value_of_text(enum record_field f, struct view text, str
 _must_check_ int record_value_text(
                 enum record_field f, const struct record_value *v, char *ret, size_t cap);
 
-/* Key text of field f of host below a zone's apex: "pump1.server_ip"; of the apex itself
- * (host empty) the bare field name. -E2BIG over cap. NUL-terminated. */
-_must_check_ int record_key_text(struct view host, enum record_field f, char *ret, size_t cap);
-
 /* True for a lower-case LDH host name of at most 253 bytes, labels of 1 to 63; what starts with
  * '_' is never a host. */
 _must_check_ bool record_host_valid(struct view host);

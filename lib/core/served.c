@@ -3,6 +3,7 @@
  * What always holds: a key is granted only if finalized lists it, head lists it, and no
  * revocation of it is in force. A revocation is in force until a finalized block at or above the
  * head that made it is there: that block's own state then decides, and the note is dropped.
+ * A bit set is as many keys as it has bits: one that is taken away goes alone.
  * Locations are served as finalized, so that moving a server costs no outage, except where
  * the whole record is gone at head.
  *
@@ -30,6 +31,10 @@ static enum record_field family(enum record_field f) {
         return record_field_next(f) != RECORD_FIELDS ? f : partner(f);
 }
 
+static bool is_bits(enum record_field f) {
+        return f < RECORD_FIELDS && record_field_type(f) == RECORD_TYPE_BITS;
+}
+
 static bool holds(const struct record_value *v, const struct hash32 *key) {
         return v->present && hash32_eq(&v->raw, key);
 }
@@ -38,12 +43,22 @@ static bool lists(const struct record *r, enum record_field f, const struct hash
         return holds(&r->field[f], key) || holds(&r->field[partner(f)], key);
 }
 
+/* Bits have one note for all of them, whichever they are. */
 static struct revocation *find(
                 struct revocations *list, enum record_field f, const struct hash32 *key) {
         for (size_t i = 0; i < list->n; i++)
-                if (list->r[i].field == f && hash32_eq(&list->r[i].key, key))
+                if (list->r[i].field == f && (is_bits(f) || hash32_eq(&list->r[i].key, key)))
                         return &list->r[i];
         return NULL;
+}
+
+/* True where to had not all of them. */
+static bool add_bits(struct hash32 *to, const struct hash32 *bits) {
+        struct hash32 before = *to;
+
+        for (size_t i = 0; i < HASH32_SIZE; i++)
+                to->b[i] |= bits->b[i];
+        return !hash32_eq(&before, to);
 }
 
 /* Notes that the head does not hold it, or that a higher one still does not. */
@@ -52,6 +67,8 @@ static int note(struct served *s, enum record_field f, const struct hash32 *key,
         struct revocation *old = find(&s->revocations, f, key);
 
         if (old) {
+                if (is_bits(f) && add_bits(&old->key, key))
+                        s->revocations_changed = true;
                 if (old->at.number < head_at->number) {
                         old->at = *head_at;
                         s->revocations_changed = true;
@@ -80,7 +97,10 @@ static void keep_in_force(struct served *s, const struct revocations *earlier, u
                         r.field = family(r.field);
                 else
                         r = (struct revocation){ .field = RECORD_FIELDS, .at = r.at };
-                s->revocations.r[s->revocations.n++] = r;
+                if (is_bits(r.field) && find(&s->revocations, r.field, &r.key))
+                        (void) note(s, r.field, &r.key, &r.at); /* there is one: it cannot fail */
+                else
+                        s->revocations.r[s->revocations.n++] = r;
         }
 }
 
@@ -111,12 +131,44 @@ static int decide_key(struct served *s, enum record_field f, const struct hash32
         return 0;
 }
 
+/* Leaves of *v what may be served of it. */
+static int decide_bits(struct served *s, enum record_field f, struct record_value *v,
+                const struct record *head, const struct block_ref *head_at) {
+        const struct record_value *a = &head->field[f], *b = &head->field[partner(f)];
+        struct hash32 lost, left, revoked = { 0 };
+        const struct revocation *noted;
+        int r;
+
+        for (size_t i = 0; i < HASH32_SIZE; i++) {
+                unsigned listed = (a->present ? a->raw.b[i] : 0U) | (b->present ? b->raw.b[i] : 0U);
+
+                lost.b[i] = (uint8_t) (v->raw.b[i] & ~listed);
+        }
+        if (!hash32_is_zero(&lost)) {
+                r = note(s, family(f), &lost, head_at);
+                if (r < 0)
+                        return r;
+        }
+        noted = find(&s->revocations, family(f), &lost);
+        if (noted) /* with what is lost now */
+                revoked = noted->key;
+        for (size_t i = 0; i < HASH32_SIZE; i++)
+                left.b[i] = (uint8_t) (v->raw.b[i] & ~revoked.b[i]);
+
+        s->why[f] = hash32_eq(&left, &v->raw)  ? SERVED_GRANTED
+                    : !hash32_is_zero(&left)   ? SERVED_GRANTED_PARTLY
+                    : !hash32_is_zero(&lost)   ? SERVED_REVOKED_AT_HEAD
+                                               : SERVED_REVOKED_EARLIER;
+        v->raw = left;
+        return 0;
+}
+
 static int decide_field(struct served *s, enum record_field f, const struct record *final,
                 const struct record *head, const struct block_ref *head_at) {
-        const struct record_value *v = &final->field[f];
+        struct record_value v = final->field[f];
         int r = 0;
 
-        if (!v->present) {
+        if (!v.present) {
                 s->why[f] = head->field[f].present ? SERVED_NOT_FINAL : SERVED_ABSENT;
                 return 0;
         }
@@ -131,7 +183,8 @@ static int decide_field(struct served *s, enum record_field f, const struct reco
                 s->why[f] = SERVED_GRANTED;
                 break;
         case RECORD_KEY:
-                r = decide_key(s, f, &v->raw, head, head_at);
+                r = is_bits(f) ? decide_bits(s, f, &v, head, head_at)
+                               : decide_key(s, f, &v.raw, head, head_at);
                 break;
         }
         if (r < 0)
@@ -139,8 +192,8 @@ static int decide_field(struct served *s, enum record_field f, const struct reco
 
         if (s->record_why != SERVED_GRANTED)
                 s->why[f] = s->record_why;
-        if (s->why[f] == SERVED_GRANTED)
-                s->record.field[f] = *v;
+        if (s->why[f] == SERVED_GRANTED || s->why[f] == SERVED_GRANTED_PARTLY)
+                s->record.field[f] = v;
         return 0;
 }
 
@@ -187,6 +240,8 @@ const char *served_why_text(enum served_why w) {
                 return "revoked at head";
         case SERVED_REVOKED_EARLIER:
                 return "revoked by an earlier head";
+        case SERVED_GRANTED_PARTLY:
+                return "granted, but for bits that are revoked";
         }
         return "unknown";
 }

@@ -12,10 +12,11 @@ struct block_ref {
         struct hash32 hash;
 };
 
-/* A key, or with field == RECORD_FIELDS a whole record, that a head no longer held. */
+/* A key, or with field == RECORD_FIELDS a whole record, that a head no longer held. Of a bit set it
+ * is the bits that it did not hold: one note for all of them, at the highest head that took one. */
 struct revocation {
         enum record_field field; /* F, never F_next; RECORD_FIELDS: the record */
-        struct hash32 key;       /* the value revoked; zero for the record */
+        struct hash32 key;       /* the value revoked, or the bits; zero for the record */
         struct block_ref at;     /* the head that revoked it */
 };
 
@@ -33,10 +34,11 @@ enum served_why {
         SERVED_NOT_FINAL,          /* head holds it, finalized not yet */
         SERVED_REVOKED_AT_HEAD,    /* this head does not hold it any more */
         SERVED_REVOKED_EARLIER,    /* an earlier head did, and no finalized block has undone it */
+        SERVED_GRANTED_PARTLY,     /* a bit set: some of its bits are revoked, the others granted */
 };
 
 struct served {
-        struct record record;                     /* what may be served; the rest is absent */
+        struct record record; /* what may be served; the rest is absent, of a bit set each bit */
         enum served_why why[RECORD_FIELDS];
         enum served_why record_why;               /* the record as a whole */
         struct revocations revocations;           /* what must be persisted from now on */

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#include "base/user.h"
+
 #define LABEL_MAX 63
 
 /* c in lower case, or -1 for a byte that no host name has. */
@@ -45,6 +47,45 @@ int name_normalize(struct view text, char ret[NAME_MAX_LEN + 1]) {
 
         for (size_t i = 0; i < text.n; i++)
                 ret[i] = text.p[i] == '.' ? '.' : (char) fold(text.p[i]);
+        ret[text.n] = '\0';
+        return 0;
+}
+
+/* The label up to a dot or the end, and that dot. */
+static struct view take_label(struct view *text) {
+        struct view label = VIEW(text->p, 0);
+
+        while (label.n < text->n && text->p[label.n] != '.')
+                label.n++;
+        *text = VIEW(text->p + label.n, text->n - label.n);
+        if (text->n > 0)
+                *text = VIEW(text->p + 1, text->n - 1);
+        return label;
+}
+
+static bool is_normal(struct view text) {
+        char same[NAME_MAX_LEN + 1];
+
+        return name_normalize(text, same) >= 0 && view_eq(text, VIEW_TEXT(same));
+}
+
+int name_normalize_record(struct view text, char ret[NAME_MAX_LEN + 1]) {
+        struct view rest = text, kind, who;
+
+        if (text.n == 0 || text.p[0] != '_')
+                return name_normalize(text, ret);
+        if (text.n > NAME_MAX_LEN)
+                return -EINVAL;
+        kind = take_label(&rest);
+        if (kind.n < 2 || kind.n > LABEL_MAX)
+                return -EINVAL;
+        for (size_t i = 1; i < kind.n; i++)
+                if (kind.p[i] < 'a' || kind.p[i] > 'z')
+                        return -EINVAL;
+        who = rest;
+        if (!is_normal(rest) && (!user_name_valid(take_label(&who)) || !is_normal(who)))
+                return -EINVAL;
+        memcpy(ret, text.p, text.n);
         ret[text.n] = '\0';
         return 0;
 }

@@ -47,6 +47,12 @@ struct name_answer {
  * at a label's ends). */
 _must_check_ int name_normalize(struct view text, char ret[NAME_MAX_LEN + 1]);
 
+/* The same for a host name, or for a record name, which is asked for between our own programs
+ * alone: a first label of '_' and letters, behind it one of a host or a user, then a host name.
+ * That has one spelling, in lower case and without a trailing dot. Whose record it is, if any:
+ * core/name_record.h. */
+_must_check_ int name_normalize_record(struct view text, char ret[NAME_MAX_LEN + 1]);
+
 /* True if name is suffix or ends in "." suffix, both normalized. */
 _must_check_ bool name_in_suffix(const char *name, const char *suffix);
 

@@ -74,7 +74,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         enum record_field f, g;
         struct hash32 raw = { 0 };
         struct view rest;
-        char key[300];
 
         if (size == 0)
                 return 0;
@@ -91,11 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
         if (record_field_of(rest, &g) == 0)
                 MUST(view_eq_text(rest, record_field_name(g)));
-        if (rest.n > 0 && record_host_valid(rest)) {
-                MUST(rest.n <= 253);
-                MUST(record_key_text(rest, f, key, sizeof(key)) == 0);
-                MUST(memcmp(key, rest.p, rest.n) == 0 &&
-                                strcmp(key + rest.n + 1, record_field_name(f)) == 0);
-        }
+        if (record_host_valid(rest))
+                MUST(rest.n > 0 && rest.n <= 253);
         return 0;
 }

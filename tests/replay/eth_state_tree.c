@@ -59,7 +59,7 @@ void esim_value(uint64_t slot, unsigned i, struct hash32 *ret) {
 struct hash32 esim_record_value(uint64_t slot, size_t i) {
         struct hash32 h = { { 0 } };
 
-        switch (name_record_field(i)) {
+        switch (name_record_shape(NAME_RECORD_HOST)->field[i]) {
         case RECORD_SERVER_IP:
                 memcpy(h.b, "10.1.2.3", 8);
                 break;

@@ -34,7 +34,7 @@ struct hash32 sim_value(unsigned i, unsigned tag) {
 struct hash32 sim_record_value(size_t i, unsigned tag) {
         struct hash32 h = { { 0 } };
 
-        switch (name_record_field(i)) {
+        switch (name_record_shape(NAME_RECORD_HOST)->field[i]) {
         case RECORD_SERVER_IP:
                 memcpy(h.b, "10.1.2.3", 8);
                 break;

@@ -468,18 +468,6 @@ START_TEST(a_nul_is_no_part_of_a_host) {
         ck_assert(!record_host_valid(VIEW("a\0b", 3)));
 } END_TEST
 
-START_TEST(key_text_is_host_dot_field) {
-        char text[16];
-
-        ck_assert_int_eq(record_key_text(VIEW_TEXT("pump1"), RECORD_SERVER_IP, text, sizeof(text)), 0);
-        ck_assert_str_eq(text, "pump1.server_ip");
-        ck_assert_int_eq(record_key_text(VIEW(NULL, 0), RECORD_SERVER_IP, text, sizeof(text)), 0);
-        ck_assert_str_eq(text, "server_ip");
-        ck_assert_int_eq(record_key_text(VIEW_TEXT("pump12"), RECORD_SERVER_IP, text, sizeof(text)), -E2BIG);
-        ck_assert_int_eq(record_key_text(VIEW_TEXT("_user"), RECORD_ROLE, text, sizeof(text)), -EINVAL);
-        ck_assert_str_eq(text, "server_ip");
-} END_TEST
-
 START_TEST(a_record_of_absent_fields_is_empty) {
         struct record r = { 0 };
 
@@ -506,7 +494,6 @@ int main(void) {
         tcase_add_test(t, an_unknown_field_is_none_of_ours);
         tcase_add_loop_test(t, a_host_is_lower_case_ldh, 0, ELEMENTSOF(host_cases));
         tcase_add_test(t, a_nul_is_no_part_of_a_host);
-        tcase_add_test(t, key_text_is_host_dot_field);
         tcase_add_test(t, a_record_of_absent_fields_is_empty);
         suite_add_tcase(s, t);
         return unit_run(s);

@@ -238,6 +238,152 @@ START_TEST(a_head_that_is_none_is_refused) {
         ck_assert_int_eq(s.record_why, SERVED_NOT_FINAL);
 } END_TEST
 
+/* ---- bits ---- */
+
+#define G SERVED_GRANTED
+#define A SERVED_ABSENT
+#define P SERVED_GRANTED_PARTLY
+#define N SERVED_NOT_FINAL
+#define H SERVED_REVOKED_AT_HEAD
+#define E SERVED_REVOKED_EARLIER
+
+/* role, role_next: the last byte of each. Beside them the record holds a port, at both. */
+static const struct bits_case {
+        const char *name;
+        uint8_t final[2], head[2];
+        struct { uint8_t mask; uint64_t at; } earlier[3];
+        uint8_t want[2];
+        enum served_why why[2];
+        uint8_t noted; /* 0: no note */
+        uint64_t at;
+        bool changed;
+} bits_cases[] = { /* finalized is block 100, head block 110 */
+        { "both list the same", { 0x0b, 0 }, { 0x0b, 0 }, { { 0 } }, { 0x0b, 0 }, { G, A }, 0, 0, false },
+        { "one bit taken", { 0x0b, 0 }, { 0x09, 0 }, { { 0 } }, { 0x09, 0 }, { P, A }, 0x02, 110, true },
+        { "all bits taken", { 0x0b, 0 }, { 0x40, 0 }, { { 0 } }, { 0, 0 }, { H, A }, 0x0b, 110, true },
+        { "role gone", { 0x0b, 0 }, { 0, 0 }, { { 0 } }, { 0, 0 }, { H, A }, 0x0b, 110, true },
+        { "one bit given", { 0x09, 0 }, { 0x0b, 0 }, { { 0 } }, { 0x09, 0 }, { G, A }, 0, 0, false },
+        { "one taken, one given", { 0x09, 0 }, { 0x0a, 0 }, { { 0 } }, { 0x08, 0 }, { P, A }, 0x01, 110, true },
+        { "a bit moved to next", { 0x0b, 0 }, { 0x09, 0x02 }, { { 0 } }, { 0x0b, 0 }, { G, N }, 0, 0, false },
+        { "all moved to next", { 0x0b, 0 }, { 0, 0x0b }, { { 0 } }, { 0x0b, 0 }, { G, N }, 0, 0, false },
+        { "next became the role", { 0x01, 0x06 }, { 0x06, 0 }, { { 0 } }, { 0, 0x06 }, { H, G }, 0x01, 110, true },
+        { "taken from both", { 0x03, 0x06 }, { 0x01, 0x04 }, { { 0 } }, { 0x01, 0x04 }, { P, P }, 0x02, 110, true },
+        { "taken from each another", { 0x03, 0x0c }, { 0x01, 0x04 }, { { 0 } }, { 0x01, 0x04 }, { P, P }, 0x0a, 110, true },
+        { "nothing final", { 0, 0 }, { 0x03, 0 }, { { 0 } }, { 0, 0 }, { N, A }, 0, 0, false },
+
+        { "back at head only", { 0x0b, 0 }, { 0x0b, 0 }, { { 0x02, 105 } }, { 0x09, 0 }, { P, A }, 0x02, 105, false },
+        { "all back at head only", { 0x0b, 0 }, { 0x0b, 0 }, { { 0x0f, 105 } }, { 0, 0 }, { E, A }, 0x0f, 105, false },
+        { "back, final", { 0x0b, 0 }, { 0x0b, 0 }, { { 0x02, 100 } }, { 0x0b, 0 }, { G, A }, 0, 0, true },
+        { "revoked one above finalized", { 0x0b, 0 }, { 0x0b, 0 }, { { 0x02, 101 } }, { 0x09, 0 }, { P, A }, 0x02, 101, false },
+        { "revoked, offered as next", { 0x09, 0x02 }, { 0x09, 0x02 }, { { 0x02, 105 } }, { 0x09, 0 }, { G, E }, 0x02, 105, false },
+        { "another bit was revoked", { 0x0b, 0 }, { 0x0b, 0 }, { { 0x40, 105 } }, { 0x0b, 0 }, { G, A }, 0x40, 105, false },
+        { "another goes too", { 0x0b, 0 }, { 0x0a, 0 }, { { 0x02, 105 } }, { 0x08, 0 }, { P, A }, 0x03, 110, true },
+        { "another goes at a lower head", { 0x0b, 0 }, { 0x0a, 0 }, { { 0x02, 150 } }, { 0x08, 0 }, { P, A }, 0x03, 150, true },
+        { "still gone at a higher head", { 0x0b, 0 }, { 0x09, 0 }, { { 0x02, 105 } }, { 0x09, 0 }, { P, A }, 0x02, 110, true },
+        { "still gone at the same head", { 0x0b, 0 }, { 0x09, 0 }, { { 0x02, 110 } }, { 0x09, 0 }, { P, A }, 0x02, 110, false },
+        { "undone by finalized, gone again", { 0x0b, 0 }, { 0x09, 0 }, { { 0x02, 99 } }, { 0x09, 0 }, { P, A }, 0x02, 110, true },
+        { "the last bits: one gone, one earlier", { 0x03, 0 }, { 0x01, 0 }, { { 0x01, 105 } }, { 0, 0 }, { H, A }, 0x03, 110, true },
+        { "two notes are one", { 0x0f, 0 }, { 0x0f, 0 }, { { 0x01, 105 }, { 0x02, 107 } }, { 0x0c, 0 }, { P, A }, 0x03, 107, true },
+        { "two notes, the higher first", { 0x0f, 0 }, { 0x0f, 0 }, { { 0x01, 107 }, { 0x02, 105 } },
+                        { 0x0c, 0 }, { P, A }, 0x03, 107, true },
+        { "two notes, one decided", { 0x0f, 0 }, { 0x0f, 0 }, { { 0x01, 100 }, { 0x02, 105 } }, { 0x0d, 0 }, { P, A }, 0x02, 105, true },
+        { "three notes, one decided", { 0x0f, 0 }, { 0x0f, 0 }, { { 0x01, 105 }, { 0x02, 99 }, { 0x04, 103 } },
+                        { 0x0a, 0 }, { P, A }, 0x05, 105, true },
+};
+
+#undef G
+#undef A
+#undef P
+#undef N
+#undef H
+#undef E
+
+static const enum record_field role[2] = { RECORD_ROLE, RECORD_ROLE_NEXT };
+
+static struct record role_of(const uint8_t bits[2]) {
+        struct record r = { 0 };
+
+        set(&r, RECORD_PORT, 'p');
+        for (size_t i = 0; i < 2; i++)
+                set(&r, role[i], (char) bits[i]);
+        return r;
+}
+
+static uint8_t bits_of(const struct record *r, enum record_field f) {
+        const struct hash32 *raw = &r->field[f].raw;
+
+        ck_assert(r->field[f].present == !hash32_is_zero(raw));
+        ck_assert(memcmp(raw->b, (uint8_t[31]){ 0 }, 31) == 0);
+        return raw->b[31];
+}
+
+START_TEST(served_bits_case) {
+        const struct bits_case *c = &bits_cases[_i];
+        struct record final = role_of(c->final), head = role_of(c->head);
+        struct block_ref final_at = block(100), head_at = block(110);
+        struct revocations earlier = { 0 };
+        struct served s;
+
+        for (; earlier.n < 3 && c->earlier[earlier.n].mask; earlier.n++)
+                earlier.r[earlier.n] = (struct revocation){
+                        .field = RECORD_ROLE, .key = value((char) c->earlier[earlier.n].mask),
+                        .at = block(c->earlier[earlier.n].at) };
+        ck_assert_int_eq(served_decide(&final, &final_at, &head, &head_at, &earlier, &s), 0);
+        for (size_t i = 0; i < 2; i++) {
+                ck_assert_msg(bits_of(&s.record, role[i]) == c->want[i], "%s: %zu: %02x", c->name, i,
+                                bits_of(&s.record, role[i]));
+                ck_assert_msg(s.why[role[i]] == c->why[i], "%s: why %zu is %s", c->name, i,
+                                served_why_text(s.why[role[i]]));
+        }
+        ck_assert_msg(s.revocations.n == (c->noted != 0), "%s: %zu", c->name, s.revocations.n);
+        if (c->noted)
+                ck_assert_msg(s.revocations.r[0].field == RECORD_ROLE &&
+                                              s.revocations.r[0].key.b[31] == c->noted &&
+                                              s.revocations.r[0].at.number == c->at &&
+                                              s.revocations.r[0].at.hash.b[0] == c->at,
+                                "%s: the note", c->name);
+        ck_assert_msg(s.revocations_changed == c->changed, "%s: changed", c->name);
+        ck_assert(s.record.field[RECORD_PORT].present);
+} END_TEST
+
+START_TEST(bits_of_all_bytes_are_bits) {
+        struct record r = { 0 }, head;
+        struct block_ref f = block(100), h = block(110);
+        struct served s;
+
+        set(&r, RECORD_PORT, 'p');
+        r.field[RECORD_ROLE].present = true;
+        memset(r.field[RECORD_ROLE].raw.b, 0xff, HASH32_SIZE);
+        for (unsigned bit = 0; bit < 256; bit++) {
+                uint8_t *byte;
+
+                head = r;
+                byte = &head.field[RECORD_ROLE].raw.b[31 - bit / 8];
+                *byte = (uint8_t) (*byte & ~(1U << bit % 8));
+                ck_assert_int_eq(served_decide(&r, &f, &head, &h, NULL, &s), 0);
+                ck_assert_mem_eq(s.record.field[RECORD_ROLE].raw.b, head.field[RECORD_ROLE].raw.b,
+                                HASH32_SIZE);
+                ck_assert_uint_eq(s.revocations.r[0].key.b[31 - bit / 8], 1U << bit % 8);
+        }
+} END_TEST
+
+/* A record that is gone takes its bits with it, and brings them back as a whole. */
+START_TEST(bits_of_a_record_that_is_gone_are_gone) {
+        struct record final = { 0 }, gone = { 0 };
+        struct block_ref f = block(100), h = block(110);
+        struct served s, later;
+
+        set(&final, RECORD_ROLE, 3);
+        ck_assert_int_eq(served_decide(&final, &f, &gone, &h, NULL, &s), 0);
+        ck_assert_int_eq(s.why[RECORD_ROLE], SERVED_REVOKED_AT_HEAD);
+        ck_assert(record_is_empty(&s.record));
+        ck_assert_uint_eq(s.revocations.n, 1);
+        ck_assert_int_eq(s.revocations.r[0].field, RECORD_FIELDS);
+        ck_assert_int_eq(served_decide(&final, &f, &final, &f, &s.revocations, &later), 0);
+        ck_assert_int_eq(later.why[RECORD_ROLE], SERVED_REVOKED_EARLIER);
+        ck_assert(record_is_empty(&later.record));
+} END_TEST
+
 START_TEST(more_revocations_than_can_be_kept_are_an_error) {
         struct record final = record_of("a-p"), gone = record_of("--p");
         struct block_ref final_at = block(100), head_at = block(110);
@@ -268,6 +414,9 @@ int main(void) {
         tcase_add_test(t, every_key_family_is_revoked_under_its_own_name);
         tcase_add_test(t, a_revocation_that_names_next_revokes_the_key);
         tcase_add_test(t, a_head_that_is_none_is_refused);
+        tcase_add_loop_test(t, served_bits_case, 0, ELEMENTSOF(bits_cases));
+        tcase_add_test(t, bits_of_all_bytes_are_bits);
+        tcase_add_test(t, bits_of_a_record_that_is_gone_are_gone);
         tcase_add_test(t, more_revocations_than_can_be_kept_are_an_error);
         suite_add_tcase(s, t);
         return unit_run(s);
