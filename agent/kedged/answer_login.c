@@ -35,15 +35,6 @@ static bool of_a_host(const struct query_request *q) {
         return q->verb == QUERY_KEY && q->item == QUERY_KEY_HOST;
 }
 
-/* "KIND.SUBJECT.ZONE", or "KIND.ZONE" for the apex. False: no record has so long a name. */
-static bool put_name(char ret[NAME_MAX_LEN + 1], const char *kind, const char *subject,
-                size_t subject_n, const char *zone) {
-        int n = snprintf(ret, NAME_MAX_LEN + 1, "%s%s%.*s.%s", kind, subject_n > 0 ? "." : "",
-                        (int) subject_n, subject, zone);
-
-        return n > 0 && n <= NAME_MAX_LEN;
-}
-
 static const char not_configured[] =
                 "this agent decides no logins: login.conf beside kedged.conf names no Zone=";
 
@@ -58,9 +49,11 @@ static bool refuse_user(const struct agent *a, struct asking *as, struct query_r
                 return agent_say(ret, QUERY_REFUSED, "not a user's name that a record can have");
         if (!user_service_valid(VIEW_TEXT(q->service)))
                 return agent_say(ret, QUERY_REFUSED, "not a service's name");
-        if (!put_name(as->name[LOGIN_RECORD], "_user", q->name, strlen(q->name), c->zone) ||
-                        !put_name(as->name[LOGIN_HOST], "_host", c->host, strlen(c->host), c->zone))
-                return agent_say(ret, QUERY_REFUSED, "the record's name is too long");
+        if (lookup_record_name(a->config, NAME_RECORD_USER, q->name, c->zone,
+                            as->name[LOGIN_RECORD]) < 0 ||
+                        lookup_record_name(a->config, NAME_RECORD_HOST_ROLE, c->host, c->zone,
+                                        as->name[LOGIN_HOST]) < 0)
+                return agent_say(ret, QUERY_REFUSED, "no record can have this name");
         if (q->verb == QUERY_RESPONSE || !login_needs_host(c, q->service))
                 as->name[LOGIN_HOST][0] = 0;
         return false;
@@ -78,9 +71,11 @@ static bool refuse_host(const struct agent *a, struct asking *as, struct query_r
                 return agent_say(ret, QUERY_UNKNOWN, "no zone of ours holds this name");
         if (a->config->zone[zone].kind != ZONE_MAP)
                 return agent_say(ret, QUERY_UNKNOWN, "a zone of ENS holds no keys of hosts");
-        if (!put_name(as->name[LOGIN_RECORD], "_ssh", (const char *) host.p, host.n,
-                            a->config->zone[zone].suffix))
-                return agent_say(ret, QUERY_REFUSED, "the record's name is too long");
+        if (host.n > 0)
+                name[host.n] = 0; /* what stands before the zone */
+        if (lookup_record_name(a->config, NAME_RECORD_SSH, host.n > 0 ? name : "",
+                            a->config->zone[zone].suffix, as->name[LOGIN_RECORD]) < 0)
+                return agent_say(ret, QUERY_REFUSED, "no record can have this name");
         return false;
 }
 

@@ -293,23 +293,16 @@ static int wrong(char *ret_why, const char *path, const char *section, const cha
         return -EINVAL;
 }
 
-/* A record's name belongs to the zone with the longest suffix: one that lies between would have
- * it. (No name is too long: a section's has 49 bytes at most, a line 190.) */
-static bool lies_in_zone(
-                const struct config *config, size_t zone, const char *kind, const char *subject) {
+/* A host's name belongs to the zone with the longest suffix: one that lies between would have it. */
+static bool lies_in_zone(const struct config *config, enum name_record_kind kind,
+                const struct login_config *c) {
         char name[NAME_MAX_LEN + 1];
-        struct view host;
-        size_t at;
-        int n = snprintf(name, sizeof(name), "%s%s%s.%s", kind, subject[0] ? "." : "", subject,
-                        config->zone[zone].suffix);
 
-        return n > 0 && (size_t) n < sizeof(name) && lookup_zone(config, name, &at, &host) >= 0 &&
-               at == zone;
+        return lookup_record_name(config, kind, c->host, c->zone, name) >= 0;
 }
 
 static int finish_zone(const struct config *config, const struct login_config *c, const char *path,
                 char *ret_why) {
-        char what[200];
         size_t z = 0;
 
         while (z < config->n_zones && strcmp(config->zone[z].suffix, c->zone) != 0)
@@ -319,18 +312,9 @@ static int finish_zone(const struct config *config, const struct login_config *c
         if (config->zone[z].kind != ZONE_MAP)
                 return wrong(ret_why, path, "Login",
                                 "Zone= has Kind=ens, which holds no records of users");
-        if (!lies_in_zone(config, z, "_host", c->host) || !lies_in_zone(config, z, "_ssh", c->host))
+        if (!lies_in_zone(config, NAME_RECORD_HOST_ROLE, c) || !lies_in_zone(config, NAME_RECORD_SSH, c))
                 return wrong(ret_why, path, "Login",
                                 "Host= lies in another [Zone ...] of kedged.conf");
-        for (size_t i = 0; i < c->n_users; i++)
-                if (!lies_in_zone(config, z, "_user", c->user[i])) {
-                        (void) snprintf(what, sizeof(what),
-                                        "ManagedUsers= names %s, whose record another [Zone ...] "
-                                        "of "
-                                        "kedged.conf hides",
-                                        c->user[i]);
-                        return wrong(ret_why, path, "Login", what);
-                }
         return 0;
 }
 

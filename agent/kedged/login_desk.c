@@ -80,12 +80,12 @@ void login_desk_replace(struct agent *a, const struct login_config *next) {
 }
 
 /* True where it was asked for now: the answer goes to nobody, serial 0 is never given. */
-static bool asks_for(struct agent *a, const char *kind, const char *subject, uint64_t now) {
+static bool asks_for(
+                struct agent *a, enum name_record_kind kind, const char *who, uint64_t now) {
         char name[NAME_MAX_LEN + 1];
-        int n = snprintf(name, sizeof(name), "%s%s%s.%s", kind, subject[0] ? "." : "", subject,
-                        a->login.config.zone);
 
-        if (n < 0 || (size_t) n >= sizeof(name) || watch_hold(&a->watch, name, now))
+        if (lookup_record_name(a->config, kind, who, a->login.config.zone, name) < 0 ||
+                        watch_hold(&a->watch, name, now))
                 return false;
         return watch_ask(&a->watch, name, LOGIN_CLIENT, 0, now) >= 0;
 }
@@ -100,11 +100,11 @@ void login_desk_keep(struct agent *a, uint64_t now) {
                 read_users(&a->login);
         for (size_t i = 0; i < c->n_roles; i++)
                 if (c->role[i].has_hosts) {
-                        asked += asks_for(a, "_host", c->host, now);
+                        asked += asks_for(a, NAME_RECORD_HOST_ROLE, c->host, now);
                         break;
                 }
         for (size_t i = 0; i < a->login.users.n && asked < LOGIN_HOLD_ROUND; i++)
-                asked += asks_for(a, "_user", a->login.users.name[i], now);
+                asked += asks_for(a, NAME_RECORD_USER, a->login.users.name[i], now);
 }
 
 static bool holds_name(const char (*list)[LOGIN_USER_MAX + 1], size_t n, const char *user) {
