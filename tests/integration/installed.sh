@@ -75,6 +75,19 @@ done
 "$root/libexec/kedge/kedge-timed" --config="$root/share/doc/kedge/examples/timed.conf" --check-config >"$work/log" 2>&1 ||
         { cat "$work/log"; say "the example timed.conf is not good"; }
 
+# The example login.conf is good as it stands, and with every line of it in use; and what is wrong in it is seen.
+printf '[Chain diode]\nBackend=blockquick\nChainId=15\nUpstream=diode://0x%040d@127.0.0.1:1\n[Zone plant.internal]\nContract=0x%040d\n' \
+        1 1 >"$work/kedged.conf"
+check_login() { "$root/sbin/kedged" --config="$work/kedged.conf" --check-config >"$work/log" 2>&1; }
+example=$root/share/doc/kedge/examples/login.conf
+cp "$example" "$work/login.conf"
+check_login || { cat "$work/log"; say "the example login.conf is not good"; }
+sed -E 's/^# (\[|[A-Z][A-Za-z]*=)/\1/' "$example" >"$work/login.conf"
+check_login || { cat "$work/log"; say "the example login.conf is not good when it is used"; }
+echo 'Servces=sshd' >>"$work/login.conf"
+check_login && say "a wrong key in login.conf is not seen"
+rm "$work/login.conf"
+
 # What D-Bus and polkit read: the bus's daemon takes the policy, and the interface is the one that is documented.
 policy=$root/share/dbus-1/system.d/org.kedge.Agent1.conf
 printf '<busconfig><type>system</type><listen>unix:path=%s/bus</listen><include>%s</include></busconfig>' "$work" "$policy" >"$work/bus.conf"
