@@ -77,6 +77,10 @@ fresh
 cp -r "$source/docs/man" "$work/tree/docs/"
 sed -i 's/HeadShare/HeadPart/' "$work/tree/docs/man/kedged.conf.5.rst"
 must_notice "a key without its place in the manual" "the key HeadShare" "$here/man.sh" "$work/tree"
+sed -i 's/DenyUsers/Mallory/' "$work/tree/docs/man/login.conf.5.rst"
+must_notice "a key of login.conf without its place" "the key DenyUsers" "$here/man.sh" "$work/tree"
+sed -i 's/--ours/--theirs/' "$work/tree/docs/man/kedge-known-hosts.8.rst"
+must_notice "a helper's option without its place" "the option --ours" "$here/man.sh" "$work/tree"
 rm "$work/tree/docs/man/kedge-fetch.8.rst"
 must_notice "a program without a manual page" "kedge-fetch has no page" "$here/man.sh" "$work/tree"
 

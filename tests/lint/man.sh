@@ -57,6 +57,7 @@ for key in $(sed -n 's/^ *{ SECTION_[A-Z]*, "\([A-Za-z]*\)".*/\1/p' agent/kedged
 done
 for key in $(sed -n 's/^ *{ SECTION_[A-Z]*, "\([A-Za-z]*\)".*/\1/p' agent/kedged/login_config.c); do
         stands "$key" docs/man/login.conf.5.rst "the key"
+        stands "$key" packaging/examples/login.conf "the key"
 done
 for key in $(sed -n '/^} keys\[\]/,/^};/s/^ *{ "\([A-Za-z]*\)",.*/\1/p' agent/timed/conf.c); do
         stands "$key" docs/man/kedge-timed.8.rst "the key"
@@ -67,6 +68,14 @@ done
 for id in $(sed -n 's/^#define MESSAGE_ID_.*"\([0-9a-f]*\)"$/\1/p' agent/kedged/message_id.h); do
         stands "$id" docs/man/kedged.8.rst "the message"
         stands "$id" packaging/journal/kedge.catalog "the message"
+done
+for option in $(sed -nE 's/.*strn?cmp\(word, "([a-z]+)=?".*/\1/p' pam/args.c 2>/dev/null); do
+        stands "$option" docs/man/pam_kedge.8.rst "the option"
+done
+for program in authorized_keys known_hosts; do
+        for option in $(sed -n 's/^ *"  \(--[a-z]*\).*/\1/p' "agent/ssh/$program.c"); do
+                stands "$option" "docs/man/kedge-${program//_/-}.8.rst" "the option"
+        done
 done
 for verb in $(sed -n 's/^ *{ "\([a-z]*\)", ".*verb_.*/\1/p' agent/kedgectl/main.c); do
         stands "$verb" docs/man/kedgectl.1.rst "the verb"
