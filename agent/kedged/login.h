@@ -18,6 +18,7 @@
 #define LOGIN_FILE         "login.conf" /* beside kedged.conf */
 #define LOGIN_USERS_MAX    256
 #define LOGIN_ROLES_MAX    32
+#define LOGIN_GLASS_MAX    16
 #define LOGIN_SERVICES_MAX 16 /* of one role */
 #define LOGIN_LIFE_MS      120000 /* default of ChallengeLife= */
 
@@ -38,10 +39,16 @@ struct login_config {
         char host[NAME_MAX_LEN + 1]; /* Host=: our own name in it, without the zone; empty: the apex */
         uint64_t life_ms;            /* ChallengeLife= */
         bool end_sessions;           /* EndSessions= */
-        size_t n_users, n_groups, n_denied, n_roles;
+        bool no_glass;               /* BreakGlass=none */
+        size_t n_users, n_groups, n_denied, n_glass, n_roles;
         char user[LOGIN_USERS_MAX][LOGIN_USER_MAX + 1];   /* ManagedUsers= */
         char group[LOGIN_GROUPS_MAX][LOGIN_USER_MAX + 1]; /* ManagedGroup= */
         char denied[LOGIN_USERS_MAX][LOGIN_USER_MAX + 1]; /* DenyUsers= */
+        struct {
+                char user[LOGIN_USER_MAX + 1];
+                bool console;
+        } glass[LOGIN_GLASS_MAX]; /* BreakGlass=; none, and not no_glass: root@console. Judged by
+                                     whoever asks us, before they do */
         struct login_role role[LOGIN_ROLES_MAX];
 };
 

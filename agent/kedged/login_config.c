@@ -32,8 +32,7 @@ struct login_reader {
         struct login_role *role;
         enum login_section section;
         unsigned seen; /* keys of this section, by their place in the table */
-        bool seen_login, said_none;
-        size_t n_glass;
+        bool seen_login;
 };
 
 /* "KEY names 'WORD', which ...", so that a list of many words says which. */
@@ -108,26 +107,40 @@ static void take_groups(struct login_reader *in, const char *key, const char *va
                                         role ? &role->n_groups : &c->n_groups, LOGIN_GROUPS_MAX);
 }
 
-/* Judged by whoever asks us, before they do; here only that it can be read in one way. */
-static void take_break_glass(struct login_reader *in, const char *key, const char *value) {
+static void add_glass(struct login_reader *in, const char *key, struct view word) {
         static const char console[] = "@console";
+        size_t n = word.n, tail = sizeof(console) - 1;
+        struct login_config *c = in->config;
+
+        if (n > tail && memcmp(word.p + n - tail, console, tail) == 0)
+                n -= tail;
+        if (!local_name_valid(VIEW(word.p, n)) || view_eq_text(VIEW(word.p, n), "none")) {
+                complain_word(in, key, word, "which is neither NAME nor NAME@console");
+                return;
+        }
+        if (c->n_glass == LOGIN_GLASS_MAX) {
+                complain_word(in, key, word, "which is one name too many");
+                return;
+        }
+        memcpy(c->glass[c->n_glass].user, word.p, n);
+        c->glass[c->n_glass++].console = n < word.n;
+}
+
+static void take_break_glass(struct login_reader *in, const char *key, const char *value) {
+        struct login_config *c = in->config;
         struct view word;
 
         if (value[0] == 0)
                 ini_complain(&in->text, key, "is empty: write none where nobody is let past us");
         while (!in->text.failed && next_word(&value, &word)) {
-                size_t n = word.n, tail = sizeof(console) - 1;
                 bool none = view_eq_text(word, "none");
 
-                if (n > tail && memcmp(word.p + n - tail, console, tail) == 0)
-                        n -= tail;
-                if (!local_name_valid(VIEW(word.p, n)) ||
-                                (!none && view_eq_text(VIEW(word.p, n), "none")))
-                        complain_word(in, key, word, "which is neither NAME nor NAME@console");
-                if ((none && in->n_glass > 0) || in->said_none)
+                if (c->no_glass || (none && c->n_glass > 0))
                         complain_word(in, key, word, "beside which none cannot stand");
-                in->said_none = none;
-                in->n_glass++;
+                else if (none)
+                        c->no_glass = true;
+                else
+                        add_glass(in, key, word);
         }
 }
 

@@ -83,6 +83,8 @@ static const struct bad {
         { HEAD "BreakGlass=none@console\n", "names 'none@console', which is neither NAME nor" },
         { HEAD "BreakGlass=root none\n", "names 'none', beside which none cannot stand" },
         { HEAD "BreakGlass=none\nBreakGlass=root\n", ":4: BreakGlass names 'root', beside which" },
+        { HEAD "BreakGlass=none none\n", "names 'none', beside which none cannot stand" },
+        { HEAD "BreakGlass=a b c d e f g h i j k l m n o p q\n", "names 'q', which is one name too many" },
         { HEAD "ChallengeLife=9s\n", ":3: ChallengeLife is not from 10s to 10min" },
         { HEAD "ChallengeLife=601s\n", ":3: ChallengeLife is not from 10s to 10min" },
         { HEAD "ChallengeLife=120\n", ":3: ChallengeLife has no unit" },
@@ -139,6 +141,10 @@ START_TEST(takes_all_keys) {
         ck_assert_uint_eq(got.n_groups, 2);
         ck_assert_str_eq(got.group[1], "Wheel.1");
         ck_assert_uint_eq(got.n_denied, 2);
+        ck_assert(got.n_glass == 3 && !got.no_glass);
+        ck_assert(strcmp(got.glass[0].user, "root") == 0 && got.glass[0].console);
+        ck_assert(strcmp(got.glass[1].user, "rescue") == 0 && !got.glass[1].console);
+        ck_assert(strcmp(got.glass[2].user, "Rescue.2") == 0 && got.glass[2].console);
         ck_assert_uint_eq(got.n_roles, 2);
         ck_assert(got.role[0].bit == 0 && !got.role[0].has_hosts && !got.role[0].any_service);
         ck_assert_uint_eq(got.role[0].n_services, 2);
@@ -156,7 +162,7 @@ START_TEST(defaults) {
         ck_assert_str_eq(got.host, "");
         ck_assert_uint_eq(got.life_ms, LOGIN_LIFE_MS);
         ck_assert_int_eq(read_text(HEAD "Host=\nManagedUsers=\nBreakGlass=none\n"), 0);
-        ck_assert(got.on && got.n_users == 0);
+        ck_assert(got.on && got.n_users == 0 && got.no_glass && got.n_glass == 0);
         ck_assert_int_eq(read_text("[Login]\n# nobody yet\n"), 0);
         ck_assert(!got.on);
 }
