@@ -51,7 +51,7 @@ typedef enum ctl_exit ctl_verb_fn(const struct ctl *ctl, int argc, char **argv);
 ctl_verb_fn verb_verify;
 ctl_verb_fn verb_status, verb_upstreams, verb_zones, verb_query, verb_lookup, verb_time,
                 verb_record, verb_checkpoint, verb_explain, verb_list, verb_roles, verb_evidence,
-                verb_watch, verb_monitor, verb_doctor, verb_sign;
+                verb_watch, verb_monitor, verb_doctor, verb_sign, verb_who;
 
 /* main.c: the help text; and a usage error about word. */
 void ctl_help(void);

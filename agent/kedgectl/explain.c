@@ -102,7 +102,7 @@ static const char *key_text(const char *name, const struct query_explain *e, con
         return ret;
 }
 
-static enum ctl_colour why_colour(const struct query_explain *e) {
+enum ctl_colour explain_colour(const struct query_explain *e) {
         if (strncmp(e->why, "granted", 7) == 0)
                 return CTL_GREEN;
         return strncmp(e->why, "revoked", 7) == 0 || strncmp(e->why, "not served", 10) == 0
@@ -120,7 +120,7 @@ static void print_field(const struct ctl *ctl, const char *name, const struct qu
                 ctl_row("finalized", "%s", explain_means(e->field, &e->field_final, text));
                 ctl_row("head", "%s", explain_means(e->field, &e->field_head, text));
         }
-        ctl_row("so it is", "%s%s%s", ctl_paint(ctl, why_colour(e)), e->why,
+        ctl_row("so it is", "%s%s%s", ctl_paint(ctl, explain_colour(e)), e->why,
                         ctl_paint(ctl, CTL_PLAIN));
         if (key_text(name, e, e->field, key)[0])
                 ctl_row("key", "%s", key);
@@ -150,7 +150,7 @@ static void print_fields(const struct ctl *ctl, const char *name, const struct e
                 putchar('\n');
 }
 
-static void print_revocations(const struct ctl *ctl, const struct explain *all) {
+void explain_print_revocations(const struct ctl *ctl, const struct explain *all) {
         for (size_t i = 0; i < all->item[0].n_revocations; i++) {
                 const struct query_explain *e = &all->item[i];
                 char hex[CTL_TEXT_MAX];
@@ -203,7 +203,7 @@ static void print_explain(const struct ctl *ctl, const char *name, const struct 
         ctl_row("", "revocations are read here; proven by %s",
                         e->head_upstream[0] ? e->head_upstream : "(not known)");
         print_fields(ctl, name, all);
-        print_revocations(ctl, all);
+        explain_print_revocations(ctl, all);
 }
 
 static json_t *json_of_side(

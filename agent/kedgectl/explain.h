@@ -25,6 +25,12 @@ static inline void free_explain(struct explain **e) {
         free(*e);
 }
 
+/* Of a field's why. */
+enum ctl_colour explain_colour(const struct query_explain *e);
+
+/* The revocations in force. */
+void explain_print_revocations(const struct ctl *ctl, const struct explain *all);
+
 json_t *explain_json(const char *name, const struct explain *all);
 
 /* A field's value in words. */

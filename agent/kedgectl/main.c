@@ -32,6 +32,7 @@ static const struct verb {
         { "time", "", "the time of day, as the chain knows it", 0, 0, verb_time },
         { "record", "KEYTEXT=VALUE...", "what to store for a record, or what 0x... means", 1, 1024,
                         verb_record },
+        { "who", "NAME [SERVICE...]", "whether a user may log in here, and why", 1, 17, verb_who, true },
         { "sign", "[TEXT]", "the signature by which a user answers a login's challenge", 0, 32, verb_sign },
         { "checkpoint", "VERB CHAIN [ROOT]",
                         "what trust stands on: show, fetch, import, export, accept", 0, 3, verb_checkpoint },

@@ -31,6 +31,7 @@ def test_bash_completes(folder):
     assert bash(None, "--count", "") == [] and bash(None, "--count", "3", "mon") == ["monitor"]
     assert bash(None, "checkpoint", "f") == ["fetch"] and bash(None, "record", "pro") == ["promote"]
     assert bash(None, "record", "clear", "x.fleet", "serv") == ["server_ip", "server_ip6"]
+    assert bash(None, "who", "roo") == ["root"] and bash(None, "wh") == ["who"]
     assert bash(None, "record", "us") == ["user"] and bash(None, "record", "user", "rev") == ["revoke"]
     assert bash(None, "record", "user", "set", "alice", "ss") == ["ssh", "ssh_next"]
     assert bash(None, "record", "user", "set", "a") == [] and bash(None, "record", "user", "revoke", "alice", "s") == []
