@@ -47,23 +47,22 @@ void login_unix_find(const char *user, struct login_unix *ret) {
         ret->is_root = ret->failed ? strcmp(user, "root") == 0 : ret->known && ret->uid == 0;
 }
 
-/* 0 and ret_known; else an errno. */
-static int find_group(const char *group, bool *ret_known, gid_t *ret_gid) {
+int login_unix_group(const char *group, bool *ret_known, gid_t *ret_gid) {
         for (size_t n = ENTRY_MIN; n <= ENTRY_MAX; n *= 4) {
                 _cleanup_(freep) char *buf = malloc(n);
                 struct group gr, *found = NULL;
                 int r;
 
                 if (!buf)
-                        return ENOMEM;
+                        return -ENOMEM;
                 r = getgrnam_r(group, &gr, buf, n, &found);
                 if (r == ERANGE)
                         continue;
                 *ret_known = found != NULL;
                 *ret_gid = found ? found->gr_gid : 0;
-                return found || r == ENOENT || r == ESRCH ? 0 : r;
+                return found || r == ENOENT || r == ESRCH ? 0 : -r;
         }
-        return ERANGE;
+        return -ERANGE;
 }
 
 /* 1, 0, or -1 where it cannot be told. */
@@ -94,7 +93,7 @@ bool login_unix_in_group(void *userdata, const char *user _unused_, const char *
                 return !u->is_root;
         if (!u->known)
                 return false; /* nobody's user is in no group */
-        if (find_group(group, &known, &gid) != 0)
+        if (login_unix_group(group, &known, &gid) < 0)
                 return !u->is_root;
         if (!known)
                 return false;

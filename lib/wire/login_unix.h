@@ -26,6 +26,10 @@ void login_unix_find(const char *user, struct login_unix *ret);
  * must not lock root out of his own machine, nor stop his jobs. */
 bool login_unix_in_group(void *userdata, const char *user, const char *group);
 
+/* A local or any other group by name. 0, with ret_known false where there is none; -errno where it
+ * cannot be told. */
+_must_check_ int login_unix_group(const char *group, bool *ret_known, gid_t *ret_gid);
+
 /* All of it: finds user, fills a login_who and does login_read(). Where the machine spells him
  * otherwise than he did ("ALICE", with some name services), he is ours if either spelling is. */
 enum login_managed login_unix_read(

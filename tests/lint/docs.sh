@@ -31,7 +31,7 @@ rooms=0
 room_of() {
         case "$1" in
         kedged | fetch | kedgectl | ssh | timed) echo "agent/$1" ;;
-        nss) echo nss ;;
+        nss | pam) echo "$1" ;;
         *) echo "lib/$1" ;;
         esac
 }
