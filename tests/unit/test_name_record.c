@@ -153,8 +153,8 @@ START_TEST(a_field_of_another_shape_has_no_key) {
 } END_TEST
 
 START_TEST(the_slots_are_those_of_the_key_texts) {
-        static const char *const subjects[] = { "", "pump1", "_user.alice", "_user." L32, "_host.gw1",
-                "_ssh.gw1", "_ssh" };
+        static const char longest[] = "_user." L32;
+        static const char *const subjects[] = { "", "pump1", "_user.alice", longest, "_host.gw1", "_ssh.gw1", "_ssh" };
 
         for (size_t i = 0; i < ELEMENTSOF(subjects); i++) {
                 const struct name_record_shape *shape = name_record_shape_of(VIEW_TEXT(subjects[i]));
