@@ -87,6 +87,14 @@ check_login || { cat "$work/log"; say "the example login.conf is not good when i
 echo 'Servces=sshd' >>"$work/login.conf"
 check_login && say "a wrong key in login.conf is not seen"
 rm "$work/login.conf"
+# The lines for sshd and ssh call programs that are there, as a user that is made.
+for lines in sshd-kedge ssh-kedge; do
+        for program in $(grep -v '^ *#' "$root/share/doc/kedge/examples/$lines.conf" | grep -oE '/[^ "]*/kedge-[a-z-]+'); do
+                [ -x "$work$program" ] || say "$lines.conf calls $program, which is not installed"
+        done
+done
+user=$(sed -n 's/^ *AuthorizedKeysCommandUser //p' "$root/share/doc/kedge/examples/sshd-kedge.conf")
+grep -q "^u ${user:-none} " "$root/lib/sysusers.d/kedge.conf" || say "nobody makes the user $user of sshd-kedge.conf"
 
 # What D-Bus and polkit read: the bus's daemon takes the policy, and the interface is the one that is documented.
 policy=$root/share/dbus-1/system.d/org.kedge.Agent1.conf

@@ -112,6 +112,7 @@ static const struct host_case {
         { "[pump1.plant.fleet]:222222", NULL },
         { "[pump1.plant.fleet]:22 ", NULL },
         { "[pump1.plant.fleet]22:", NULL },
+        { "[pump1.plant.fleet]922", NULL },
         { "[pump1.plant.fleet", NULL },
         { "pump1.plant.fleet]:22", NULL },
         { "[]:22", NULL },
