@@ -27,6 +27,17 @@ static const char HELP[] =
         "  --runtime=DIR  where kedged answers (/run/kedge)\n"
         "  --version, --help\n";
 
+static const char *why_unread(int why) {
+        switch (why) {
+        case EPERM:
+                return "is not a file of root's alone";
+        case EBADMSG:
+                return "does not read as login.conf(5) says";
+        default:
+                return strerrordesc_np(why) ?: "cannot be believed";
+        }
+}
+
 /* True where the chain decides; what does not parse as a name is no user of a record. */
 static bool is_ours(const struct helper *h, const char *user) {
         bool denied = false;
@@ -37,7 +48,7 @@ static bool is_ours(const struct helper *h, const char *user) {
                 break;
         case LOGIN_UNKNOWN:
                 syslog(LOG_ERR, "%s: %s: nobody gets in by this key", h->config,
-                                strerrordesc_np(why < 0 ? -why : why) ?: "cannot be believed");
+                                why_unread(why));
                 return false;
         case LOGIN_NOT_OURS:
         case LOGIN_BREAK_GLASS:
