@@ -87,6 +87,7 @@ check_login || { cat "$work/log"; say "the example login.conf is not good when i
 echo 'Servces=sshd' >>"$work/login.conf"
 check_login && say "a wrong key in login.conf is not seen"
 rm "$work/login.conf"
+
 # The lines for sshd and ssh call programs that are there, as a user that is made.
 for lines in sshd-kedge ssh-kedge; do
         for program in $(grep -v '^ *#' "$root/share/doc/kedge/examples/$lines.conf" | grep -oE '/[^ "]*/kedge-[a-z-]+'); do

@@ -151,10 +151,16 @@ class Box:
         for path in (folder, f"{folder}/{name}"):
             os.chown(path, uid, uid)
 
+    def no_own_files(self, user):
+        shutil.rmtree(f"{self.m.root}/home/{user}/.ssh", ignore_errors=True)
+
+    def as_user(self, user, *argv):
+        """A command line, run as him who has logged in, with nothing but his home."""
+        return ["setpriv", "--reuid=" + user, "--regid=" + user, "--init-groups", "env", f"HOME=/home/{user}", *argv]
+
     def ssh(self, *words, client="keeper", env=()):
         """(exit status, standard output, standard error) of what keeper runs."""
-        r = self.m.call("setpriv", f"--reuid={client}", f"--regid={client}", "--init-groups", "env",
-                        f"HOME=/home/{client}", *env, "ssh", "-p", "2222", "-o", "ConnectTimeout=15", *words)
+        r = self.m.call(*self.as_user(client, *env, "ssh", "-p", "2222", "-o", "ConnectTimeout=15", *words))
         return r.returncode, r.stdout.strip(), r.stderr
 
     def logs(self, text, mark=0):

@@ -154,9 +154,9 @@ def test_a_signature_where_he_has_no_key(folder):
     get_in(b, "alice", "alice")
 
     def by_signature(sign):
-        t = b.m.terminal_of("keeper", "env", "HOME=/home/keeper", "ssh", "-p", "2222", "-o", "StrictHostKeyChecking=no", "-o",
-                            "UserKnownHostsFile=/dev/null", "-o", "PubkeyAuthentication=no", "-o", "NumberOfPasswordPrompts=1",
-                            "alice@localhost", "id -un")
+        t = b.m.terminal(*b.as_user("keeper", "ssh", "-p", "2222", "-o", "StrictHostKeyChecking=no", "-o",
+                                    "UserKnownHostsFile=/dev/null", "-o", "PubkeyAuthentication=no", "-o",
+                                    "NumberOfPasswordPrompts=1", "alice@localhost", "id -un"))
         text = t.text_to_sign()
         assert "user alice, host gw1." + ZONE + ", service sshd, " in text, text
         t.expect(PROMPT)
