@@ -18,7 +18,7 @@ from harness import BUILD, Process, Skip, wait
 PASSWORD = "right horse"
 #        name: uid, groups beside his own
 USERS = {"alice": (61001, []), "bob": (61002, []), "frank": (61003, ["fleet"]), "grace": (61004, []),
-         "mallory": (61005, []), "local": (61006, []), "Other": (61007, []), "keeper": (61008, [])}
+         "mallory": (61005, []), "local": (61006, []), "Other": (61007, ["fleet"]), "keeper": (61008, [])}
 GROUPS = {"fleet": 61100, "dialout": 61101, "plugdev": 61102}
 PROMPT = "Signature: "
 OUT_OF_STACK = {"acct": "User account has expired", "auth": "User credentials expired"}
@@ -39,6 +39,7 @@ ln -s /proc/self/fd "$1/new/dev/fd"
 ln -s "$1/syslog" "$1/new/dev/log"
 mkdir -p "$1/new/run/lock" "$1/new/run/sshd" "$1/new/run/kedge" "$1/new/cron/crontabs"
 touch "$1/new/run/utmp" "$1/new/log/wtmp" "$1/new/log/lastlog" "$1/new/log/btmp"
+chmod 660 "$1/new/log/btmp"
 chmod 1777 "$1/new/dev/shm"
 chmod 1730 "$1/new/cron/crontabs"
 mount --bind "$1/new/etc" /etc
@@ -104,8 +105,8 @@ class Machine:
             self.init = f.read().split()[0]
         self.root = f"/proc/{self.init}/root"
         for name, (uid, _) in USERS.items():
-            os.mkdir(f"{self.root}/home/{name}", 0o755)
-            os.chown(f"{self.root}/home/{name}", uid, uid)
+            os.mkdir(self.home(name), 0o755)
+            os.chown(self.home(name), uid, uid)
 
     def write_users(self):
         hashed = subprocess.run(["openssl", "passwd", "-6", PASSWORD], capture_output=True, text=True,
@@ -129,6 +130,9 @@ class Machine:
             with open(path, "w") as f:
                 f.write(text)
             os.chmod(path, mode)
+
+    def home(self, user):
+        return f"{self.root}/home/{user}"
 
     def inside(self, *argv):
         return ["nsenter", "-t", self.init, "-m", "-n", "-p", "-u", *argv]
@@ -157,7 +161,8 @@ class Machine:
         return self.terminal("setpriv", "--reuid=" + user, "--regid=" + user, "--init-groups", "--", *argv)
 
     def start(self, name, *argv):
-        return Process(self.folder, name, self.inside(*argv), clean_env())
+        """It goes with nsenter, which is what can be killed from here."""
+        return Process(self.folder, name, self.inside("setpriv", "--pdeathsig=KILL", *argv), clean_env())
 
     # ---- stacks
 
@@ -214,6 +219,7 @@ class Terminal:
         if self.pid == 0:
             os.chdir("/")
             os.execvpe(argv[0], argv, clean_env())
+        os.set_inheritable(self.fd, False)  # else the next one's program would hold this terminal open
 
     def read(self):
         while select.select([self.fd], [], [], 0)[0]:
