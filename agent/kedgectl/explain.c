@@ -1,16 +1,19 @@
-/* kedgectl explain: why a name is served, or is not. First the name is asked for, so that the agent
- * has it proven; then the agent is asked, item by item, what that proof was. All items are of one
- * proof: where another comes in between, the collecting begins again. */
+/* kedgectl explain: why a name is served, or is not; the same of a record that logins stand on. First
+ * the name is asked for, so that the agent has it proven; then the agent is asked, item by item, what
+ * that proof was. All items are of one proof: where another comes in between, the collecting begins
+ * again. */
 
 #include "agent/kedgectl/explain.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 
 #include "agent/kedgectl/proof.h"
 #include "core/record.h"
 
 #define EXPLAIN_TRIES    32
+#define EXPLAIN_AGAIN_MS 20
 #define EXPLAIN_KIND_ENS 1 /* of query_explain.kind */
 
 /* -EAGAIN: another proof came in between. -ENODATA: the agent knows nothing of the name, as
@@ -33,6 +36,10 @@ static int collect(const struct ctl *ctl, const char *name, struct explain *ret)
                         return i == 0 ? -ENODATA : -EAGAIN;
                 }
                 *to = reply.explain;
+                if (i == 0) {
+                        ret->reply = reply;
+                        ret->reply.result = to->result;
+                }
                 if (to->n_fields > EXPLAIN_ITEMS_MAX || to->n_revocations > EXPLAIN_ITEMS_MAX)
                         return -EBADMSG;
                 if (i == 0)
@@ -52,11 +59,26 @@ int explain_known(const struct ctl *ctl, const char *name, struct explain *ret) 
         return r;
 }
 
+/* Nobody is given a record's answer: the question why has it proven, and is asked again until then. */
+static int get_record(const struct ctl *ctl, const char *name, struct explain *ret) {
+        uint64_t until = ctl_boottime_ms() + (uint64_t) ctl->timeout_ms;
+        int r;
+
+        for (;;) {
+                r = explain_known(ctl, name, ret);
+                if (r != -ENODATA || ret->reply.result != QUERY_UNPROVEN || ctl_boottime_ms() >= until)
+                        return r;
+                (void) poll(NULL, 0, EXPLAIN_AGAIN_MS);
+        }
+}
+
 int explain_get(const struct ctl *ctl, const char *name, struct explain *ret) {
         struct query_request request = { .verb = QUERY_RESOLVE };
         struct query_reply reply;
         int r;
 
+        if (name[0] == '_')
+                return get_record(ctl, name, ret);
         memcpy(request.name, name, strlen(name));
         r = ctl_get(ctl, &request, &reply);
         if (r < 0)
@@ -284,8 +306,8 @@ enum ctl_exit verb_explain(const struct ctl *ctl, int argc _unused_, char **argv
         enum ctl_exit code;
         int r;
 
-        if (name_normalize(VIEW_TEXT(argv[0]), name) < 0)
-                return ctl_fail(ctl, CTL_USAGE, "'%.253s' is not a host name", argv[0]);
+        if (name_normalize_record(VIEW_TEXT(argv[0]), name) < 0)
+                return ctl_fail(ctl, CTL_USAGE, "'%.253s' is neither a host name nor a record name", argv[0]);
         if (ctl->proof)
                 return proof_make(ctl, name);
         r = explain_get(ctl, name, &all);

@@ -97,7 +97,8 @@ bool agent_prove(struct agent *a, struct query_client *client, const struct quer
 void agent_prove_look(struct agent *a);
 
 /* answer_explain.c: what we know, read-only and without asking the chain. */
-bool agent_tell_explain(struct agent *a, const struct query_request *q, struct query_reply *ret);
+bool agent_tell_explain(struct agent *a, struct query_client *client, const struct query_request *q,
+                struct query_reply *ret);
 bool agent_tell_watched(struct agent *a, const struct query_request *q, struct query_reply *ret);
 bool agent_tell_role(const struct agent *a, const struct query_request *q, struct query_reply *ret);
 bool agent_tell_time(struct agent *a, const struct query_request *q, struct query_reply *ret);

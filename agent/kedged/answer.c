@@ -267,7 +267,7 @@ bool agent_answer(void *userdata, struct query_client *client, const struct quer
         case QUERY_CHECKPOINT:
                 return tell_checkpoint(a, request, ret);
         case QUERY_EXPLAIN:
-                return agent_tell_explain(a, request, ret);
+                return agent_tell_explain(a, client, request, ret);
         case QUERY_WATCHED:
                 return agent_tell_watched(a, request, ret);
         case QUERY_EVIDENCE:

@@ -1,6 +1,7 @@
 /* What the agent knows and why, told from memory and from its own folder: EXPLAIN, WATCHED and
  * EVIDENCE of the query socket. Nothing here asks a chain, counts as a question for a name, or
- * changes anything. A name is explained from the last proof of it: all items of one explanation
+ * changes anything; but a record name of which nothing is known is asked for, as RESOLVE does it for
+ * the name of a host. A name is explained from the last proof of it: all items of one explanation
  * carry that proof's serial, so that whoever collects them sees when another came between. */
 
 #include <errno.h>
@@ -88,7 +89,33 @@ _Static_assert(sizeof(((struct watch_proven_by *) 0)->final) ==
                                sizeof(((struct query_explain *) 0)->final_upstream),
                 "what was kept is told whole");
 
-bool agent_tell_explain(struct agent *a, const struct query_request *q, struct query_reply *ret) {
+static bool being_proven(const struct agent *a, size_t zone, struct query_reply *ret) {
+        const struct run *run = a->runs[a->config->zone[zone].chain_index];
+        char why[CHAIN_TEXT_MAX], text[sizeof(ret->reason)];
+
+        (void) agent_chain_why(a, run, now_ms(), why);
+        (void) snprintf(text, sizeof(text), "it is being proven%s%.120s", why[0] ? ": " : "", why);
+        return agent_say(ret, QUERY_UNPROVEN, text);
+}
+
+static bool nothing_known(struct agent *a, struct query_client *client, const char *name,
+                size_t zone, struct query_reply *ret) {
+        uint64_t now = now_ms();
+        int r;
+
+        if (name[0] != '_')
+                return agent_say(ret, QUERY_UNPROVEN,
+                                "nothing is known of it yet: a question for it has it proven");
+        if (watch_hold(&a->watch, name, now))
+                return being_proven(a, zone, ret);
+        r = query_may_look_up(client) ? watch_ask(&a->watch, name, LOGIN_CLIENT, 0, now) : -EBUSY;
+        if (r == -EBUSY) /* else the answer goes to nobody */
+                return agent_say(ret, QUERY_REFUSED, "too many questions are open: ask again later");
+        return being_proven(a, zone, ret);
+}
+
+bool agent_tell_explain(struct agent *a, struct query_client *client, const struct query_request *q,
+                struct query_reply *ret) {
         const struct revocations *revoked;
         const struct watch_entry *e;
         char name[NAME_MAX_LEN + 1];
@@ -102,8 +129,7 @@ bool agent_tell_explain(struct agent *a, const struct query_request *q, struct q
                 return agent_say(ret, QUERY_UNKNOWN, "no zone of ours holds this name");
         e = watch_find(&a->watch, name);
         if (!e)
-                return agent_say(ret, QUERY_UNPROVEN,
-                                "nothing is known of it yet: a question for it has it proven");
+                return nothing_known(a, client, name, zone, ret);
         revoked = watch_revocations(&a->watch, e);
         ret->explain.n_revocations = revoked ? (uint8_t) revoked->n : 0;
         if (q->item >= e->shape->n && q->item >= ret->explain.n_revocations)
@@ -115,6 +141,7 @@ bool agent_tell_explain(struct agent *a, const struct query_request *q, struct q
         if (q->item < ret->explain.n_revocations)
                 put_revocation(&revoked->r[q->item], &ret->explain);
         watch_stands(e, now_ms(), &stands);
+        ret->explain.result = (uint8_t) stands.result;
         return agent_say(ret, QUERY_OK, stands.why);
 }
 

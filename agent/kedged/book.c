@@ -54,9 +54,20 @@ static bool revocations_eq(const struct revocations *a, const struct revocations
         return true;
 }
 
+static bool covers(const struct revocation *a, const struct revocation *b) {
+        bool bits = b->field < RECORD_FIELDS && record_field_type(b->field) == RECORD_TYPE_BITS;
+
+        if (a->field != b->field || !bits)
+                return a->field == b->field && hash32_eq(&a->key, &b->key);
+        for (size_t i = 0; i < HASH32_SIZE; i++)
+                if (b->key.b[i] & ~a->key.b[i])
+                        return false;
+        return a->at.number >= b->at.number;
+}
+
 static bool is_noted(const struct revocations *all, const struct revocation *r) {
         for (size_t i = 0; i < all->n; i++)
-                if (all->r[i].field == r->field && hash32_eq(&all->r[i].key, &r->key))
+                if (covers(&all->r[i], r))
                         return true;
         return false;
 }

@@ -15,6 +15,9 @@
 #include "agent/kedged/floor.h"
 #include "base/hex.h"
 
+#define BITS_TOLD 8
+#define BITS_TEXT (4 * BITS_TOLD + 8)
+
 int lookup_zone(const struct config *config, const char *name, size_t *ret_zone,
                 struct view *ret_subject) {
         size_t best = 0, at = SIZE_MAX, len = strlen(name);
@@ -22,17 +25,15 @@ int lookup_zone(const struct config *config, const char *name, size_t *ret_zone,
         for (size_t i = 0; i < config->n_zones; i++) {
                 const struct config_zone *zone = &config->zone[i];
                 size_t n = strlen(zone->suffix);
-                const struct name_record_shape *shape;
 
                 if (n <= best || !name_in_suffix(name, zone->suffix))
                         continue;
-                shape = name_record_shape_of(VIEW(name, len == n ? 0 : len - n - 1));
-                if (!shape || (zone->kind != ZONE_MAP && shape->kind != NAME_RECORD_HOST))
+                if (!name_record_shape_of(VIEW(name, len == n ? 0 : len - n - 1)))
                         continue;
                 best = n;
                 at = i;
         }
-        if (at == SIZE_MAX)
+        if (at == SIZE_MAX || (config->zone[at].kind == ZONE_ENS && name[0] == '_'))
                 return -ENOENT;
         *ret_zone = at;
         *ret_subject = VIEW(name, len == best ? 0 : len - best - 1);
@@ -187,10 +188,29 @@ void lookup_judge(const struct name_record_shape *shape, const struct lookup_val
                 put_verdict(shape, &n, ret);
 }
 
-void lookup_revocation_text(const struct revocation *r, char *ret, size_t cap) {
-        char hex[2 * HASH32_SIZE + 1];
+/* " 1 3": the bits of a role by number, as login.conf has them; so many that a line stays one. */
+static void put_bits(const struct revocation *r, char ret[BITS_TEXT]) {
+        size_t n = 0, told = 0;
 
-        (void) snprintf(ret, cap, "%s revoked at block %llu 0x%s",
-                r->field == RECORD_FIELDS ? "the record" : record_field_name(r->field),
+        ret[0] = 0;
+        if (r->field == RECORD_FIELDS || record_field_type(r->field) != RECORD_TYPE_BITS)
+                return;
+        for (unsigned bit = 0; bit < 8 * HASH32_SIZE; bit++) {
+                if (!(r->key.b[HASH32_SIZE - 1 - bit / 8] & 1U << bit % 8))
+                        continue;
+                if (told++ == BITS_TOLD) {
+                        (void) snprintf(ret + n, BITS_TEXT - n, " ...");
+                        return;
+                }
+                n += (size_t) snprintf(ret + n, BITS_TEXT - n, " %u", bit);
+        }
+}
+
+void lookup_revocation_text(const struct revocation *r, char *ret, size_t cap) {
+        char hex[2 * HASH32_SIZE + 1], bits[BITS_TEXT];
+
+        put_bits(r, bits);
+        (void) snprintf(ret, cap, "%s%s revoked at block %llu 0x%s",
+                r->field == RECORD_FIELDS ? "the record" : record_field_name(r->field), bits,
                 (unsigned long long) r->at.number, hex_encode(r->at.hash.b, HASH32_SIZE, hex));
 }

@@ -138,7 +138,8 @@ void watch_init(struct watch *w, const struct config *config, struct run *const 
                 struct proofs *proofs, struct book *book, watch_reply_fn *reply, void *userdata);
 void watch_done(struct watch *w);
 
-/* What is known of a normalized name, or of a record name, without asking the chain: true with an answer; false: ask. */
+/* What is known of a normalized name, or of a record name, without asking the chain: true with an
+ * answer; false: ask. */
 _must_check_ bool watch_peek(
                 struct watch *w, const char *name, uint64_t now, struct watch_reply *ret);
 

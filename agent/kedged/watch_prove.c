@@ -416,6 +416,15 @@ static bool carry_over(struct watch_entry *e, const struct proof_result *result)
         return true;
 }
 
+/* Of the records in g, the one that gets old first says when. */
+static uint64_t least_max_age(const struct watch *w, const struct watch_group *g) {
+        uint64_t least = UINT64_MAX;
+
+        for (const struct watch_entry *e = g->entries; e; e = e->group_next)
+                least = MIN(least, w->config->role[lookup_role(e->shape)].max_age_ms);
+        return least;
+}
+
 static void on_refreshed(void *userdata, const struct proof_result *result) {
         struct watch_group *g = userdata;
         struct watch *w = g->watch;
@@ -429,7 +438,7 @@ static void on_refreshed(void *userdata, const struct proof_result *result) {
                 g->head_root = result->head.storage_root;
                 g->final_root = result->final.storage_root;
                 g->final_at = result->final.block.ref.hash;
-                g->fresh_ms = result->head_moved_ms + w->config->role[ROLE_NAMES].max_age_ms;
+                g->fresh_ms = result->head_moved_ms + least_max_age(w, g);
         }
         for (struct watch_entry *e = g->entries, *next; result->proven && e; e = next) {
                 next = e->group_next;
@@ -511,7 +520,7 @@ static bool affords(struct run *run, uint64_t fresh_ms, uint64_t now) {
                 return true;
         if (fresh_ms != 0 && now > fresh_ms && budget_may_warn(b, now))
                 run_tell(run, NEWS_NOTE, LOG_WARNING, CHAIN_UPSTREAMS_MAX,
-                                "records are older than MaxAge= of [names], because "
+                                "records are older than MaxAge= of [names] or [pam], because "
                                 "DailyBytes=%lluMB does not let them be proven more often: raise "
                                 "it, or HeadEvery=",
                                 (unsigned long long) (b->daily / 1000000));

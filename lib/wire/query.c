@@ -68,7 +68,7 @@ int query_reply_check(struct view packet, uint32_t id, struct query_reply *ret) 
 static bool explain_is_sane(const struct query_explain *e) {
         return TEXT_ENDS(e->zone) && TEXT_ENDS(e->chain) && TEXT_ENDS(e->final_upstream) &&
                TEXT_ENDS(e->head_upstream) && TEXT_ENDS(e->field) && TEXT_ENDS(e->why) &&
-               TEXT_ENDS(e->revoked) && e->state <= STATE_STUCK;
+               TEXT_ENDS(e->revoked) && e->state <= STATE_STUCK && e->result < QUERY_RESULTS;
 }
 
 static bool watched_is_sane(const struct query_watched *w) {

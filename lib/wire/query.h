@@ -24,13 +24,15 @@ enum query_verb {
         QUERY_UPSTREAM,    /* of chain number index: upstream number item */
         QUERY_ZONE,        /* zone number index */
         QUERY_CHECKPOINT,  /* of chain number index: what its trust stands on */
-        QUERY_EXPLAIN,     /* name: why it is served or not; item: a field, and a revocation */
+        QUERY_EXPLAIN,     /* name: why it is served or not; item: a field, and a revocation. Also
+                              of a record name, which it has proven where nothing is known */
         QUERY_ROLE,        /* of chain number index: what role number item gets now */
         QUERY_WATCHED,     /* item 0: the watched name after name, by its bytes; empty: the first.
                               item 1: the one that changed next after changed_us slot */
         QUERY_EVIDENCE,    /* file number index of the evidence kept */
-        QUERY_PROVE,       /* name; key, slot: hash and number of the checkpoint to begin at, or
-                              zero: a proof bundle, in a memory file that comes with the answer */
+        QUERY_PROVE,       /* name, of a record too; key, slot: hash and number of the checkpoint to
+                              begin at, or zero: a proof bundle, in a memory file that comes with
+                              the answer */
         QUERY_LOGIN,       /* name: a user, service: may he use it on this host, now */
         QUERY_CHALLENGE,   /* name: a user, service: a text that he has to sign */
         QUERY_RESPONSE,    /* name, service, nonce as told, signature: is it his. Once a nonce. */
@@ -178,6 +180,8 @@ struct query_explain {
         uint8_t n_fields;      /* item counts up to it */
         uint8_t n_revocations; /* in force; item counts through them too */
         uint8_t state;         /* of the chain: enum name_state */
+        uint8_t result;        /* enum query_result, as a question for it gets now */
+        uint8_t zero[7];
         uint64_t slot, proven_ms;
         struct query_block final, head; /* blocks of the proof */
         struct hash32 final_root, head_root; /* the contract's storage roots there */

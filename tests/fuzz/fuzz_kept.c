@@ -19,7 +19,8 @@ static void on_record(void *userdata, const struct kept_record *r) {
         char name[NAME_MAX_LEN + 1];
 
         MUST(++seen->n <= KEPT_RECORDS_MAX && r->kind <= ZONE_ENS);
-        MUST(name_normalize(VIEW_TEXT(r->name), name) == 0 && strcmp(name, r->name) == 0);
+        MUST(name_normalize_record(VIEW_TEXT(r->name), name) == 0 && strcmp(name, r->name) == 0);
+        MUST(name_record_shape_of_name(VIEW_TEXT(name)) != NULL);
         if (!seen->this_boot)
                 MUST(r->values.proven_ms == 0);
 }

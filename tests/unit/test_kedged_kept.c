@@ -420,6 +420,7 @@ static void count(void *userdata, const struct kept_record *r _unused_) {
 
 /* A record of "a.b" without a value, then its times. */
 static size_t payload(uint8_t p[512], uint64_t n, const char *name, uint8_t kind, uint8_t tag) {
+        const struct name_record_shape *shape = name_record_shape_of_name(VIEW_TEXT(name));
         struct buf b = { .p = p, .cap = 512 };
         static const uint8_t zero[104];
 
@@ -432,7 +433,7 @@ static size_t payload(uint8_t p[512], uint64_t n, const char *name, uint8_t kind
         buf_put(&b, name, strlen(name));
         buf_put_u8(&b, tag);
         buf_put(&b, zero, tag ? HASH32_SIZE : 0);
-        buf_put(&b, zero, LOOKUP_FIELDS - 1);
+        buf_put(&b, zero, shape ? shape->n - 1 : LOOKUP_FIELDS - 1);
         buf_put(&b, zero, sizeof(zero));
         return b.n;
 }
@@ -454,6 +455,12 @@ START_TEST(kept_parse_takes_its_own_bytes_alone) {
         n = payload(p, 1, "A.b", 0, 0); /* not as we write it */
         ck_assert_int_eq(kept_parse(VIEW(p, n), first_boot, count, &seen), -EBADMSG);
         n = payload(p, 1, "", 0, 0);
+        ck_assert_int_eq(kept_parse(VIEW(p, n), first_boot, count, &seen), -EBADMSG);
+        n = payload(p, 1, "_user.alice.b", 0, 0); /* six fields */
+        ck_assert_int_eq(kept_parse(VIEW(p, n), first_boot, count, &seen), 0);
+        n = payload(p, 1, "_host.b", 0, 0); /* two */
+        ck_assert_int_eq(kept_parse(VIEW(p, n), first_boot, count, &seen), 0);
+        n = payload(p, 1, "_other.b", 0, 0); /* how many of that, nobody knows */
         ck_assert_int_eq(kept_parse(VIEW(p, n), first_boot, count, &seen), -EBADMSG);
         n = payload(p, 1, "a.b", 2, 0);
         ck_assert_int_eq(kept_parse(VIEW(p, n), first_boot, count, &seen), -EBADMSG);

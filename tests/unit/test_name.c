@@ -47,6 +47,57 @@ static const struct normalize_case {
         { N253 "b.", NULL },
 };
 
+/* Where it is a record name, it is as it was. */
+static const struct record_case {
+        const char *text, *want; /* want NULL: refused */
+} record_cases[] = {
+        { "Pump1.Plant.FLEET.", "pump1.plant.fleet" },
+        { "_user.alice.plant.fleet", "_user.alice.plant.fleet" },
+        { "_user._a-.plant.fleet", "_user._a-.plant.fleet" },
+        { "_user.a-.fleet", "_user.a-.fleet" },
+        { "_host.gw1.plant.fleet", "_host.gw1.plant.fleet" },
+        { "_ssh.1.fleet", "_ssh.1.fleet" },
+        { "_ssh.fleet", "_ssh.fleet" },
+        { "_x.fleet", "_x.fleet" }, /* whose it is, is said elsewhere */
+        { "_ssh." L63 ".fleet", "_ssh." L63 ".fleet" },
+        { "_user.alice.plant.fleet.", NULL },
+        { "_user.Alice.plant.fleet", NULL },
+        { "_user.alice.Plant.fleet", NULL },
+        { "_User.alice.plant.fleet", NULL },
+        { "_u1.alice.plant.fleet", NULL },
+        { "_u-r.alice.plant.fleet", NULL },
+        { "_.alice.plant.fleet", NULL },
+        { "_user", NULL },
+        { "_user.", NULL },
+        { "_user..fleet", NULL },
+        { "_user._a", NULL },
+        { "_user.a b.fleet", NULL },
+        { "_user.a/b.fleet", NULL },
+        { "_user.alice._host.fleet", NULL },
+        { "_user.alice.b_c.fleet", NULL },
+        { "_ssh." N253, NULL },
+        { "a._user.fleet", NULL },
+        { "", NULL },
+};
+
+START_TEST(name_normalize_record_case) {
+        const struct record_case *c = &record_cases[_i];
+        struct view in = heap_copy(VIEW_TEXT(c->text));
+        char got[NAME_MAX_LEN + 1] = "untouched";
+
+        ck_assert_msg(name_normalize_record(in, got) == (c->want ? 0 : -EINVAL), "%s", c->text);
+        ck_assert_str_eq(got, c->want ? c->want : "untouched");
+        heap_drop(in);
+} END_TEST
+
+START_TEST(a_record_name_holds_no_nul) {
+        char got[NAME_MAX_LEN + 1];
+
+        ck_assert_int_eq(name_normalize_record(VIEW("_user.a\0b.fleet", 15), got), -EINVAL);
+        ck_assert_int_eq(name_normalize_record(VIEW("_us\0er.ab.fleet", 15), got), -EINVAL);
+        ck_assert_int_eq(name_normalize_record(VIEW("_user.ab.fl\0eet", 15), got), -EINVAL);
+} END_TEST
+
 START_TEST(name_normalize_case) {
         const struct normalize_case *c = &normalize_cases[_i];
         struct view in = heap_copy(VIEW_TEXT(c->text));
@@ -168,6 +219,8 @@ int main(void) {
         TCase *t = tcase_create("name");
 
         tcase_add_loop_test(t, name_normalize_case, 0, ELEMENTSOF(normalize_cases));
+        tcase_add_loop_test(t, name_normalize_record_case, 0, ELEMENTSOF(record_cases));
+        tcase_add_test(t, a_record_name_holds_no_nul);
         tcase_add_test(t, name_normalize_refuses_a_nul_inside);
         tcase_add_loop_test(t, name_in_suffix_case, 0, ELEMENTSOF(suffix_cases));
         tcase_add_test(t, name_answer_must_be_sane);
