@@ -11,7 +11,7 @@ bad=0
 fresh() {
         rm -rf "$work/tree"
         mkdir "$work/tree"
-        (cd "$source" && cp -r lib agent nss "$work/tree/" && mkdir -p "$work/tree/tests" "$work/tree/docs")
+        (cd "$source" && cp -r lib agent nss pam "$work/tree/" && mkdir -p "$work/tree/tests" "$work/tree/docs")
 }
 
 must_fail() { # what, command...

@@ -17,12 +17,12 @@ for page in README.md docs/*.md docs/protocols/*.md docs/dbus/*.md; do
         while read -r path; do
                 pattern=$(sed 's/<[a-z]*>/*/g' <<<"$path")
                 compgen -G "$pattern" >/dev/null || say "$page names $path, which is not there"
-        done < <(grep -oE '`(lib|agent|nss|tests|docs|packaging)/[^` ]*`' "$page" | tr -d '`' | sort -u)
+        done < <(grep -oE '`(lib|agent|nss|pam|tests|docs|packaging)/[^` ]*`' "$page" | tr -d '`' | sort -u)
 done
 # A bare file name, as in "`store.c` writes": some file of ours has it.
 for page in docs/ARCHITECTURE.md docs/HACKING.md; do
         while read -r name; do
-                [ -n "$(find lib agent nss tests -name "$name" -print -quit)" ] || say "$page names $name, which is nowhere"
+                [ -n "$(find lib agent nss pam tests -name "$name" -print -quit)" ] || say "$page names $name, which is nowhere"
         done < <(grep -oE '`[a-z_]+\.(c|h|sh|py)`' "$page" | tr -d '`' | sort -u)
 done
 
