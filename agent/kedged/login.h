@@ -74,8 +74,8 @@ struct login_users {
 void login_users_find(const struct login_config *c, struct view group, struct view passwd,
                 struct login_users *ret);
 
-/* The same of the files; one that cannot be read counts as empty. */
-void login_users_read(const struct login_config *c, struct login_users *ret);
+/* The same of the files. An errno of them: what could be read of them is there, try again. */
+_must_check_ int login_users_read(const struct login_config *c, struct login_users *ret);
 
 /* What is known of a record: a watch_reply of its name, or that nothing is (NULL). */
 struct login_case {

@@ -30,7 +30,8 @@ static void read_users(struct login_desk *d) {
         bool told = d->users.too_many;
 
         d->users_stamp = stamp_of_files();
-        login_users_read(&d->config, &d->users);
+        if (login_users_read(&d->config, &d->users) < 0)
+                d->users_stamp = 0; /* another look soon */
         if (d->users.too_many && !told)
                 log_warning("login.conf: more than %d users are ours: the records of the others "
                             "are "

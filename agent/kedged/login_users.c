@@ -3,6 +3,7 @@
 
 #include "agent/kedged/login.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,20 +80,27 @@ void login_users_find(const struct login_config *c, struct view group, struct vi
         }
 }
 
-static struct view read_text(const char *path, uint8_t **ret) {
+static int read_text(const char *path, uint8_t **ret, struct view *ret_text) {
         _cleanup_(file_closep) FILE *f = fopen(path, "re");
 
-        *ret = f ? malloc(FILE_MAX) : NULL;
-        return *ret ? VIEW(*ret, fread(*ret, 1, FILE_MAX, f)) : VIEW(NULL, 0);
+        if (!f)
+                return -errno;
+        *ret = malloc(FILE_MAX);
+        if (!*ret)
+                return -ENOMEM;
+        *ret_text = VIEW(*ret, fread(*ret, 1, FILE_MAX, f));
+        return ferror(f) ? -EIO : 0;
 }
 
-void login_users_read(const struct login_config *c, struct login_users *ret) {
+int login_users_read(const struct login_config *c, struct login_users *ret) {
         _cleanup_(freep) uint8_t *group = NULL, *passwd = NULL;
         struct view g = { 0 }, p = { 0 };
+        int r = 0;
 
-        if (c->n_groups > 0) {
-                g = read_text(GROUP_FILE, &group);
-                p = read_text(PASSWD_FILE, &passwd);
-        }
+        if (c->n_groups > 0)
+                r = read_text(GROUP_FILE, &group, &g);
+        if (r >= 0 && c->n_groups > 0)
+                r = read_text(PASSWD_FILE, &passwd, &p);
         login_users_find(c, g, p, ret);
+        return r;
 }

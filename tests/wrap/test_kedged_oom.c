@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/kedged/login.h"
 #include "agent/kedged/publish.h"
 #include "agent/kedged/watch.h"
 #include "core/slot.h"
@@ -234,6 +235,47 @@ START_TEST(kedged_config_survives_each_failing_allocation) {
         (void) unlink(path);
 } END_TEST
 
+START_TEST(kedged_login_conf_survives_each_failing_allocation) {
+        static const char text[] = "[Login]\nZone=plant.fleet\nManagedGroup=fleet\n";
+        char folder[] = "/tmp/kedge-oom-login-XXXXXX", path[64], main_path[64], why[CONFIG_WHY_MAX];
+        static struct login_config c;
+        struct login_users users;
+        int fd, r = -1;
+
+        setup();
+        ck_assert_ptr_nonnull(mkdtemp(folder));
+        (void) snprintf(path, sizeof(path), "%s/" LOGIN_FILE, folder);
+        (void) snprintf(main_path, sizeof(main_path), "%s/kedged.conf", folder);
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        ck_assert_int_eq(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+        close(fd);
+        for (long n = 1; r < 0; n++) {
+                ck_assert_int_lt(n, 100);
+                calls = 0;
+                fail_at = n;
+                armed = true;
+                r = login_config_load(main_path, &w.config, &c, why);
+                armed = false;
+                if (r < 0) { /* never as if there were no such file */
+                        ck_assert_int_eq(r, -ENOMEM);
+                        ck_assert_ptr_nonnull(strstr(why, "out of memory"));
+                        ck_assert(!c.on);
+                }
+        }
+        ck_assert(c.on);
+        for (long n = 1; n < 4; n++) {
+                calls = 0;
+                fail_at = n;
+                armed = true;
+                r = login_users_read(&c, &users);
+                armed = false;
+                ck_assert_int_eq(r, n < 3 ? -ENOMEM : 0);
+        }
+        (void) unlink(path);
+        (void) rmdir(folder);
+        teardown();
+} END_TEST
+
 int main(void) {
         Suite *s = suite_create("kedged out of memory");
         TCase *t = tcase_create("oom");
@@ -242,6 +284,7 @@ int main(void) {
         tcase_add_test(t, kedged_survives_each_failing_allocation);
         tcase_add_test(t, kedged_full_disk_withdraws_names_on_revocation);
         tcase_add_test(t, kedged_config_survives_each_failing_allocation);
+        tcase_add_test(t, kedged_login_conf_survives_each_failing_allocation);
         suite_add_tcase(s, t);
         return unit_run(s);
 }
