@@ -105,7 +105,7 @@ static struct login_case case_of(const struct agent *a, const struct asking *as)
 static bool has_key(const struct watch_reply *reply, const struct hash32 *key) {
         for (size_t i = 0; i < reply->answer.n_pins; i++)
                 if (hash32_eq(&reply->answer.pin[i], key))
-                        return !hash32_is_zero(key);
+                        return true;
         return false;
 }
 
@@ -184,11 +184,7 @@ static enum login_verdict judge_signature(struct agent *a, const struct asking *
 /* All but the nonce's use is good: it is his. */
 static void use_up(struct agent *a, const struct asking *as, const struct challenge_ask *ask,
                 struct query_login *l, char why[LOOKUP_WHY_MAX]) {
-        int r = challenge_use(&a->login.challenges, ask, as->q->nonce);
-
-        if (r == -EEXIST)
-                set(l, why, LOGIN_REPLAYED, challenge_text(LOGIN_REPLAYED));
-        else if (r < 0)
+        if (challenge_use(&a->login.challenges, ask, as->q->nonce) < 0)
                 set(l, why, LOGIN_UNPROVEN, "too many challenges were answered: ask again later");
         else
                 set(l, why, LOGIN_ADMITTED, "the key that signed is in his record");

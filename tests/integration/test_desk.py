@@ -25,6 +25,7 @@ Hosts=4
 """
 SSH = bytes(range(32))
 HOST_KEY = bytes(range(32, 64))
+WATCHED = 10
 KEY_1 = "00" * 31 + "01"  # its address is known
 ADDRESS_1 = bytes.fromhex("7e5f4552091a69125d5dfcb7b8c2659029395bdf")
 
@@ -157,7 +158,15 @@ def test_login_conf_is_taken_whole_or_not_at_all(folder):
 def test_records_of_ours_are_proven_before_anybody_asks(folder):
     dn, agent = start(folder)
     # alice, bob, and the host's role for [Role 9]
-    agent.wait_status("three records", lambda s: s["watched"] == 3)
+    def proven():
+        names, name = [], ""
+        while True:
+            result, _, body = agent.query(WATCHED, name)
+            if result != "ok":
+                return names == ["_host.gw1." + ZONE, "_user.alice." + ZONE, "_user.bob." + ZONE]
+            name = body.split(b"\0")[0].decode()
+            names.append(name)
+    wait("three records", proven)
     dn.stop()
     for user, verdict in (("alice", "admitted"), ("bob", "no record")):
         assert agent.login(user)["verdict"] == verdict, "whoever is at the door waits for no chain"

@@ -610,6 +610,29 @@ START_TEST(another_configuration_while_somebody_waits) {
 }
 END_TEST
 
+/* What a question waited for that is answered already is not taken for another's. */
+START_TEST(late_records_are_nobody_elses) {
+        static struct login_config next;
+        struct query_request q = question(QUERY_LOGIN, "alice", "sshd");
+        struct query_reply r;
+
+        w.fake.silent = true;
+        ck_assert_int_eq(put_as(0, &q, &r), 0);
+        next = ag->login.config;
+        login_desk_replace(ag, &next);
+        ck_assert_uint_eq(n_delivered, 1);
+        clock_ms += PROOF_DEADLINE_MS / 2;
+        strcpy(q.name, "bob"); /* in the place of the first */
+        ck_assert_int_eq(put_as(0, &q, &r), 0);
+        clock_ms += PROOF_DEADLINE_MS / 2 + 1;
+        pump_desk(); /* alice's proof has failed */
+        ck_assert_uint_eq(n_delivered, 1);
+        clock_ms += PROOF_DEADLINE_MS;
+        pump_desk();
+        ck_assert_uint_eq(n_delivered, 2);
+}
+END_TEST
+
 START_TEST(who_has_gone_is_not_answered) {
         const struct query_request q = question(QUERY_LOGIN, "alice", "sshd");
         struct query_reply r;
@@ -730,6 +753,7 @@ int main(void) {
         tcase_add_test(tc, unknown_names_are_charged);
         tcase_add_test(tc, so_many_may_wait);
         tcase_add_test(tc, another_configuration_while_somebody_waits);
+        tcase_add_test(tc, late_records_are_nobody_elses);
         tcase_add_test(tc, who_has_gone_is_not_answered);
         tcase_add_test(tc, ours_are_kept_proven);
         tcase_add_test(tc, what_stands_is_told_without_asking);
