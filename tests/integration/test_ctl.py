@@ -7,12 +7,12 @@ import struct
 import subprocess
 import sys
 
-from harness import Agent, Devnode, Process, Skip, program, run, text, wait
+from harness import RESOLVE, Agent, Devnode, Process, Skip, program, run, text, wait
 
 NAME = "plant-control.fleet"
 PIN = bytes(range(1, 33))
 EXPLAIN, ROLE, WATCHED, EVIDENCE = 8, 9, 10, 11
-EXPLAIN_FORMAT = "=256s32s96s96s20s4BQQQQ32sQQ32s32s32sQ24s64s32s32s32s24s32sQQ32s"
+EXPLAIN_FORMAT = "=256s32s96s96s20s4BB7xQQQQ32sQQ32s32s32sQ24s64s32s32s32s24s32sQQ32s"
 WATCHED_FORMAT = "=256s32sBBB5x6Q160s"
 
 
@@ -34,9 +34,9 @@ def explain(agent, name, item):
     e = struct.unpack(EXPLAIN_FORMAT, body[:struct.calcsize(EXPLAIN_FORMAT)])
     return result, reason, {
         "zone": text(e[0]), "chain": text(e[1]), "by": (text(e[2]), text(e[3])), "contract": e[4],
-        "n_fields": e[6], "n_revocations": e[7], "state": e[8], "proven_ms": e[10],
-        "final": e[11:14], "head": e[14:17], "roots": e[17:19], "serial": e[19], "field": text(e[20]), "why": text(e[21]),
-        "slot": e[22], "values": e[23:25], "revoked": text(e[25]), "key": e[26], "at": e[27]}
+        "n_fields": e[6], "n_revocations": e[7], "state": e[8], "result": e[9], "proven_ms": e[11],
+        "final": e[12:15], "head": e[15:18], "roots": e[18:20], "serial": e[20], "field": text(e[21]), "why": text(e[22]),
+        "slot": e[23], "values": e[24:26], "revoked": text(e[26]), "key": e[27], "at": e[28]}
 
 
 def whole(agent, name):
@@ -102,6 +102,58 @@ def test_a_revocation_is_explained(folder):
     assert 315 <= items[0]["at"] <= items[0]["head"][0], items[0]
     after = watched(agent)[0]
     assert after["revocations"] == 1 and after["changed"] > before["changed"], (before, after)
+
+
+def test_records_of_logins_are_explained_and_found_nowhere_else(folder):
+    alice, nobody = "_user.alice." + NAME, "_user.nobody." + NAME
+    dn = Devnode(folder, blocks=300)
+    for key, value in [("server_ip", "10.1.2.3"), ("signature", PIN), ("_user.alice.role", (0x10b).to_bytes(32, "big")),
+                       ("_user.alice.ssh", PIN), ("_host.gw1.role", (5).to_bytes(32, "big")), ("gw1.ssh_host", PIN)]:
+        dn.set(key, value)
+    dn.mine(12)
+    dn.command("interval 100")
+    agent = Agent(folder, dn)
+    agent.wait_following(dn.final()[0])
+    agent.wait_resolve("the pin", lambda r: r[0] == "ok" and r[4] == [PIN])
+
+    result, reason, _ = explain(agent, alice, 0)
+    assert result == "unproven" and "being proven" in reason, (result, reason)
+    said = wait("the record", lambda: [e for r, _, e in [explain(agent, alice, 0)] if r == "ok"])[0]
+    assert said["n_fields"] == 6 and said["result"] == 1 and said["field"] == "device", said
+    assert explain(agent, alice, 6)[0] == "unknown", "there is no seventh field"
+    code, out, err = agent.kedgectl("explain", "--json", alice)
+    fields = {f["field"]: f for f in json.loads(out)["fields"]}
+    assert code == 0 and fields["role"]["key"] == "_user.alice.role", (code, out, err)
+    assert int(fields["role"]["finalized_means"], 16) == 0x10b and fields["role"]["why"] == "granted", fields
+    code, out, err = agent.kedgectl("explain", "_ssh.gw1." + NAME)
+    assert code == 0 and "gw1.ssh_host" in out and "_ssh.gw1.ssh_host" not in out, (code, out, err)
+    code, out, err = agent.kedgectl("explain", "_host.gw1." + NAME)
+    assert code == 0 and "_host.gw1.role" in out, (code, out, err)
+    code, out, err = agent.kedgectl("explain", nobody)
+    assert code == 5 and "proven absent" in out, (code, out, err)
+    for name, want in [("_user.a.b." + NAME, 1), ("_zone." + NAME, 1), ("_user.Alice." + NAME, 2), ("_user", 2)]:
+        code, out, err = agent.kedgectl("explain", name)
+        assert code == want, (name, code, out, err)
+
+    # Nobody gets them where the names of hosts are.
+    for name in [alice, "_ssh.gw1." + NAME]:
+        assert agent.query(RESOLVE, name)[0] == "refused", name
+        assert agent.kedgectl("query", name)[0] == 2, name
+    known = [w["name"] for w in watched(agent)]
+    assert alice in known and "_host.gw1." + NAME in known, known
+    with open(agent.run + "/names", "rb") as f:
+        published = f.read()
+    assert NAME.encode() in published and b"_user" not in published and b"_host" not in published and b"_ssh" not in published
+
+    # One bit is taken, and the rest stays.
+    dn.set("_user.alice.role", (0x103).to_bytes(32, "big"))
+    items = wait("the bit to go", lambda: [i for i in [whole(agent, alice)] if i[0]["n_revocations"]
+                                           or any(f["values"][0][-1] == 3 for f in i)])[0]
+    role = [i for i in items if i["field"] == "role"][0]
+    assert role["values"][1][-2:] == b"\x01\x03" and items[0]["result"] == 1, role
+    if items[0]["n_revocations"]:
+        assert items[0]["revoked"] == "role" and items[0]["key"][-1] == 8 and role["why"].startswith("granted, but for"), items
+        agent.kedged.wait_log("role 3 revoked at block")
 
 
 class Watcher:

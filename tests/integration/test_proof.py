@@ -134,6 +134,42 @@ def test_a_bundle_of_ethereum_is_verified_without_an_agent(folder):
     assert code in (1, 4) and not os.path.exists(path + ".new"), (code, out, err)
 
 
+def test_what_logins_stand_on_is_proven_too(folder):
+    """By name, with its own fields; and what a bundle says of whose record it is must fit."""
+    dn = fill(Devnode(folder))
+    dn.set("_user.alice.role", (9).to_bytes(32, "big"))
+    dn.set("gw1.ssh_host", PIN)
+    dn.mine(25)
+    agent = Agent(folder, dn)
+    agent.wait_following()
+    path = folder.path + "/bundle"
+    name = "_user.alice." + NAME
+    checkpoint = made(agent, path, name=name)
+    code, out, err = ctl(agent, "verify", path)
+    assert code == 0 and "_user.alice" in out and "word alone" not in out, (code, out, err)
+    code, out, err = elsewhere(folder, path, "--json", "--checkpoint", checkpoint)
+    said = {f["field"]: f for f in json.loads(out)["fields"]}
+    assert code == 0 and int(said["role"]["means"], 16) == 9 and len(said) == 6, (code, out, err)
+    with open(path, "rb") as f:
+        good = f.read()
+    for host_n in [0, 4, 5, 6, len(name) - 6]:
+        changed = bytearray(good)
+        assert changed[473] == len("_user.alice")
+        changed[473] = host_n
+        changed[-32:] = hashlib.sha256(changed[:-32]).digest()
+        with open(path, "wb") as f:
+            f.write(changed)
+        code, out, err = ctl(agent, "verify", path)
+        assert code == 4 and "not verified" in err, (host_n, code, out, err)
+    made(agent, path, name="_ssh.gw1." + NAME)
+    code, out, err = ctl(agent, "verify", path)
+    assert code == 0 and PIN.hex() in out and "ssh_host" in out, (code, out, err)
+    made(agent, path, name="_user.bob." + NAME)
+    assert ctl(agent, "verify", path)[0] == 5
+    for refused in ["_user." + NAME, "_zone." + NAME, "_user.alice.example.org"]:
+        assert explain(agent, path + ".no", name=refused)[0] == 1, refused
+
+
 def test_a_name_of_ens_is_proven_as_it_is(folder):
     en = Ethnode(folder, lag=300)
     en.command(f"code {ens.REGISTRY} 0x{'11' * 32}")
