@@ -39,6 +39,21 @@ int bus_read_name(struct bus_call *call, const char **ret_why) {
         return 0;
 }
 
+/* A record name is explained at once, and asked for by that. */
+static int read_explained(struct bus_call *call, const char **ret_why) {
+        char name[NAME_MAX_LEN + 1];
+        const char *text;
+
+        if (sd_bus_message_read(call->m, "s", &text) < 0 ||
+                        name_normalize_record(VIEW(text, strnlen(text, BUS_TEXT_MAX)), name) < 0) {
+                *ret_why = "neither a host name nor a record name";
+                return -EINVAL;
+        }
+        (void) snprintf(call->request.name, sizeof(call->request.name), "%s", name);
+        call->request.verb = name[0] == '_' ? QUERY_EXPLAIN : QUERY_RESOLVE;
+        return 0;
+}
+
 int bus_read_chain(struct bus_call *call, const char **ret_why) {
         const char *text;
 
@@ -203,6 +218,6 @@ const struct bus_method bus_asks[] = {
         { "Lookup", NULL, read_lookup, bus_call_ask, tell_value },
         { "VerifyCertificate", NULL, read_certificate, bus_call_ask, tell_verified },
         { "GetTime", NULL, read_time, bus_call_ask, tell_time },
-        { "Explain", NULL, bus_read_name, bus_call_ask, bus_tell_explained, .tells_all = true },
+        { "Explain", NULL, read_explained, bus_call_ask, bus_tell_explained, .tells_all = true },
         { 0 },
 };

@@ -1,6 +1,6 @@
-/* Explain: why a name is served, or is not. The name is asked for first, so that it is proven; then
- * the last proof of it is told from memory, in one turn of the loop, so all of it is of one proof.
- */
+/* Explain: why a name is served, or is not; of a record too, which may be asked for by nothing else.
+ * The name is asked for first, so that it is proven; then the last proof of it is told from memory,
+ * in one turn of the loop, so all of it is of one proof. */
 
 #include <errno.h>
 #include <string.h>
@@ -78,9 +78,11 @@ static int put_revocations(struct bus_call *call, uint32_t n, sd_bus_message *to
 int bus_tell_explained(struct bus_call *call, const struct query_reply *from, sd_bus_message *to) {
         struct query_reply reply;
         int r = item(call, 0, &reply);
+        bool record = call->request.verb == QUERY_EXPLAIN;
 
         if (r >= 0)
-                r = put_head(&reply.explain, bus_result_word(from->result),
+                r = put_head(&reply.explain,
+                                bus_result_word(record ? reply.explain.result : from->result),
                                 from->reason[0] ? from->reason : reply.reason, to);
         if (r >= 0)
                 r = put_blocks(&reply.explain, to);

@@ -213,9 +213,16 @@ def test_a_certificate_is_accepted_by_its_pin_alone(folder):
 def test_what_cannot_be_proven_is_told_apart(folder):
     b, dn, agent = start(folder)
     dn.set("odd.port", b"\xff" * 32)
+    dn.set("_user.alice.role", bytes(31) + b"\x09")
     dn.mine(20)
     wait("an answer", lambda: b.call("Resolve", "odd." + NAME)[1] == ERROR + "Invalid")
     assert not b.call("Resolve", NAME)[1]
+    alice = "_user.alice." + NAME
+    said = wait("the record", lambda: [t for t, e in [b.call("Explain", alice)] if not e or e != ERROR + "Unproven"])[0]
+    assert "'ok'" in said and "'role'" in said and "00000009'" in said and "server_ip" not in said, said
+    for method, name in [("Resolve", alice), ("Explain", "_user.Alice." + NAME)]:
+        assert b.call(method, name)[1] == ERROR + "Refused", (method, name, b.call(method, name))
+    assert b.call("Explain", "_user." + NAME)[1] == ERROR + "Unknown"
     dn.fault("all", "withhold")
     assert b.call("Resolve", "new." + NAME)[1] == ERROR + "Unproven"
     agent.fetch.kill()
