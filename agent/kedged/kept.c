@@ -322,4 +322,6 @@ void kept_reconfigure(struct kept *k, struct watch *w) {
         k->on = wanted(w);
         if (!k->on && k->any)
                 remove_all(k);
+        else if (k->any)
+                k->owed = true; /* one role may say deny now: what was its own goes */
 }

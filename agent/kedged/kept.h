@@ -30,7 +30,8 @@ struct kept {
         struct store store;
         uint8_t boot_id[16];
         bool on;   /* the configuration wants it */
-        bool owed; /* what is on disk holds what was revoked since, and could not be replaced */
+        bool owed; /* what is on disk holds what it should not, and was not replaced yet: something
+                      revoked since, or a role's that says deny now */
         bool any;  /* there is something on disk, as far as we know */
         uint64_t looked_ms, saved_ms;
         struct hash32 saved; /* of what was saved, but for the ages */

@@ -544,6 +544,18 @@ START_TEST(a_user_that_was_kept_is_not_read_where_pam_says_deny_now) {
         ck_assert(!watch_find(&w.watch, ALICE));
 } END_TEST
 
+/* Not even where it says serve again before anything else is saved. */
+START_TEST(a_user_is_gone_from_disk_when_pam_says_deny) {
+        begin(STALE_SERVE, STALE_SERVE);
+        say(ROLE_PAM, STALE_DENY);
+        kept_reconfigure(&kept, &w.watch);
+        kept_save(&kept, &w.watch, KEPT_NOW_AND_THEN, now_ms());
+        say(ROLE_PAM, STALE_SERVE);
+        boots();
+        ck_assert(is_there("pump1.plant.fleet"));
+        ck_assert(!is_there(ALICE));
+} END_TEST
+
 START_TEST(nothing_is_kept_where_neither_says_serve) {
         begin(STALE_DENY, STALE_DENY);
         ck_assert(!on_disk());
@@ -604,6 +616,7 @@ int main(void) {
         tcase_add_test(k, a_user_is_kept_where_pam_says_serve);
         tcase_add_test(k, a_user_is_not_kept_where_names_alone_say_serve);
         tcase_add_test(k, a_user_that_was_kept_is_not_read_where_pam_says_deny_now);
+        tcase_add_test(k, a_user_is_gone_from_disk_when_pam_says_deny);
         tcase_add_test(k, nothing_is_kept_where_neither_says_serve);
         tcase_add_test(k, a_bit_that_was_revoked_is_not_kept);
         suite_add_tcase(s, k);
