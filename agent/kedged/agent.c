@@ -69,6 +69,7 @@ static int on_post(sd_event_source *source _unused_, void *userdata) {
                         break; /* nothing was asked, nothing has ended */
         }
         tell_readers(a, now);
+        sessions_pump(a, now);
         set_deadline(a, now);
         return 0;
 }
@@ -335,6 +336,12 @@ static void load_budgets(struct agent *a) {
         a->budget_saved_ms = now_ms();
 }
 
+static int open_news(struct agent *a) {
+        int r = news_listen(&a->news, metrics_on_news, &a->metrics);
+
+        return r < 0 ? r : news_listen(&a->news, sessions_on_news, a);
+}
+
 int agent_new(const char *config_path, struct config *config_take, struct agent **ret) {
         _cleanup_(agent_freep) struct agent *a = calloc(1, sizeof(*a));
         int r;
@@ -349,7 +356,7 @@ int agent_new(const char *config_path, struct config *config_take, struct agent 
         a->started_ms = now_ms();
         watch_init(&a->watch, a->config, a->runs, &a->proofs, &a->book, agent_on_name, a);
         a->watch.news = &a->news;
-        r = news_listen(&a->news, metrics_on_news, &a->metrics);
+        r = open_news(a);
         if (r < 0)
                 return r;
         a->keys = (struct keys){ .config = a->config, .proofs = &a->proofs, .book = &a->book,

@@ -21,6 +21,7 @@
 #include "agent/kedged/publish.h"
 #include "agent/kedged/query.h"
 #include "agent/kedged/run.h"
+#include "agent/kedged/sessions.h"
 #include "agent/kedged/watch.h"
 #include "base/cleanup.h"
 
@@ -53,6 +54,7 @@ struct agent {
         struct publish publish;
         struct news_desk news;
         struct metrics metrics;
+        struct sessions sessions;
         enum name_state told[CONFIG_CHAINS_MAX]; /* the states that were told last */
         struct query query;
         struct bus bus;

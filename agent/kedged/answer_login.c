@@ -87,8 +87,11 @@ static bool refuse(const struct agent *a, struct asking *as, struct query_reply 
 }
 
 static bool is_old(const struct asking *as, enum login_needs which) {
-        return as->known[which] && as->reply[which].result == QUERY_OK &&
-               as->now > as->reply[which].answer.fresh_ms;
+        const struct watch_reply *reply = &as->reply[which];
+
+        return as->known[which] &&
+               (reply->result == QUERY_OK || reply->result == QUERY_ABSENT) &&
+               as->now > reply->answer.fresh_ms;
 }
 
 static struct login_case case_of(const struct agent *a, const struct asking *as) {
@@ -506,5 +509,6 @@ void login_stands(struct agent *a, const char *user, const char *service, struct
                         watch_stands(e, as.now, &as.reply[i]);
         }
         (void) judge(a, &as, ret, ret_why);
+        ret->stale = is_old(&as, LOGIN_RECORD) || is_old(&as, LOGIN_HOST);
         put_proof(a, &as, ret);
 }

@@ -51,6 +51,7 @@ const char *bus_text(const char *from, char *ret, size_t cap) {
 
 static void leave(struct bus *b) {
         bus_calls_drop(b);
+        sessions_drop(b->agent);
         b->named = false;
         if (b->bus)
                 sd_bus_close(b->bus);
@@ -72,6 +73,7 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
                 b->said = NULL;
                 b->pause_ms = 0;
                 log_info("on the system bus as " BUS_NAME);
+                sessions_stir(b->agent);
         } else if (e && strcmp(e->name, SD_BUS_ERROR_ACCESS_DENIED) == 0)
                 bus_lose(b, "the system bus does not give us the name " BUS_NAME
                             ": is its policy org.kedge.Agent1.conf installed, and read since?");

@@ -44,6 +44,12 @@ static void put_agent(FILE *f, struct agent *a, uint64_t now) {
         metrics_put(f, "kedge_evidence_total", a->metrics.evidence, NULL);
 }
 
+static void put_sessions(FILE *f, const struct agent *a) {
+        metrics_head(f, "kedge_sessions_ended_total", "counter",
+                        "Sessions ended because their user is let in no more.");
+        metrics_put(f, "kedge_sessions_ended_total", a->sessions.n_ended, NULL);
+}
+
 static void put_answers(FILE *f, const struct query *q) {
         static const char *const doors[QUERY_DOORS] = { "socket", "bus" };
         static const char *const results[] = { "unproven", "ok",      "absent", "stale",
@@ -183,6 +189,7 @@ static void put_upstreams(FILE *f, enum upstream_figure figure, const struct run
 
 static void put_all(FILE *f, struct agent *a, uint64_t now) {
         put_agent(f, a, now);
+        put_sessions(f, a);
         put_answers(f, &a->query);
         put_logins(f, &a->login);
         put_states(f, a, now);

@@ -87,6 +87,7 @@ int agent_reload(struct agent *a) {
         if (r >= 0) {
                 a->config = TAKE_PTR(next);
                 login_desk_replace(a, login);
+                sessions_stir(a);
                 if (strcmp(was->metrics, a->config->metrics) != 0)
                         metrics_withdraw(was->metrics);
                 a->metrics.due = true;
