@@ -53,7 +53,7 @@ Description=A test chain
 [Service]
 ExecStart=/usr/local/bin/kedge-devnode --info=/run/devnode.info --control=/run/devnode.ctl --blocks=300 --accounts=300 --slots=100
 """
-WATCHDOG = "[Service]\nWatchdogSec=6s\n"
+WATCHDOG = "[Service]\nWatchdogSec=8s\n"
 SSHD_CONF = """Port 22
 ListenAddress 127.0.0.1
 HostKey /etc/ssh/host_key
