@@ -173,5 +173,9 @@ _must_check_ int ctl_number(const char *text, uint64_t max, uint64_t *ret);
  * what is no file, -E2BIG. */
 _must_check_ int ctl_read_file(const char *path, size_t max, char **ret, size_t *ret_n);
 
+/* login.conf, beside the agent's configuration. */
+#define CTL_PATH_MAX 256
+void ctl_login_conf(const struct ctl *ctl, char ret[CTL_PATH_MAX]);
+
 /* CLOCK_BOOTTIME in milliseconds. */
 uint64_t ctl_boottime_ms(void);

@@ -29,5 +29,14 @@ void doctor_say(struct doctor *d, enum doctor_level level, const char *check, co
 /* doctor_files.c: nsswitch.conf, the suffix list, the snapshot, the state folder, the bus. */
 void doctor_files(struct doctor *d);
 
+/* A file of the system's; --root says where that lies. */
+const char *doctor_path(const struct doctor *d, const char *path, char ret[DOCTOR_PATH_MAX]);
+
+/* doctor_login.c: PAM, login.conf, and who gets in when the chain cannot be reached. */
+void doctor_login(struct doctor *d);
+
+/* doctor_sshd.c: the ways into sshd that pass by what the chain says. */
+void doctor_sshd(struct doctor *d);
+
 /* doctor_agent.c: whether it answers and what it says of itself. Sets d->agent. */
 void doctor_agent(struct doctor *d);

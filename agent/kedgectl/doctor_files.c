@@ -22,8 +22,7 @@
 #define RESTART     "systemctl restart kedged"
 #define ZONES_MAX   1024
 
-/* A file of the system's; --root says where that lies. */
-static const char *system_path(const struct doctor *d, const char *path, char ret[DOCTOR_PATH_MAX]) {
+const char *doctor_path(const struct doctor *d, const char *path, char ret[DOCTOR_PATH_MAX]) {
         (void) snprintf(ret, DOCTOR_PATH_MAX, "%s%s", d->ctl->root ? d->ctl->root : "", path);
         return ret;
 }
@@ -81,7 +80,7 @@ static void say_nsswitch(struct doctor *d, enum nsswitch_verdict v, const char *
 static void look_at_nsswitch(struct doctor *d) {
         char path[DOCTOR_PATH_MAX], word[NSSWITCH_WORD_MAX], *text = NULL;
         size_t n = 0;
-        int r = ctl_read_file(system_path(d, "/etc/nsswitch.conf", path), NSSWITCH_FILE_MAX, &text, &n);
+        int r = ctl_read_file(doctor_path(d, "/etc/nsswitch.conf", path), NSSWITCH_FILE_MAX, &text, &n);
 
         if (r < 0) {
                 doctor_say(d, DOCTOR_FAIL, "nsswitch", EDIT, "%s cannot be read: %s", path,
@@ -220,7 +219,7 @@ static void look_at_bus(struct doctor *d) {
         char path[DOCTOR_PATH_MAX];
 
         for (size_t i = 0; i < ELEMENTSOF(places); i++)
-                if (access(system_path(d, places[i], path), R_OK) == 0) {
+                if (access(doctor_path(d, places[i], path), R_OK) == 0) {
                         doctor_say(d, DOCTOR_OK, "bus", NULL, "the bus has its policy for the agent");
                         return;
                 }

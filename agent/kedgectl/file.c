@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/kedgectl/ctl.h"
+#include "config.h"
 #include "wire/owned.h"
 
 int ctl_read_file(const char *path, size_t max, char **ret, size_t *ret_n) {
@@ -32,4 +34,15 @@ int ctl_read_file(const char *path, size_t max, char **ret, size_t *ret_n) {
         *ret = p;
         *ret_n = (size_t) st.st_size;
         return 0;
+}
+
+void ctl_login_conf(const struct ctl *ctl, char ret[CTL_PATH_MAX]) {
+        const char *slash = ctl->config ? strrchr(ctl->config, '/') : NULL;
+
+        if (!ctl->config)
+                (void) snprintf(ret, CTL_PATH_MAX, "%s%s/login.conf", ctl->root ? ctl->root : "",
+                                KEDGE_CONF_DIR);
+        else
+                (void) snprintf(ret, CTL_PATH_MAX, "%.*slogin.conf",
+                                slash ? (int) (slash + 1 - ctl->config) : 0, ctl->config);
 }

@@ -9,30 +9,17 @@
 #include <stdlib.h>
 
 #include "base/user.h"
-#include "config.h"
 #include "wire/login_unix.h"
 
 #define ROLES_MAX 16
 
 static const char *const usual[] = { "sshd", "login", "sudo" };
 
-/* Beside the agent's configuration. */
-static void find_conf(const struct ctl *ctl, char ret[256]) {
-        const char *slash = ctl->config ? strrchr(ctl->config, '/') : NULL;
-
-        if (!ctl->config)
-                (void) snprintf(ret, 256, "%s%s/login.conf", ctl->root ? ctl->root : "",
-                                KEDGE_CONF_DIR);
-        else
-                (void) snprintf(ret, 256, "%.*slogin.conf",
-                                slash ? (int) (slash + 1 - ctl->config) : 0, ctl->config);
-}
-
 static void look_here(const struct ctl *ctl, struct who *w) {
         bool denied;
         int why;
 
-        find_conf(ctl, w->conf);
+        ctl_login_conf(ctl, w->conf);
         w->valid = user_name_valid(VIEW_TEXT(w->user));
         w->here = login_unix_read(w->conf, w->user, false, &w->denied, &w->conf_errno);
         w->at_console = login_unix_read(w->conf, w->user, true, &denied, &why);

@@ -12,7 +12,7 @@ struct who {
         bool denied;                         /* DenyUsers= */
         bool valid;                          /* a record can have this name */
         int conf_errno;                      /* why login.conf is not believed; 0: it is */
-        char conf[256];
+        char conf[CTL_PATH_MAX];
         size_t n;                            /* services that were asked for */
         const char *service[WHO_SERVICES_MAX];
         struct query_reply reply[WHO_SERVICES_MAX];

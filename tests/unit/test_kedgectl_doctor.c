@@ -182,11 +182,11 @@ START_TEST(doctor_finds_nothing_where_all_is_well) {
         ck_assert_str_eq(err, "");
         ck_assert_uint_eq(count("FAIL"), 0);
         ck_assert_msg(count("warn") == 0, "%s", out);
-        ck_assert_uint_eq(count("ok  "), 13);
+        ck_assert_uint_eq(count("ok  "), 14);
         ck_assert_ptr_nonnull(strstr(out, "ok    chain       diode: following, its head moved 0 s ago\n"));
         ck_assert_int_eq(doctor("--json"), 0);
         o = parse_out("ok");
-        ck_assert_uint_eq(json_array_size(json_object_get(o, "checks")), 13);
+        ck_assert_uint_eq(json_array_size(json_object_get(o, "checks")), 14);
         json_decref(o);
         end();
 } END_TEST
