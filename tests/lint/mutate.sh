@@ -58,6 +58,8 @@ programs_of() { # test names
         local name program list=
         while IFS= read -r name; do
                 case "$name" in
+                'unit pam') program=tests/unit/test_pam list+=" pam/pam_kedge.so" ;;
+                'wrap pam') program=tests/wrap/wrap-pam ;;
                 'unit '*) program=tests/unit/test_${name#unit } ;;
                 'fuzz '*) program=tests/fuzz/fuzz_${name#fuzz } ;;
                 'replay attacks' | 'replay random'*) return 0 ;;
