@@ -140,9 +140,24 @@ static int add(struct watch *w, const char *name, uint64_t now, struct watch_ent
         return 0;
 }
 
-static uint64_t age_of(const struct watch_entry *e, uint64_t now) {
+static uint64_t age_of(const struct watch_entry *e, uint64_t now, enum freshness_by *ret_by) {
         return freshness_age_ms(&e->group->run->clocks, e->values.proven_ms, e->values.time_head,
-                        now, NULL);
+                        now, ret_by);
+}
+
+/* Which clock is to be looked at, where it is not the time that has gone by here. */
+static const char *by_which(enum freshness_by by) {
+        switch (by) {
+        case FRESHNESS_BY_FLOOR:
+                return " by the floor";
+        case FRESHNESS_BY_WALL:
+                return " by the system's clock";
+        case FRESHNESS_BY_RTC:
+                return " by the hardware clock";
+        case FRESHNESS_BY_AGE:
+                break;
+        }
+        return "";
 }
 
 static void put_freshness(const struct watch_entry *e, uint64_t now, struct name_answer *ret) {
@@ -156,11 +171,13 @@ static void put_freshness(const struct watch_entry *e, uint64_t now, struct name
 
 static void stale(const struct watch_entry *e, const char *why, uint64_t now,
                 struct watch_reply *ret) {
+        enum freshness_by by = FRESHNESS_BY_AGE;
+        uint64_t age_ms = age_of(e, now, &by);
         char age[32];
 
         *ret = (struct watch_reply){ .result = QUERY_STALE };
-        (void) snprintf(ret->why, sizeof(ret->why), "last proven %s ago: %.100s",
-                        age_text(age_of(e, now), age), why);
+        (void) snprintf(ret->why, sizeof(ret->why), "last proven %s ago%s: %.88s",
+                        age_text(age_ms, age), by_which(by), why);
         put_freshness(e, now, &ret->answer);
         ret->answer.proven_ms = e->values.proven_ms;
         ret->answer.final_number = e->values.final_at.number;

@@ -71,7 +71,7 @@ class Gateway:
         self.node = self.start_node(folder)
         self.records()
         self.agent = type("A", (self.AGENT,), login)(folder, self.node)
-        self.machine.only_ours("kedge", self.agent.options())
+        self.machine.only_ours("kedge", self.agent.options("nodelay"))
         self.machine.only_ours("kedge-here", self.agent.options())
 
     def start_node(self, folder):
