@@ -11,7 +11,7 @@ import time
 from clocks import Clocks, clocked
 from harness import BUILD, Process, run, wait
 from login_machine import PASSWORD, code_of
-from login_world import SHELL, EthGateway, Gateway, LoginAgent
+from login_world import LOGIN_CONF, SHELL, EthGateway, Gateway, LoginAgent
 
 AT_CONSOLE = ("-I", "tty=/dev/tty1")
 
@@ -358,6 +358,23 @@ def test_login_conf_that_cannot_be_believed_lets_root_alone_past(folder):
     g.ready()
 
 
+def test_who_is_ours_counts_at_once_and_a_bad_role_counts_never(folder):
+    g = Gateway(folder).ready()
+    good = LOGIN_CONF.format(more="")
+    g.agent.login_conf(good.replace("DenyUsers=mallory", "DenyUsers=mallory alice"))
+    assert g.pam("alice") == g.pam("mallory") == "PERM_DENIED"
+    g.agent.login_conf(good.replace("ManagedUsers=alice bob", "ManagedUsers=alice bob local"))
+    assert g.pam("local") == "SUCCESS"  # no IGNORE: his record counts from here on
+    g.agent.login_conf(good.replace("DenyUsers=mallory", "DenyUsers=") + "[Role 400]\nServices=*\n")
+    g.agent.kedged.p.send_signal(signal.SIGHUP)
+    g.agent.kedged.wait_log("Role 400")
+    assert g.pam("mallory") == "PERM_DENIED" and g.pam("alice") == "SUCCESS"  # kedged goes on with what it has read
+    g.agent.kedged.kill()
+    g.agent.kedged.start()
+    wait("kedged to refuse it", lambda: not g.agent.kedged.alive())
+    assert g.pam("alice") == "AUTHINFO_UNAVAIL" and g.pam("frank") == "AUTHINFO_UNAVAIL" and g.pam("root") == "IGNORE"
+
+
 def test_the_same_on_ethereum(folder):
     g = EthGateway(folder).ready()
     assert g.pam("grace") == g.pam("bob") == g.pam("mallory") == "PERM_DENIED" and g.pam("local") == "IGNORE"
@@ -380,7 +397,8 @@ TESTS = {"programs": [test_account_has_one_yes_and_ignores_who_is_not_ours,
                      test_kill_9_in_the_middle_admits_nobody_who_may_not,
                      test_lying_nodes_admit_nobody_and_stop_nobody_while_one_is_honest,
                      test_socket_of_another_user_is_not_believed,
-                     test_login_conf_that_cannot_be_believed_lets_root_alone_past, test_the_same_on_ethereum]}
+                     test_login_conf_that_cannot_be_believed_lets_root_alone_past,
+                     test_who_is_ours_counts_at_once_and_a_bad_role_counts_never, test_the_same_on_ethereum]}
 
 if __name__ == "__main__":
     group = TESTS[sys.argv.pop(1)]
