@@ -610,14 +610,12 @@ int main(int argc, char **argv) {
         tcase_add_loop_test(t, key_case, 0, ELEMENTSOF(key_cases));
         tcase_add_test(t, key_of_the_longest_blob);
         tcase_add_loop_test(t, host_case, 0, ELEMENTSOF(host_cases));
-        if (geteuid() == 0) { /* else login.conf is not root's */
-                tcase_add_test(t, user_with_his_key_is_one_line);
-                tcase_add_loop_test(t, user_unasked_case, 0, ELEMENTSOF(unasked_cases));
-                tcase_add_loop_test(t, user_told_no_case, 0, ELEMENTSOF(told_cases));
-                tcase_add_test(t, environment_counts_for_nothing);
-                tcase_add_test(t, closed_descriptors_take_nothing);
-                tcase_add_test(t, an_output_that_takes_nothing_is_a_failure);
-        }
+        tcase_add_test(t, user_with_his_key_is_one_line);
+        tcase_add_loop_test(t, user_unasked_case, 0, ELEMENTSOF(unasked_cases));
+        tcase_add_loop_test(t, user_told_no_case, 0, ELEMENTSOF(told_cases));
+        tcase_add_test(t, environment_counts_for_nothing);
+        tcase_add_test(t, closed_descriptors_take_nothing);
+        tcase_add_test(t, an_output_that_takes_nothing_is_a_failure);
         tcase_add_test(t, host_with_its_key_is_one_line);
         tcase_add_loop_test(t, host_told_no_case, 0, ELEMENTSOF(told_cases));
         tcase_add_loop_test(t, host_foreign_case, 0, ELEMENTSOF(foreign_cases));
