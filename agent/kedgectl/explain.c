@@ -132,7 +132,32 @@ enum ctl_colour explain_colour(const struct query_explain *e) {
                                : CTL_YELLOW;
 }
 
-static void print_field(const struct ctl *ctl, const char *name, const struct query_explain *e) {
+static bool is_partly(const struct query_explain *e) {
+        return strncmp(e->why, "granted,", 8) == 0;
+}
+
+bool explain_granted(const struct explain *all, size_t i, struct hash32 *ret) {
+        const struct query_explain *e = &all->item[i];
+        struct hash32 left = e->field_final;
+
+        if (hash32_is_zero(&left) || (!is_partly(e) && strcmp(e->why, "granted") != 0 &&
+                                                     strncmp(e->why, "served", 6) != 0))
+                return false;
+        for (size_t r = 0; is_partly(e) && r < all->item[0].n_revocations; r++) {
+                const struct query_explain *n = &all->item[r];
+
+                if (strncmp(e->field, n->revoked, strlen(n->revoked)) != 0) /* F is of F_next too */
+                        continue;
+                for (size_t k = 0; k < HASH32_SIZE; k++)
+                        left.b[k] &= (uint8_t) ~n->revoked_key.b[k];
+        }
+        *ret = left;
+        return true;
+}
+
+static void print_field(const struct ctl *ctl, const char *name, const struct explain *all, size_t i) {
+        const struct query_explain *e = &all->item[i];
+        struct hash32 left;
         char text[RECORD_TEXT_MAX], key[SLOT_TEXT_MAX + 1], hex[CTL_TEXT_MAX];
 
         printf("\n  %s%s%s\n", ctl_paint(ctl, CTL_BOLD), e->field, ctl_paint(ctl, CTL_PLAIN));
@@ -144,6 +169,8 @@ static void print_field(const struct ctl *ctl, const char *name, const struct qu
         }
         ctl_row("so it is", "%s%s%s", ctl_paint(ctl, explain_colour(e)), e->why,
                         ctl_paint(ctl, CTL_PLAIN));
+        if (is_partly(e) && explain_granted(all, i, &left))
+                ctl_row("granted", "%s", explain_means(e->field, &left, text));
         if (key_text(name, e, e->field, key)[0])
                 ctl_row("key", "%s", key);
         if (!hash32_is_zero(&e->field_slot))
@@ -161,7 +188,7 @@ static void print_fields(const struct ctl *ctl, const char *name, const struct e
 
         for (size_t i = 0; i < all->item[0].n_fields; i++)
                 if (!is_nowhere(&all->item[i]))
-                        print_field(ctl, name, &all->item[i]);
+                        print_field(ctl, name, all, i);
         for (size_t i = 0; i < all->item[0].n_fields; i++) {
                 if (!is_nowhere(&all->item[i]))
                         continue;

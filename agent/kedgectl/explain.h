@@ -25,6 +25,10 @@ static inline void free_explain(struct explain **e) {
         free(*e);
 }
 
+/* What is granted or served of field number i: its value at finalized, of a role without the bits that
+ * are revoked. False: nothing. */
+_must_check_ bool explain_granted(const struct explain *all, size_t i, struct hash32 *ret);
+
 /* Of a field's why. */
 enum ctl_colour explain_colour(const struct query_explain *e);
 

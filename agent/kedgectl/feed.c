@@ -68,11 +68,6 @@ static void tell_revoked(struct feed *f, const char *name, const struct explain 
         }
 }
 
-static bool is_served(const struct query_explain *e) {
-        return !hash32_is_zero(&e->field_final) && (strcmp(e->why, "granted") == 0 ||
-                               strncmp(e->why, "served", 6) == 0);
-}
-
 /* "server_ip 10.1.2.3, port 8883", or why there is nothing. */
 static void served_text(const struct query_watched *w, const struct explain *all, char *ret,
                 size_t cap) {
@@ -81,11 +76,12 @@ static void served_text(const struct query_watched *w, const struct explain *all
 
         ret[0] = '\0';
         for (size_t i = 0; all && w->result == QUERY_OK && i < all->item[0].n_fields; i++) {
-                const struct query_explain *e = &all->item[i];
+                const char *field = all->item[i].field;
+                struct hash32 value;
 
-                if (is_served(e) && n < cap)
-                        n += (size_t) snprintf(ret + n, cap - n, "%s%s %s", n > 0 ? ", " : "",
-                                        e->field, explain_means(e->field, &e->field_final, text));
+                if (n < cap && explain_granted(all, i, &value))
+                        n += (size_t) snprintf(ret + n, cap - n, "%s%s %s", n > 0 ? ", " : "", field,
+                                        explain_means(field, &value, text));
         }
         if (n == 0)
                 (void) snprintf(ret, cap, "%s%s%s", ctl_result_name(w->result),

@@ -159,6 +159,62 @@ START_TEST(explain_is_of_one_proof) {
         end();
 } END_TEST
 
+/* ---- a record that logins stand on ---- */
+
+static unsigned unproven; /* so many questions more */
+
+static enum agent_act explains_alice(
+                struct agent *a, const struct query_request *q, struct query_reply *reply) {
+        struct query_explain *e = &reply->explain;
+
+        (void) agent_says_script(a, q, reply);
+        if (q->verb != QUERY_EXPLAIN) {
+                reply->result = QUERY_REFUSED;
+                return AGENT_REPLY;
+        }
+        if (unproven > 0) {
+                unproven--;
+                reply->result = QUERY_UNPROVEN;
+                strcpy(reply->reason, "it is being proven");
+                return AGENT_REPLY;
+        }
+        reply->result = QUERY_OK;
+        *e = a_proof();
+        e->n_fields = 2;
+        e->result = (uint8_t) script.result;
+        strcpy(e->field, q->item == 0 ? "role" : "role_next");
+        strcpy(e->why, q->item == 0 ? "granted, but for bits that are revoked" : "granted");
+        e->field_final.b[31] = q->item == 0 ? 0x0b : 0x40;
+        e->field_head.b[31] = q->item == 0 ? 0x09 : 0x40;
+        if (q->item == 0) {
+                strcpy(e->revoked, "role");
+                e->revoked_key.b[31] = 0x02;
+                e->revoked_at.number = 1002;
+        }
+        return AGENT_REPLY;
+}
+
+START_TEST(explain_asks_why_until_a_record_is_proven) {
+        begin(explains_alice);
+        unproven = 3;
+        ck_assert_int_eq(run("explain _user.alice.plant.fleet"), 0);
+        ck_assert_uint_eq(agent.asked, 3 + 2);
+        ck_assert_ptr_nonnull(strstr(out, "_user.alice.plant.fleet  ok"));
+        ck_assert_ptr_nonnull(strstr(out, "  key         _user.alice.role\n"));
+        ck_assert_ptr_nonnull(strstr(out,
+                        "  so it is    granted, but for bits that are revoked\n"
+                        "  granted     0x0000000000000000000000000000000000000000000000000000000000000009\n"));
+        ck_assert_ptr_nonnull(strstr(out, "  revoked: role\n"));
+        script.result = QUERY_STALE;
+        ck_assert_int_eq(run("explain _user.alice.plant.fleet"), 3);
+        unproven = 1000000;
+        ck_assert_int_eq(run("--timeout 1 explain _user.alice.plant.fleet"), 4);
+        assert_one_line_on_stderr("not proven: it is being proven");
+        ck_assert_int_eq(run("explain _user.Alice.plant.fleet"), 2);
+        assert_one_line_on_stderr("neither a host name nor a record name");
+        end();
+} END_TEST
+
 /* What kedge knows of a name of ENS has no slots of its own; it is not given any. */
 START_TEST(explain_of_ens_says_what_is_true) {
         json_t *o;
@@ -362,6 +418,7 @@ int main(int argc, char **argv) {
         tcase_add_test(t, explain_reads_well);
         tcase_add_test(t, explain_tells_it_to_programs);
         tcase_add_test(t, explain_is_of_one_proof);
+        tcase_add_test(t, explain_asks_why_until_a_record_is_proven);
         tcase_add_test(t, explain_takes_so_many_items);
         tcase_add_test(t, explain_of_ens_says_what_is_true);
         tcase_add_loop_test(t, explain_exits_as_the_name_does, 0, ELEMENTSOF(explain_cases));
