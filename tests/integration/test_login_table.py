@@ -76,18 +76,28 @@ class World(Gateway):
         with ThreadPoolExecutor(len(POLICIES)) as pool:
             return dict(zip(POLICIES, pool.map(lambda p: self.machine.pamtester(p, user, word), POLICIES)))
 
-    def all_sign(self, want):
-        """The same for who signs, at three terminals at once; where there is no agent, nothing is asked."""
-        seats = {p: self.sits_down("alice", p) for p in POLICIES}
+    def sign(self, policies):
+        """{policy: (code, what is said)}, at so many terminals at once; where there is no agent, nothing is asked."""
+        seats = {p: self.sits_down("alice", p) for p in policies}
         for seat in seats.values():
             if seat.expect(r"Sign: (kedge login: [ -~]*)\n|pamtester: ").group(1):
                 seat.at = 0
                 seat.answer(self.wallet["alice"].sign)
-        for policy, code in zip(POLICIES, want):
-            seats[policy].end()
-            last = seats[policy].seen.strip().splitlines()[-1]
-            got = next((c for s, c in SAID.items() if s in last), last)
-            assert got == CODE["authenticate"][code], (policy, code, seats[policy].seen)
+        for seat in seats.values():
+            seat.end()
+        last = {p: seat.seen.strip().splitlines()[-1] for p, seat in seats.items()}
+        return {p: (next((c for s, c in SAID.items() if s in line), line), seats[p].seen) for p, line in last.items()}
+
+    def all_sign(self, want, turns=4):
+        """The same for who signs. On a busy machine an answer may come after the short time that is waited for it here:
+        that is no yes and no denial, and asked again where it is not what is wanted."""
+        want = {p: CODE["authenticate"][w] for p, w in zip(POLICIES, want)}
+        while want:
+            got = self.sign(want)
+            turns -= 1
+            wrong = {p: code for p, code in want.items() if got[p][0] != code}
+            assert not wrong or turns and {got[p][0] for p in wrong} == {"AUTHINFO_UNAVAIL"}, (wrong, got)
+            want = wrong
 
     def each(self, do):
         for agent in self.agents.values():
@@ -256,6 +266,8 @@ def test_each_row_of_the_manual(folder):
             w.all_sign((Y, Y, Y) if text == OF_ROLE else want)  # he is who he was
         said = w.machine.syslog.since(mark)
         assert want == (Y, Y, Y) or re.search(f"alice.*({log})", said), (text, said)
+        if want[0] != want[2]:  # who gets in with what is old gets in as that
+            assert re.search("alice and serve60: admitted.*, stale", said), (text, said)
         revoked = revoked or begin == record_is_taken
         codes = {code for code, _ in frank.result().values()}
         # what was taken back once is never good again
