@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+
 enum { CONFIG = 1, RUNTIME, STATE, OURS, VERSION, USAGE };
 
 void helper_start(void) {
@@ -135,11 +137,17 @@ static const char *why_told(const struct query_reply *reply) {
         return "an answer that makes no sense";
 }
 
-/* A question is read-only, so one that a restarting agent cut off may be asked once more. */
-static int ask_twice(const char *path, struct query_request *request, struct query_reply *ret) {
+/* A question is read-only, so one that was cut off may be asked again: the agent restarts, or has
+ * its hands full with others of this user, as when many knock at sshd at once. */
+static int ask_again(const char *path, struct query_request *request, struct query_reply *ret) {
+        const struct timespec pause = { .tv_nsec = HELPER_PAUSE_MS * 1000000L };
         int r = query_ask(path, request, QUERY_WAIT_MS, ret);
 
-        return r == -ECONNRESET ? query_ask(path, request, QUERY_WAIT_MS, ret) : r;
+        for (int i = 1; i < HELPER_ASKS && r == -ECONNRESET; i++) {
+                (void) nanosleep(&pause, NULL);
+                r = query_ask(path, request, QUERY_WAIT_MS, ret);
+        }
+        return r;
 }
 
 bool helper_ask(const struct helper *h, enum query_key_item item, const char *name,
@@ -154,41 +162,42 @@ bool helper_ask(const struct helper *h, enum query_key_item item, const char *na
         if (r >= 0) {
                 strcpy(request.name, name);
                 strcpy(request.service, service);
-                r = ask_twice(path, &request, &reply);
+                r = ask_again(path, &request, &reply);
         }
         if (r < 0) {
                 (void) snprintf(why, HELPER_WHY_MAX, "%s", why_unreached(r));
                 return false;
         }
-        (void) snprintf(why, HELPER_WHY_MAX, "%s%s%s", why_told(&reply),
-                        reply.reason[0] ? ": " : "", reply.reason);
+        (void) snprintf(why, HELPER_WHY_MAX, "%s%s%s%s", why_told(&reply),
+                        reply.login.stale ? " (on stale state)" : "", reply.reason[0] ? ": " : "",
+                        reply.reason);
         clean(why);
         return reply.result == QUERY_OK && reply.login.verdict == LOGIN_ADMITTED;
 }
 
-static int write_all(const char *text) {
-        size_t left = strlen(text);
-
-        while (left > 0) {
-                ssize_t n = write(STDOUT_FILENO, text, left);
+static int write_all(struct view text) {
+        while (text.n > 0) {
+                ssize_t n = write(STDOUT_FILENO, text.p, text.n);
 
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0)
                         return -errno;
-                text += n;
-                left -= (size_t) n;
+                text = VIEW(text.p + n, text.n - (size_t) n);
         }
         return 0;
 }
 
 int helper_print(const char *const *words, size_t n) {
-        int r = 0;
+        uint8_t bytes[HELPER_LINE_MAX];
+        struct buf line = BUF(bytes);
+        struct view text;
+        int r;
 
-        for (size_t i = 0; i < n && r >= 0; i++) {
-                r = write_all(words[i]);
-                if (r >= 0)
-                        r = write_all(i + 1 < n ? " " : "\n");
+        for (size_t i = 0; i < n; i++) {
+                buf_put_view(&line, VIEW_TEXT(words[i]));
+                buf_put_u8(&line, i + 1 < n ? ' ' : '\n');
         }
-        return r;
+        r = buf_done(&line, &text);
+        return r < 0 ? r : write_all(text);
 }

@@ -11,6 +11,9 @@
 #define HELPER_WHY_MAX  320
 #define HELPER_LIFE_S   15 /* all of it, whatever hangs: the agent, NSS, who reads our answer */
 #define HELPER_PATH_MAX 4096
+#define HELPER_LINE_MAX 24576 /* of the longest key and host, with room */
+#define HELPER_ASKS     4  /* where the agent ends the connection unanswered */
+#define HELPER_PAUSE_MS 50 /* between them */
 
 struct helper {
         const char *name; /* of the program */
@@ -34,10 +37,11 @@ _must_check_ int helper_options(int argc, char **argv, struct helper *h);
 /* "FOLDER/FILE". -ENAMETOOLONG. */
 _must_check_ int helper_path(const char *folder, const char *file, char ret[HELPER_PATH_MAX]);
 
-/* Asks whether a key is that user's, or that host's; once more if the agent goes away meanwhile. True
+/* Asks whether a key is that user's, or that host's; a few times if the agent goes away meanwhile. True
  * for the one yes. why says what the answer stands on, in printable characters. */
 _must_check_ bool helper_ask(const struct helper *h, enum query_key_item item, const char *name,
                 const char *service, const struct hash32 *key, char why[HELPER_WHY_MAX]);
 
-/* Writes all of it to standard output or says why not: -errno. Waits for the reader. */
+/* Writes these words as one line to standard output, or says why not: -errno. Waits for the
+ * reader. */
 _must_check_ int helper_print(const char *const *words, size_t n);

@@ -8,7 +8,7 @@ import time
 
 from harness import BUILD, Agent, Devnode, Skip, run, wait
 from login_machine import PROMPT, Wallet
-from ssh_box import Box, blob_hash, public
+from ssh_box import LIBEXEC, Box, blob_hash, public
 
 ZONE = Agent.ZONE_NAME
 PUMP = "pump1." + ZONE
@@ -80,6 +80,7 @@ def test_a_user_and_his_keys(folder):
         b.start(pam=pam)
         stay_out(b, "alice", "next")
     b.logs("alice: refused: no role")
+    assert re.search(r"alice: admitted: .*block \d+", b.m.syslog.since(0)), b.m.syslog.since(0)
     dn.set("_user.alice.role", role(3))
     get_in(b, "alice", "next")
 
@@ -108,6 +109,17 @@ def test_a_key_is_refused_at_the_head_that_took_it_away(folder):
     stay_out(b, "alice", "alice")
     s = b.agent.status()
     assert s["head"] >= taken > s["final"], (taken, s)
+
+
+def test_many_at_sshd_at_once_get_their_answers(folder):
+    """As many as MaxStartups= lets in before anybody has logged in, all of one user of the agent's."""
+    b = world(folder)
+    get_in(b, "alice", "alice")
+    with open(b.key("alice") + ".pub") as f:
+        kind, blob = f.read().split()[:2]
+    r = b.m.call("setpriv", "--reuid=_kedge-ssh", "--clear-groups", "sh", "-c",
+                 f"i=0; while [ $i -lt 200 ]; do {LIBEXEC}/kedge-authorized-keys alice {blob} {kind} & i=$((i+1)); done; wait")
+    assert r.stdout == f"{kind} {blob}\n" * 200, (r.stdout.count("\n"), r.stderr, b.m.syslog.since(0)[-2000:])
 
 
 def test_a_host_and_its_keys(folder):

@@ -338,7 +338,7 @@ START_TEST(user_told_no_case) {
         agent.act = c->act;
         ck_assert_int_eq(run_user("alice", ED25519_KEY, "ssh-ed25519"), 0);
         ck_assert_str_eq(out, "");
-        ck_assert_uint_eq(agent.asked, c->act == AGENT_CLOSE ? 2 : 1);
+        ck_assert_uint_eq(agent.asked, c->act == AGENT_CLOSE ? HELPER_ASKS : 1);
         end();
 } END_TEST
 
@@ -456,6 +456,17 @@ START_TEST(without_an_agent_nobody_is_printed) {
         ck_assert_int_eq(run_host("HOSTNAME", "pump1.plant.fleet", "ssh-ed25519", ED25519_KEY), 1);
         ck_assert_str_eq(out, "");
         ck_assert_ptr_nonnull(strstr(err, "start kedged"));
+        end();
+} END_TEST
+
+/* It is a yes where [pam] says so, and whoever reads the log sees on what it stands. */
+START_TEST(host_on_stale_state_is_said_where_it_is_no) {
+        begin();
+        agent.script.result = QUERY_DENIED;
+        agent.script.login.verdict = LOGIN_NO_KEY;
+        agent.script.login.stale = 1;
+        ck_assert_int_eq(run_host("HOSTNAME", "pump1.plant.fleet", "ssh-ed25519", ED25519_KEY), 1);
+        ck_assert_ptr_nonnull(strstr(err, "another key (on stale state): block 7\n"));
         end();
 } END_TEST
 
@@ -625,6 +636,7 @@ int main(int argc, char **argv) {
         tcase_add_test(t, a_list_that_cannot_be_believed_refuses);
         tcase_add_test(t, without_login_conf_nobody_is_printed);
         tcase_add_test(t, without_an_agent_nobody_is_printed);
+        tcase_add_test(t, host_on_stale_state_is_said_where_it_is_no);
         tcase_add_test(t, what_the_agent_says_does_not_reach_the_terminal_raw);
         tcase_add_test(t, wrong_words_are_exit_2);
         tcase_add_test(t, a_silent_agent_is_a_no_in_time);
