@@ -10,10 +10,15 @@
 #include "agent/kedgectl/record_value.h"
 #include "base/hex.h"
 #include "base/user.h"
+#include "core/name_record.h"
 
 bool record_of_user(enum record_field f) {
-        return f == RECORD_DEVICE || f == RECORD_DEVICE_NEXT || f == RECORD_SSH ||
-               f == RECORD_SSH_NEXT || f == RECORD_ROLE || f == RECORD_ROLE_NEXT;
+        const struct name_record_shape *user = name_record_shape(NAME_RECORD_USER);
+
+        for (size_t i = 0; i < user->n; i++)
+                if (user->field[i] == f)
+                        return true;
+        return false;
 }
 
 static bool is_raw(const char *value) {

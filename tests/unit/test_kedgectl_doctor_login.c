@@ -138,6 +138,9 @@ START_TEST(doctor_is_content_with_logins_that_are_well) {
         ck_assert_ptr_nonnull(strstr(out, "ok    login.conf  who is managed can be read\n"));
         ck_assert_ptr_nonnull(strstr(out, "ok    break-glass  root gets in at the console whatever"));
         ck_assert_ptr_nonnull(strstr(out, "ok    sshd        asks PAM, and the chain for keys"));
+        text("/etc/kedge/login.conf", "[Login]\nManagedGroup=fleet\nBreakGlass=none\n"); /* root is not in it */
+        doctor();
+        ck_assert_ptr_nonnull(strstr(out, "ok    break-glass  root gets in at the console whatever"));
         end();
 } END_TEST
 
