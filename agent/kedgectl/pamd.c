@@ -169,20 +169,28 @@ static int add(struct reading *r, enum pamd_kind kind, uint8_t level, const char
         return 0;
 }
 
-static int read_file(struct reading *r, const char *name, uint8_t level, unsigned depth);
+/* Where a line stands. of_type: in a file that was included for one type. */
+struct place {
+        uint8_t level;
+        unsigned depth;
+        bool of_type;
+};
+
+static int read_file(struct reading *r, const char *name, const struct place *at);
 
 /* A file that is not there, or nested too deep, is a module that fails. */
-static int include(struct reading *r, const char *name, uint8_t level, unsigned depth) {
+static int include(struct reading *r, const char *name, struct place to) {
         int got;
 
-        if (++r->includes > INCLUDES_MAX || depth == DEPTH_MAX)
+        if (++r->includes > INCLUDES_MAX || to.depth++ == DEPTH_MAX)
                 return -ELOOP;
-        got = level < PAMD_LEVELS_MAX ? read_file(r, name, level, depth + 1) : -ENOENT;
-        return got == -ENOENT ? add(r, PAMD_MUST_FAIL, level, "required", name) : got;
+        got = to.level < PAMD_LEVELS_MAX ? read_file(r, name, &to) : -ENOENT;
+        return got == -ENOENT ? add(r, PAMD_MUST_FAIL, to.level, "required", name) : got;
 }
 
-/* True: it is a line of this stack. bad: of no type at all, which libpam takes for each. */
-static bool is_ours(const struct reading *r, const char *type, bool *ret_bad) {
+/* True: it is a line of this stack. bad: of no type at all, which is taken for the type that was asked
+ * for, else for auth. */
+static bool is_ours(const struct reading *r, const char *type, bool of_type, bool *ret_bad) {
         type += *type == '-';
         *ret_bad = true;
         for (size_t i = 0; i < ELEMENTSOF(types); i++)
@@ -190,32 +198,32 @@ static bool is_ours(const struct reading *r, const char *type, bool *ret_bad) {
                         *ret_bad = false;
                         return i == (size_t) r->type;
                 }
-        return true;
+        return of_type || r->type == PAMD_AUTH;
 }
 
-static int parse_line(struct reading *r, char *text, uint8_t level, unsigned depth) {
+static int parse_line(struct reading *r, char *text, const struct place *at) {
         char *type, *control = NULL, *module = NULL;
         bool bad, sub;
 
         if (!take_word(&text, &type))
                 return 0;
         if (strcasecmp(type, "@include") == 0)
-                return take_word(&text, &module) ? include(r, module, level, depth)
-                                                 : add(r, PAMD_MUST_FAIL, level, "required", "");
-        if (!is_ours(r, type, &bad))
+                return take_word(&text, &module) ? include(r, module, *at)
+                                                 : add(r, PAMD_MUST_FAIL, at->level, "required", "");
+        if (!is_ours(r, type, at->of_type, &bad))
                 return 0;
         if (!take_word(&text, &control) || !take_word(&text, &module) || bad)
-                return add(r, PAMD_MUST_FAIL, level, control ?: "required", "");
+                return add(r, PAMD_MUST_FAIL, at->level, control ?: "required", "");
         sub = strcasecmp(control, "substack") == 0;
         if (sub) {
-                int got = add(r, PAMD_SUBSTACK, level, "required", module);
+                int got = add(r, PAMD_SUBSTACK, at->level, "required", module);
 
                 if (got < 0)
                         return got;
         }
         if (sub || strcasecmp(control, "include") == 0)
-                return include(r, module, (uint8_t) (level + sub), depth);
-        return add(r, PAMD_MODULE, level, control, module);
+                return include(r, module, (struct place){ (uint8_t) (at->level + sub), at->depth, true });
+        return add(r, PAMD_MODULE, at->level, control, module);
 }
 
 /* One line of the file, without its end. False: none is left. */
@@ -257,7 +265,7 @@ static int append(struct view line, char *to, size_t *n) {
         return on ? 0 : 1;
 }
 
-static int read_file(struct reading *r, const char *name, uint8_t level, unsigned depth) {
+static int read_file(struct reading *r, const char *name, const struct place *at) {
         char whole[PAMD_LINE_MAX];
         struct view text, line;
         size_t n = 0;
@@ -271,7 +279,7 @@ static int read_file(struct reading *r, const char *name, uint8_t level, unsigne
 
                 if (got > 0) {
                         n = 0;
-                        got = parse_line(r, whole, level, depth);
+                        got = parse_line(r, whole, at);
                 }
                 if (got < 0)
                         return got;
@@ -282,14 +290,15 @@ static int read_file(struct reading *r, const char *name, uint8_t level, unsigne
 int pamd_read(const struct pamd_source *source, const char *service, enum pamd_type type,
                 struct pamd_stack *ret) {
         struct reading r = { .source = source, .type = type, .to = ret };
+        const struct place top = { 0 };
         int got;
 
         ret->n = 0;
-        got = read_file(&r, service, 0, 0);
+        got = read_file(&r, service, &top);
         if (got < 0)
                 return got;
         if (ret->n > 0)
                 return 0;
-        got = read_file(&r, OTHER, 0, 0); /* who has no stack has that one */
+        got = read_file(&r, OTHER, &top); /* who has no stack has that one */
         return got == -ENOENT ? 0 : got;
 }

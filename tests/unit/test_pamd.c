@@ -25,6 +25,7 @@ static const struct file common[] = {
         { "bomb2", "account include bomb3\naccount include bomb3\n" },
         { "bomb3", "account include both\naccount include both\naccount include both\n" },
         { "sub", "account sufficient pam_localuser.so\n" KEDGE },
+        { "wrong", KEDGE "wrong required pam_permit.so\n" },
         { "done", "account sufficient pam_localuser.so\n" },
         { "/abs", KEDGE UNIX },
         { "other", KEDGE "account required pam_permit.so\n" },
@@ -98,7 +99,9 @@ static const struct stack_case {
         { "account [success=ok default=bad] pam_kedge.so\n" UNIX, PAMD_SHUT, "" }, /* ignore is bad */
         { KEDGE "account frobnicate pam_permit.so\n", PAMD_SHUT, "" },
         { KEDGE "account required\n" UNIX, PAMD_SHUT, "" },
-        { KEDGE "wrong required pam_permit.so\n" UNIX, PAMD_SHUT, "" },
+        { KEDGE "wrong required pam_permit.so\n" UNIX, PAMD_GOOD, "" }, /* taken for one of auth */
+        { "account include wrong\n" UNIX, PAMD_SHUT, "" }, /* here for one of account */
+        { "@include wrong\n" UNIX, PAMD_GOOD, "" },
         { KEDGE "account include nowhere\n" UNIX, PAMD_SHUT, "" },
         { KEDGE "account [success=9 default=ignore] pam_x.so\naccount [success=9 default=bad] pam_permit.so\n",
                         PAMD_SHUT, "" },
@@ -127,6 +130,8 @@ START_TEST(pamd_judges_auth_by_itself) {
                   PAMD_GOOD, "" }, /* su of root's */
                 { "auth sufficient pam_kedge.so\nauth required pam_unix.so\n", PAMD_WEAK, "pam_unix.so" },
                 { "auth sufficient pam_unix.so\nauth required pam_kedge.so\n", PAMD_SKIPPED, "pam_unix.so" },
+                { "auth required pam_kedge.so\nwrong required pam_permit.so\nauth required pam_unix.so\n",
+                  PAMD_SHUT, "" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
