@@ -30,6 +30,9 @@ static bool read_timeout(const char *text, int *ret_ms) {
 static bool read_path(const char *text, const char **ret) {
         if (text[0] != '/' || strlen(text) > ARGS_PATH_MAX)
                 return false;
+        for (const char *p = text; *p; p++)
+                if (*p < ' ' || *p > '~') /* it stands in the journal */
+                        return false;
         *ret = text;
         return true;
 }

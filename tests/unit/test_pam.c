@@ -242,7 +242,7 @@ END_TEST
 START_TEST(pam_wrong_options_admit_nobody_and_lock_out_nobody_else) {
         static const char *const wrong[] = { "tiemout=3s", "timeout=", "timeout=99", "timeout=11s",
                 "timeout=3m", "timeout=-1", "timeout=100000", "timeout=1 s", "conf=login.conf",
-                "conf=", "runtime=run", "Debug", "" };
+                "conf=", "runtime=run", "runtime=/r\033[m", "Debug", "" };
 
         for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
                 BOTH_WITH("alice", PAM_SERVICE_ERR, PAM_SERVICE_ERR, 0, wrong[i]);
