@@ -375,6 +375,51 @@ def test_who_is_ours_counts_at_once_and_a_bad_role_counts_never(folder):
     assert g.pam("alice") == "AUTHINFO_UNAVAIL" and g.pam("frank") == "AUTHINFO_UNAVAIL" and g.pam("root") == "IGNORE"
 
 
+FLOOD = """import os, random, socket, struct, sys
+os.setgroups([]), os.setgid(61006), os.setuid(61006)
+open_ones, answered = [], 0
+while True:
+    try:
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.setblocking(False)
+        s.connect(sys.argv[1])
+        open_ones.append(s)
+    except OSError:
+        pass
+    for s in open_ones:
+        user = "u%07d" % random.randrange(10**7)
+        for verb in (13, 14, 15):
+            try:
+                s.send(struct.pack("=IHHIII20sQ32s256s32s32s40s72s", 0x4b454447, 4, verb, 1, 0, 0, b"", 0, b"",
+                                   user.encode(), b"", b"kedge", b"x" * 40, b"y" * 65))
+            except OSError:
+                pass
+        try:
+            answered += len(s.recv(4096)) == 1184
+        except OSError:
+            pass
+    open_ones = open_ones[-200:]
+    if answered > 100:
+        print("answered", flush=True)
+        answered = -10**9
+"""
+
+
+def test_flood_of_another_user_keeps_nobody_out(folder):
+    g = Gateway(folder).ready()
+    floods = [Process(folder, f"flood-{i}", [sys.executable, "-c", FLOOD, g.agent.run + "/query.sock"]) for i in range(2)]
+    for flood in floods:
+        flood.wait_log("answered")
+    seen = [g.pam(user) for _ in range(10) for user in ("alice", "frank", "grace")]
+    seats = [g.sits_down("alice") for _ in range(5)]
+    for seat in seats:
+        seat.answer(g.wallet["alice"].sign)
+    for seat in seats:
+        assert seat.end() == 0, seat.seen
+    assert all(flood.alive() for flood in floods), [flood.text() for flood in floods]
+    assert seen == ["SUCCESS", "SUCCESS", "PERM_DENIED"] * 10, seen
+
+
 def test_the_same_on_ethereum(folder):
     g = EthGateway(folder).ready()
     assert g.pam("grace") == g.pam("bob") == g.pam("mallory") == "PERM_DENIED" and g.pam("local") == "IGNORE"
@@ -398,7 +443,8 @@ TESTS = {"programs": [test_account_has_one_yes_and_ignores_who_is_not_ours,
                      test_lying_nodes_admit_nobody_and_stop_nobody_while_one_is_honest,
                      test_socket_of_another_user_is_not_believed,
                      test_login_conf_that_cannot_be_believed_lets_root_alone_past,
-                     test_who_is_ours_counts_at_once_and_a_bad_role_counts_never, test_the_same_on_ethereum]}
+                     test_who_is_ours_counts_at_once_and_a_bad_role_counts_never,
+                     test_flood_of_another_user_keeps_nobody_out, test_the_same_on_ethereum]}
 
 if __name__ == "__main__":
     group = TESTS[sys.argv.pop(1)]
