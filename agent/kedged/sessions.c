@@ -272,17 +272,39 @@ void sessions_stir(struct agent *a) {
         a->sessions.due_ms = 0;
 }
 
-void sessions_on_news(void *userdata, const struct news *news) {
-        bool told = news->kind == NEWS_RECORD || news->kind == NEWS_REVOKED;
+/* Records of users whom anybody asked about come and go: those who are ours count alone, so that
+ * nobody can make us ask logind without end. */
+static bool decides(const struct agent *a, const char *record) {
+        static const char user[] = "_user.", host[] = "_host.";
+        const struct login_users *ours = &a->login.users;
+        size_t n;
 
-        if (told && (strncmp(news->name, "_user.", 6) == 0 || strncmp(news->name, "_host.", 6) == 0))
+        if (strncmp(record, host, sizeof(host) - 1) == 0)
+                return true;
+        if (strncmp(record, user, sizeof(user) - 1) != 0)
+                return false;
+        record += sizeof(user) - 1;
+        n = strcspn(record, ".");
+        for (size_t i = 0; i < ours->n; i++)
+                if (strlen(ours->name[i]) == n && memcmp(ours->name[i], record, n) == 0)
+                        return true;
+        return false;
+}
+
+void sessions_on_news(void *userdata, const struct news *news) {
+        if ((news->kind == NEWS_RECORD || news->kind == NEWS_REVOKED) && decides(userdata, news->name))
                 sessions_stir(userdata);
 }
 
 void sessions_pump(struct agent *a, uint64_t now) {
         struct sessions *s = &a->sessions;
 
-        if (!a->login.config.end_sessions || !a->bus.named || s->slot || now < s->due_ms)
+        if (!a->login.config.end_sessions)
+                return;
+        if (!a->config->bus)
+                say(s, LOG_WARNING, "EndSessions=yes in login.conf needs Bus=yes in [Agent]: no "
+                                    "session is ended");
+        if (!a->bus.named || s->slot || now < s->due_ms)
                 return;
         s->due_ms = now + SESSIONS_EVERY_MS;
         if (call(a, LOGIND_PATH, LOGIND_MANAGER, "ListSessions", NULL, on_list) < 0)

@@ -156,8 +156,9 @@ def test_the_way_in_that_no_chain_closes_stays_open(folder):
     logind.add("3", "root", uid="0", service="sshd", tty="pts/1")
     logind.add("4", "root", uid="0", service="sshd", tty="tty1")  # logind calls it remote: no console
     logind.add("5", "root", uid="0", service="login", tty="tty1", remote="no")  # a host is named: no console
+    logind.add("6", "root", uid="0", service="login", tty="tty1", host="-")  # the other way round
     logind.round(agent)
-    assert set(logind.ended()) == {"3", "4", "5"}, logind.asked()
+    assert set(logind.ended()) == {"3", "4", "5", "6"}, logind.asked()
 
 
 def test_this_hosts_own_word(folder):
@@ -182,6 +183,27 @@ def test_this_hosts_own_word(folder):
     agent.reload()
     agent.reload()
     assert len(logind.asked()) == n and set(logind.ended()) == {"2"}
+
+
+def test_who_stirs_it(folder):
+    """Whoever asks about users who are not ours makes us ask logind nothing; without a bus it is said that it needs one."""
+    bus, dn, agent, logind = start(folder)
+    known(agent, "alice", "erin")
+    logind.round(agent)
+    n = len(logind.asked())
+    for user in ("zoe", "alic", "alicea", "ali"):
+        assert agent.login(user)["verdict"] == "no record"
+    dn.set("_user.zoe.role", bits(3))
+    dn.mine(4)
+    agent.wait_login("zoe's record", "admitted", "zoe")
+    assert len(logind.asked()) == n, logind.asked()[n:]
+    dn.set("_user.erin.role", bits(3))
+    dn.mine(4)
+    wait("a round for erin", lambda: len(logind.asked()) > n)
+    agent.BUS = "no"
+    agent.write_config()
+    agent.restart()
+    agent.kedged.wait_log("EndSessions=yes in login.conf needs Bus=yes in [Agent]: no session is ended")
 
 
 def test_what_is_not_known_ends_nothing(folder):
@@ -300,5 +322,5 @@ def test_a_logind_that_refuses_or_is_odd(folder):
 
 if __name__ == "__main__":
     sys.exit(run([test_a_session_ends_when_its_user_is_let_in_no_more, test_the_way_in_that_no_chain_closes_stays_open,
-                  test_this_hosts_own_word, test_what_is_not_known_ends_nothing, test_a_no_that_is_stale_ends_nothing,
+                  test_this_hosts_own_word, test_who_stirs_it, test_what_is_not_known_ends_nothing, test_a_no_that_is_stale_ends_nothing,
                   test_a_logind_that_is_not_there, test_a_logind_that_refuses_or_is_odd]))
