@@ -274,6 +274,10 @@ def test_a_logind_that_is_not_there(folder):
     wait("logind", lambda: "org.freedesktop.login1" in bus.busctl("list").stdout)
     agent.reload()
     wait("the end", lambda: len(logind.ended()) > n)
+    logind.on("GetAll", "silent")  # a clean stop in the middle
+    agent.reload()
+    wait("the question", lambda: logind.asked()[-1].startswith("GetAll"))
+    assert agent.kedged.stop() == 0
 
 
 def test_a_logind_that_refuses_or_is_odd(folder):
