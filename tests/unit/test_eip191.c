@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "core/eip191.h"
+#include "core/secp.h"
 
 #define PRIVATE "5223d6b1b220f2d38cc4485f1fd606e7f720a2a8116223737f011b06756f2001"
 #define ADDRESS "cd483e5641fa0e356b59739f5a97201cefd88653"
@@ -132,6 +133,28 @@ START_TEST(eip191_refuses_r_and_s_that_are_no_scalars) {
                 }
 } END_TEST
 
+/* A signature whose r is below p - n and whose point has the x r + n: the curve's arithmetic takes it by
+ * recovery id 2, which no wallet can say. */
+START_TEST(eip191_refuses_recovery_ids_that_wallets_cannot_say) {
+        uint8_t theirs[SECP_SIGNATURE_SIZE] = { 2, [64] = 1 }, signature[EIP191_SIGNATURE_SIZE];
+        struct secp_pubkey key;
+        struct address who;
+        struct hash32 hash;
+        unsigned r = 0;
+
+        ck_assert_int_eq(eip191_hash(VIEW_TEXT(HELLO), &hash), 0);
+        do
+                theirs[32] = (uint8_t) ++r;
+        while (r < 200 && secp_recover(&hash, theirs, &key) < 0);
+        ck_assert_uint_lt(r, 200);
+        memcpy(signature, theirs + 1, 64);
+        for (unsigned v = 2; v < 256; v++) {
+                signature[64] = (uint8_t) v;
+                if (v != 27 && v != 28)
+                        ck_assert_msg(eip191_recover(VIEW_TEXT(HELLO), signature, &who) == -EBADMSG, "v %u", v);
+        }
+} END_TEST
+
 START_TEST(eip191_another_text_is_another_signer) {
         struct address who = { 0 };
 
@@ -167,6 +190,7 @@ int main(void) {
         tcase_add_test(t, eip191_takes_v_of_wallets_and_v_of_devices_alone);
         tcase_add_test(t, eip191_refuses_a_high_s);
         tcase_add_test(t, eip191_refuses_r_and_s_that_are_no_scalars);
+        tcase_add_test(t, eip191_refuses_recovery_ids_that_wallets_cannot_say);
         tcase_add_test(t, eip191_another_text_is_another_signer);
         tcase_add_test(t, eip191_texts_have_a_limit);
         tcase_add_test(t, eip191_bad_private_keys_sign_nothing);
