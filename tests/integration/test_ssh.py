@@ -239,6 +239,7 @@ def test_sshd_takes_every_line_for_ours_and_none_for_others(folder):
             else:
                 assert got == value, (user, line, got)
     assert "authorizedkeyscommand none" in plain and "passwordauthentication yes" in plain, plain
+    assert "ok    sshd" in b.doctor(), b.doctor()
     r = b.m.call("/usr/sbin/sshd", "-t")
     assert (r.returncode, r.stderr) == (0, ""), r.stderr
 

@@ -151,10 +151,14 @@ def test_a_host_and_its_keys(folder):
 
 def test_a_signature_where_he_has_no_key(folder):
     """keyboard-interactive, with our module in PAM's stack of sshd: what the lines for sshd leave besides keys."""
-    if not os.path.exists(BUILD + "/pam/pam_kedge.so"):
+    module = BUILD + "/pam/pam_kedge.so"
+    if not os.path.exists(module):
         raise Skip("the PAM module is not built")
+    with open(module, "rb") as f:
+        if b"__asan_init" in f.read():
+            raise Skip("a sanitizer wants to be loaded first")
     b = world(folder)
-    wallet, module = Wallet("alice"), f"{BUILD}/pam/pam_kedge.so runtime={b.run}"
+    wallet, module = Wallet("alice"), f"{module} runtime={b.run}"
     b.dn.set("_user.alice.device", wallet.record)
     b.m.write("/etc/pam.d/sshd", f"auth [success=done ignore=ignore default=die] {module}\n"
               f"account [success=ok ignore=ignore default=bad] {module}\n@include common-auth\n@include common-account\n"
