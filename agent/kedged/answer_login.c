@@ -223,9 +223,12 @@ static bool judge_user(struct agent *a, const struct asking *as, struct query_lo
                 char why[LOOKUP_WHY_MAX]) {
         struct login_case c = case_of(a, as);
 
-        if (!as->final && (!c.record || (as->name[LOGIN_HOST][0] && !c.host_record)))
+        if (!as->final && !c.record)
                 return false;
         login_decide(&c, l, why);
+        if (!as->final && l->verdict == LOGIN_UNPROVEN && c.record->result == QUERY_OK &&
+                        !c.host_record)
+                return false; /* the host's role decides; where it does not, nobody waits for it */
         if (as->q->verb == QUERY_KEY && l->verdict == LOGIN_ADMITTED &&
                         !has_key(c.record, &as->q->key))
                 set(l, why, LOGIN_NO_KEY, "the key is not in his record");
@@ -434,7 +437,7 @@ bool login_answer(struct agent *a, struct query_client *client, const struct que
 /* What came is believed only where it is no yes: what stands is looked up now. */
 static void take_replies(const struct login_waiter *w, struct asking *as) {
         for (size_t i = 0; i < LOGIN_NEEDS; i++) {
-                if (as->known[i] || !as->name[i][0])
+                if (as->known[i] || !as->name[i][0] || w->waits[i])
                         continue;
                 as->reply[i] = w->reply[i];
                 as->known[i] = w->reply[i].result == QUERY_STALE ||
@@ -446,7 +449,7 @@ void login_heard(struct agent *a, uint64_t client, uint32_t serial,
                 const struct watch_reply *reply) {
         uint64_t at = client & ~LOGIN_CLIENT;
         struct login_waiter *w = &a->login.open[at / LOGIN_NEEDS % LOGIN_OPEN_MAX];
-        struct asking as = { .q = &w->request, .uid = w->uid, .now = now_ms(), .final = true };
+        struct asking as = { .q = &w->request, .uid = w->uid, .now = now_ms() };
         struct query_reply out;
         struct query_login l = { 0 };
         char why[LOOKUP_WHY_MAX] = "";
@@ -455,14 +458,13 @@ void login_heard(struct agent *a, uint64_t client, uint32_t serial,
                 return;
         w->waits[at % LOGIN_NEEDS] = false;
         w->reply[at % LOGIN_NEEDS] = *reply;
-        for (size_t i = 0; i < LOGIN_NEEDS; i++)
-                if (w->waits[i])
-                        return;
+        as.final = !w->waits[LOGIN_RECORD] && !w->waits[LOGIN_HOST];
         query_reply_init(&out, w->request.id, QUERY_UNPROVEN);
         if (!refuse(a, &as, &out)) {
                 look(a, &as);
                 take_replies(w, &as);
-                (void) judge(a, &as, &l, why);
+                if (!judge(a, &as, &l, why))
+                        return; /* the other record is on its way */
                 conclude(a, &as, &l, why, &out);
         }
         w->used = false;

@@ -242,6 +242,66 @@ START_TEST(role_for_one_kind_of_host) {
 }
 END_TEST
 
+/* Nobody waits for the host's role where another role, or none, has decided. */
+START_TEST(host_is_waited_for_where_it_decides) {
+        static struct login_config next;
+        const struct query_request q = question(QUERY_LOGIN, "alice", "sshd");
+        struct query_reply r;
+
+        configure("[Login]\nZone=plant.fleet\nHost=gw1\n[Role 3]\nServices=sshd\n[Role 9]\nServices=sshd su\n"
+                  "Groups=dialout\nHosts=4\n",
+                        &next);
+        login_desk_replace(ag, &next);
+        set("_user.alice.role", RECORD_ROLE, "0x208", "0x208");
+        set("_host.gw1.role", RECORD_ROLE, "0x10", "0x10");
+        ck_assert_int_eq(watch_ask(&ag->watch, "_user.alice.plant.fleet", LOGIN_CLIENT, 0, now_ms()), 0);
+        pump_desk();
+        w.fake.silent = true;
+        ck_assert_int_eq(put_as(0, &q, &r), 1); /* role 3, at once */
+        ck_assert(r.result == QUERY_OK && r.login.n_groups == 0);
+        ck_assert_int_eq(login("alice", "sudo"), LOGIN_NO_ROLE);
+        ck_assert_uint_eq(n_delivered, 0);
+        w.fake.silent = false;
+        ck_assert_int_eq(login("alice", "su"), LOGIN_ADMITTED); /* role 9, and only it */
+        ck_assert_uint_eq(n_delivered, 1);
+        ck_assert_str_eq(delivered[0].login.group[0], "dialout");
+}
+END_TEST
+
+/* The first of two records that are asked for decides, if it can. */
+START_TEST(first_record_may_decide) {
+        const struct query_request q = question(QUERY_LOGIN, "bob", "login");
+        struct query_reply r;
+
+        ck_assert_int_eq(put_as(0, &q, &r), 0);
+        ck_assert_uint_eq(ag->watch.n, 2);
+        for (struct watch_entry *e = ag->watch.groups->entries; e; e = e->group_next)
+                if (strcmp(e->name, "_user.bob.plant.fleet") == 0) {
+                        watch_answer(&ag->watch, e, "not proven", now_ms());
+                        break;
+                }
+        ck_assert_uint_eq(n_delivered, 1); /* not proven: the host's role would not help him */
+        ck_assert_int_eq(delivered[0].result, QUERY_UNPROVEN);
+        pump_desk();
+        ck_assert_uint_eq(n_delivered, 1);
+}
+END_TEST
+
+/* What waits for finality is known, and nothing is asked for it. */
+START_TEST(host_role_that_is_not_final) {
+        set("_user.alice.role", RECORD_ROLE, "0x200", "0x200");
+        set("_host.gw1.role", RECORD_ROLE, "", "0x10");
+        ck_assert_int_eq(login("alice", "login"), LOGIN_UNPROVEN);
+        ck_assert_uint_eq(n_delivered, 1);
+        ck_assert_int_eq(login("alice", "login"), LOGIN_UNPROVEN);
+        ck_assert_uint_eq(n_delivered, 1);
+        set("_user.bob.role", RECORD_ROLE, "", "0x200");
+        ck_assert_int_eq(login("bob", "login"), LOGIN_UNPROVEN);
+        ck_assert_int_eq(login("bob", "login"), LOGIN_UNPROVEN);
+        ck_assert_uint_eq(n_delivered, 2);
+}
+END_TEST
+
 START_TEST(not_proven_is_no_no) {
         w.fake.fail = "the upstream lies";
         ck_assert_int_eq(login("alice", "sshd"), LOGIN_UNPROVEN);
@@ -733,6 +793,9 @@ int main(void) {
         tcase_add_test(tc, whole_record_gone_at_head);
         tcase_add_test(tc, one_bit_gone_at_head);
         tcase_add_test(tc, role_for_one_kind_of_host);
+        tcase_add_test(tc, host_is_waited_for_where_it_decides);
+        tcase_add_test(tc, first_record_may_decide);
+        tcase_add_test(tc, host_role_that_is_not_final);
         tcase_add_test(tc, not_proven_is_no_no);
         tcase_add_test(tc, stale_is_told_at_once);
         tcase_add_test(tc, stale_is_served_where_it_is_configured);
