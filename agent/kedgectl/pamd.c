@@ -201,6 +201,19 @@ static bool is_ours(const struct reading *r, const char *type, bool of_type, boo
         return of_type || r->type == PAMD_AUTH;
 }
 
+/* What stands behind a module: its arguments. */
+static bool brings_groups(const struct reading *r, const char *module, char *text) {
+        const char *slash = strrchr(module, '/');
+        char *word;
+
+        if (r->type != PAMD_AUTH || strcmp(slash ? slash + 1 : module, "pam_kedge.so") != 0)
+                return false;
+        while (take_word(&text, &word))
+                if (strcmp(word, "groups") == 0)
+                        return true;
+        return false;
+}
+
 static int parse_line(struct reading *r, char *text, const struct place *at) {
         char *type, *control = NULL, *module = NULL;
         bool bad, sub;
@@ -223,7 +236,8 @@ static int parse_line(struct reading *r, char *text, const struct place *at) {
         }
         if (sub || strcasecmp(control, "include") == 0)
                 return include(r, module, (struct place){ (uint8_t) (at->level + sub), at->depth, true });
-        return add(r, PAMD_MODULE, at->level, control, module);
+        return add(r, brings_groups(r, module, text) ? PAMD_GROUPS : PAMD_MODULE, at->level, control,
+                        module);
 }
 
 /* One line of the file, without its end. False: none is left. */

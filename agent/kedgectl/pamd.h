@@ -16,7 +16,12 @@
 #define PAMD_CODES      32   /* return values of a module */
 
 enum pamd_type { PAMD_AUTH, PAMD_ACCOUNT, PAMD_PASSWORD, PAMD_SESSION };
-enum pamd_kind { PAMD_MODULE = 0, PAMD_SUBSTACK, PAMD_MUST_FAIL };
+enum pamd_kind {
+        PAMD_MODULE = 0,
+        PAMD_SUBSTACK,
+        PAMD_MUST_FAIL,
+        PAMD_GROUPS, /* pam_kedge.so that brings groups alone: it is asked nothing, and has no say */
+};
 
 struct pamd_line {
         enum pamd_kind kind;

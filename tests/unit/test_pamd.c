@@ -88,6 +88,7 @@ static const struct stack_case {
         /* Its no is not the last word. */
         { "account sufficient pam_kedge.so\n" UNIX, PAMD_WEAK, "pam_unix.so" },
         { "account optional pam_kedge.so\n" UNIX, PAMD_WEAK, "pam_unix.so" },
+        { "account optional pam_kedge.so groups\n" UNIX, PAMD_WEAK, "pam_unix.so" }, /* of auth alone */
         { "account [success=ok ignore=ignore authinfo_unavail=ignore default=bad] pam_kedge.so\n" UNIX,
                         PAMD_WEAK, "pam_unix.so" },
         { "account [success=ok perm_denied=1 default=bad] pam_kedge.so\naccount required pam_deny.so\n"
@@ -132,6 +133,14 @@ START_TEST(pamd_judges_auth_by_itself) {
                 { "auth sufficient pam_unix.so\nauth required pam_kedge.so\n", PAMD_SKIPPED, "pam_unix.so" },
                 { "auth required pam_kedge.so\nwrong required pam_permit.so\nauth required pam_unix.so\n",
                   PAMD_SHUT, "" },
+                /* It brings groups alone, and is no word at all. */
+                { "auth [success=ok ignore=ignore default=ignore] pam_kedge.so groups\n"
+                  "auth required pam_unix.so\n", PAMD_ABSENT, "" },
+                { "auth optional /lib/x/pam_kedge.so timeout=1s groups\nauth requisite pam_kedge.so\n"
+                  "auth required pam_unix.so\n", PAMD_GOOD, "" },
+                { "auth sufficient pam_kedge.so groups\nauth requisite pam_kedge.so\n"
+                  "auth required pam_unix.so\n", PAMD_GOOD, "" },
+                { "auth optional pam_kedge.so groups2\nauth required pam_unix.so\n", PAMD_WEAK, "pam_unix.so" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
