@@ -94,6 +94,8 @@ static const struct stack_case {
         { "account [success=ok perm_denied=1 default=bad] pam_kedge.so\naccount required pam_deny.so\n"
           "account required pam_permit.so\n", PAMD_WEAK, "pam_deny.so" },
         { KEDGE "account [default=reset] pam_x.so\n" UNIX, PAMD_WEAK, "pam_x.so" },
+        { KEDGE "account sufficient pam_permit.so\naccount [default=reset] pam_x.so\n" UNIX, PAMD_WEAK,
+                        "pam_permit.so" }, /* done does not end what is lost */
         /* Nobody gets in. */
         { KEDGE "account required pam_deny.so\n", PAMD_SHUT, "" },
         { KEDGE, PAMD_SHUT, "" }, /* who is not managed has nobody to say yes */
