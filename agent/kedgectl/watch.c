@@ -93,15 +93,20 @@ static void on_event(void *userdata, const struct feed_event *e) {
         (void) fflush(stdout);
 }
 
+/* A record is asked for by the question why it is served or not. */
+static int ask_for(const struct watcher *w, const char *name, struct query_reply *ret) {
+        struct query_request request = { .verb = name[0] == '_' ? QUERY_EXPLAIN : QUERY_RESOLVE };
+
+        memcpy(request.name, name, strlen(name));
+        return ctl_get(w->ctl, &request, ret);
+}
+
 /* Asking for the names has the agent watch them. One that is not proven now may be later. */
 static enum ctl_exit ask_for_names(struct watcher *w) {
         for (size_t i = 0; i < w->n_names; i++) {
-                struct query_request request = { .verb = QUERY_RESOLVE };
                 struct query_reply reply;
-                int r;
+                int r = ask_for(w, w->name[i], &reply);
 
-                memcpy(request.name, w->name[i], strlen(w->name[i]));
-                r = ctl_get(w->ctl, &request, &reply);
                 if (r < 0)
                         return ctl_unreachable(w->ctl, r);
                 if (reply.result == QUERY_UNKNOWN || reply.result == QUERY_REFUSED)
@@ -115,13 +120,9 @@ static enum ctl_exit ask_for_names(struct watcher *w) {
 static void keep_names(const struct watcher *w) {
         struct query_reply reply;
 
-        for (size_t i = 0; i < w->n_names; i++) {
-                struct query_request request = { .verb = QUERY_RESOLVE };
-
-                memcpy(request.name, w->name[i], strlen(w->name[i]));
-                if (ctl_get(w->ctl, &request, &reply) < 0)
+        for (size_t i = 0; i < w->n_names; i++)
+                if (ask_for(w, w->name[i], &reply) < 0)
                         return;
-        }
 }
 
 static enum ctl_exit take_names(struct watcher *w, int argc, char **argv) {
@@ -129,8 +130,9 @@ static enum ctl_exit take_names(struct watcher *w, int argc, char **argv) {
         if (!w->name)
                 return ctl_fail(w->ctl, CTL_FAILURE, "not enough memory");
         for (int i = 0; i < argc; i++)
-                if (name_normalize(VIEW_TEXT(argv[i]), w->name[w->n_names++]) < 0)
-                        return ctl_fail(w->ctl, CTL_USAGE, "'%.253s' is not a host name", argv[i]);
+                if (name_normalize_record(VIEW_TEXT(argv[i]), w->name[w->n_names++]) < 0)
+                        return ctl_fail(w->ctl, CTL_USAGE, "'%.253s' is neither a host name nor a record name",
+                                        argv[i]);
         return CTL_OK;
 }
 

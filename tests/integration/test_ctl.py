@@ -155,6 +155,14 @@ def test_records_of_logins_are_explained_and_found_nowhere_else(folder):
         assert items[0]["revoked"] == "role" and items[0]["key"][-1] == 8 and role["why"].startswith("granted, but for"), items
         agent.kedged.wait_log("role 3 revoked at block")
 
+    # Who watches it has it asked for, and hears of it.
+    carol = "_user.carol." + NAME
+    one = Watcher(folder, agent, "--json", "watch", carol)
+    wait("it to be asked for", lambda: carol in [w["name"] for w in watched(agent)])
+    dn.set("_user.carol.role", (4).to_bytes(32, "big"))
+    one.wait("her role", event="RecordChanged", name=carol, text="role 0x" + (4).to_bytes(32, "big").hex())
+    assert all(e.get("name") in (None, carol) for e in one.events()), one.events()
+
 
 class Watcher:
     """kedgectl, running on."""
