@@ -33,9 +33,9 @@ def revocation(node, agent, confdir):
     p = subprocess.Popen([program(BENCH), "--until-refused", confdir, "alice"], stdout=subprocess.PIPE, text=True)
     assert p.stdout.readline() == "ready\n"
     node.command("clear _user.alice.role")
-    mined = node.mine(4)[0] - 3  # the first shows it; a head needs two miners, who stand behind the others
+    mined = node.mine(8)[0] - 7  # the first shows it; a head needs two miners, who stand behind the others
     at = time.monotonic()
-    wait("a head that shows it", lambda: agent.status()["head"] >= mined, every=0.0005)
+    wait("a head that shows it", lambda: agent.status()["head"] >= mined, every=0.002)
     accepted = time.monotonic()
     ns, said = p.stdout.readline().split(" ", 1)
     p.wait(20)
