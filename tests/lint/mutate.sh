@@ -59,6 +59,7 @@ programs_of() { # test names
         while IFS= read -r name; do
                 case "$name" in
                 'unit pam') program=tests/unit/test_pam list+=" pam/pam_kedge.so" ;;
+                'unit ssh') program=tests/unit/test_ssh list+=" agent/ssh/kedge-authorized-keys agent/ssh/kedge-known-hosts" ;;
                 'wrap pam') program=tests/wrap/wrap-pam ;;
                 'unit '*) program=tests/unit/test_${name#unit } ;;
                 'fuzz '*) program=tests/fuzz/fuzz_${name#fuzz } ;;
