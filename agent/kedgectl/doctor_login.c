@@ -282,7 +282,7 @@ static void say_conf(struct doctor *d, const char *path, int why) {
 
         switch (why) {
         case ENOENT:
-                doctor_say(d, DOCTOR_FAIL, "login.conf", "write it, see login.conf(5); or pam-auth-update --remove kedge",
+                doctor_say(d, DOCTOR_FAIL, "login.conf", "write it, see login.conf(5); or pam-auth-update --disable kedge",
                                 "there is no %s, and PAM asks pam_kedge.so: nobody but root gets in", path);
                 return;
         case EPERM:
