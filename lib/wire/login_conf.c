@@ -3,15 +3,15 @@
  * The agent reads the same file strictly and refuses what is wrong in it. Here a wrong line must
  * neither lock out those whom it does not concern nor let past those whom it may, so what can be
  * read two ways is read as "he is ours": ManagedUsers=, ManagedGroup= and DenyUsers= count in every
- * section, in every case of letters, on indented lines and on lines of any length; BreakGlass=
- * counts where and as the agent would take it. Of what the agent accepts, both read the same. */
+ * section, in every case of letters, nearly spelled ("ManagedGroups=", "ManagedUsers alice"), on
+ * indented lines and on lines of any length; BreakGlass= counts where and as the agent would take
+ * it. Of what the agent accepts, both read the same. */
 
 #include "wire/login.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +19,8 @@
 
 #define GROUPS_ASKED_MAX 256
 #define WORD_MAX         255
+#define KEY_MAX          15 /* letters of a key that may be meant for one of ours */
+#define KEY_SLIPS        2  /* letters too many, too few or wrong in it */
 
 enum key { KEY_OTHER = 0, KEY_USERS, KEY_GROUP, KEY_DENY, KEY_GLASS };
 
@@ -36,8 +38,10 @@ static bool is_blank(uint8_t c) {
 }
 
 /* Between two names. No name holds one of these, whatever the agent says about it. */
-static bool is_between(uint8_t c) {
-        return is_blank(c) || c == ',' || c == '"' || c == '\'';
+static bool is_between(enum key key, uint8_t c) {
+        static const char any[] = ",\"';:|/+&=()<>";
+
+        return is_blank(c) || memchr(any, c, key == KEY_GLASS ? 3 : sizeof(any) - 1);
 }
 
 static bool is_word(struct view word, const char *text) {
@@ -99,7 +103,7 @@ static void take_words(struct judge *j, enum key key, struct view value) {
         while (i < value.n) {
                 size_t start = i;
 
-                while (i < value.n && !is_between(value.p[i]))
+                while (i < value.n && !is_between(key, value.p[i]))
                         i++;
                 if (i > start)
                         take_word(j, key, VIEW(value.p + start, i - start));
@@ -116,30 +120,88 @@ static struct view without_comment(struct view line) {
         return line;
 }
 
-static bool is_key(struct view name, const char *key) {
-        return name.n == strlen(key) && strncasecmp((const char *) name.p, key, name.n) == 0;
+/* The letters of name in lower case; false where there are too many. */
+static bool letters_of(struct view name, char ret[KEY_MAX + 1]) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < name.n; i++) {
+                uint8_t c = name.p[i] | 0x20;
+
+                if (c < 'a' || c > 'z')
+                        continue;
+                if (n == KEY_MAX)
+                        return false;
+                ret[n++] = (char) c;
+        }
+        ret[n] = '\0';
+        return true;
+}
+
+/* Is text key, but for a slip or two? A typing error in one of ours must not make everybody a
+ * stranger, whom we let past. */
+static bool is_nearly(const char *text, const char *key) {
+        size_t n = strlen(key), row[KEY_MAX + 1];
+
+        for (size_t k = 0; k <= n; k++)
+                row[k] = k;
+        for (size_t i = 0; text[i] != '\0'; i++) {
+                size_t before = row[0]++; /* what stood left above */
+
+                for (size_t k = 0; k < n; k++) {
+                        size_t least = before + (text[i] != key[k]);
+
+                        before = row[k + 1];
+                        least = MIN(least, MIN(row[k], before) + 1);
+                        row[k + 1] = least;
+                }
+        }
+        return row[n] <= KEY_SLIPS;
 }
 
 static enum key key_of(const struct judge *j, struct view name, bool indented) {
+        char letters[KEY_MAX + 1];
+
         while (name.n > 0 && is_blank(name.p[name.n - 1]))
                 name.n--;
-        if (is_key(name, "ManagedUsers"))
-                return KEY_USERS;
-        if (is_key(name, "ManagedGroup"))
-                return KEY_GROUP;
-        if (is_key(name, "DenyUsers"))
-                return KEY_DENY;
+        if (letters_of(name, letters)) {
+                if (is_nearly(letters, "managedusers"))
+                        return KEY_USERS;
+                if (is_nearly(letters, "managedgroup"))
+                        return KEY_GROUP;
+                if (is_nearly(letters, "denyusers"))
+                        return KEY_DENY;
+        }
         if (j->in_login && !indented && is_word(name, "BreakGlass"))
                 return KEY_GLASS;
         return KEY_OTHER;
 }
 
+/* What stands behind the bracket is a section that the agent refuses: it may be the whole file, with
+ * line ends of another kind. */
 static void take_section(struct judge *j, struct view line) {
         static const char login[] = "[Login]";
+        size_t n = sizeof(login) - 1;
 
-        j->in_login = line.n >= sizeof(login) - 1 && memcmp(line.p, login, sizeof(login) - 1) == 0;
+        j->in_login = line.n >= n && memcmp(line.p, login, n) == 0;
+        while (n < line.n && is_blank(line.p[n]))
+                n++;
+        j->in_login = j->in_login && (n >= line.n || line.p[n] == ';' || line.p[n] == '#');
         j->has_login = j->has_login || j->in_login;
         j->last = KEY_OTHER;
+}
+
+/* "ManagedUsers alice": a '=' was forgotten. */
+static void take_bare(struct judge *j, struct view line) {
+        size_t i = 0;
+        enum key key;
+
+        while (i < line.n && !is_blank(line.p[i]))
+                i++;
+        key = key_of(j, VIEW(line.p, i), true);
+        if (key == KEY_OTHER)
+                return;
+        take_words(j, key, VIEW(line.p + i, line.n - i));
+        j->last = key;
 }
 
 static void take_line(struct judge *j, struct view line) {
@@ -160,8 +222,10 @@ static void take_line(struct judge *j, struct view line) {
                 take_words(j, j->last, line);
         while (i < line.n && line.p[i] != '=' && line.p[i] != ':')
                 i++;
-        if (i == line.n)
+        if (i == line.n) {
+                take_bare(j, line);
                 return;
+        }
         key = key_of(j, VIEW(line.p, i), indented);
         take_words(j, key, VIEW(line.p + i + 1, line.n - i - 1));
         if (!indented)
