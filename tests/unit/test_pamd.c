@@ -60,6 +60,7 @@ static const struct stack_case {
         { "account requisite pam_kedge.so\n" UNIX, PAMD_GOOD, "" },
         { "ACCOUNT Required /lib/x/pam_kedge.so debug\n" UNIX, PAMD_GOOD, "" },
         { "-account required pam_kedge.so\n" UNIX, PAMD_GOOD, "" },
+        { "account required pam_kedge.so groups\n" UNIX, PAMD_GOOD, "" }, /* of auth alone */
         { "account [default=bad \\\n  success=ok ignore=ignore] pam_kedge.so # so\n" UNIX, PAMD_GOOD, "" },
         { UNIX KEDGE, PAMD_GOOD, "" }, /* last, and none leads past it */
         { "account substack sub\n" KEDGE "account required pam_permit.so\n", PAMD_GOOD, "" },
@@ -133,6 +134,14 @@ START_TEST(pamd_judges_auth_by_itself) {
                   PAMD_GOOD, "" }, /* su of root's */
                 { "auth sufficient pam_kedge.so\nauth required pam_unix.so\n", PAMD_WEAK, "pam_unix.so" },
                 { "auth sufficient pam_unix.so\nauth required pam_kedge.so\n", PAMD_SKIPPED, "pam_unix.so" },
+                /* for setcred alone, as pam_kedge(8) has it for sshd */
+                { "auth [success=ok ignore=ignore default=ignore] pam_kedge.so debug groups\n"
+                  "auth required pam_unix.so\n", PAMD_ABSENT, "" },
+                { "auth required pam_kedge.so groups\nauth requisite pam_kedge.so\nauth required pam_unix.so\n",
+                  PAMD_GOOD, "" },
+                { "auth required pam_kedge.so groups\nauth sufficient pam_unix.so\nauth required pam_kedge.so\n",
+                  PAMD_SKIPPED, "pam_unix.so" },
+                { "auth sufficient pam_kedge.so xgroups\nauth required pam_unix.so\n", PAMD_WEAK, "pam_unix.so" },
                 { "auth required pam_kedge.so\nwrong required pam_permit.so\nauth required pam_unix.so\n",
                   PAMD_SHUT, "" },
                 /* It brings groups alone, and is no word at all. */
