@@ -176,8 +176,8 @@ static enum key key_of(const struct judge *j, struct view name, bool indented) {
         return KEY_OTHER;
 }
 
-/* What stands behind the bracket is a section that the agent refuses: it may be the whole file, with
- * line ends of another kind. */
+/* With something behind its bracket, which the agent refuses, it is none: that may be all of the
+ * file, with line ends of another kind. */
 static void take_section(struct judge *j, struct view line) {
         static const char login[] = "[Login]";
         size_t n = sizeof(login) - 1;
