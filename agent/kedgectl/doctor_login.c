@@ -181,17 +181,17 @@ struct groups {
 };
 
 /* By the machine's own files. What cannot be told counts as in, as pam_kedge has it. */
-static bool in_group(void *userdata, const char *user, const char *group) {
-        const struct groups *g = userdata;
+static bool group_holds(const struct groups *g, const char *user, const char *group, bool *ret_seen) {
         char path[DOCTOR_PATH_MAX];
         FILE *f = fopen(doctor_path(g->d, "/etc/group", path), "re");
-        bool in = f == NULL, seen = false;
+        bool in = f == NULL;
         const struct group *gr;
 
-        while (f && !seen && (gr = fgetgrent(f))) {
+        *ret_seen = false;
+        while (f && !*ret_seen && (gr = fgetgrent(f))) {
                 if (strcmp(gr->gr_name, group) != 0)
                         continue;
-                seen = true;
+                *ret_seen = true;
                 in = gr->gr_gid == g->gid;
                 for (size_t i = 0; gr->gr_mem[i] && i < MEMBERS_MAX; i++)
                         in = in || strcmp(gr->gr_mem[i], user) == 0;
@@ -199,6 +199,35 @@ static bool in_group(void *userdata, const char *user, const char *group) {
         if (f)
                 fclose(f);
         return in;
+}
+
+static bool in_group(void *userdata, const char *user, const char *group) {
+        bool seen;
+
+        return group_holds(userdata, user, group, &seen);
+}
+
+/* Whom login_judge() asks about is in no group; what is looked at is whether there is one. */
+static bool look_at_group(void *userdata, const char *user _unused_, const char *group) {
+        struct doctor *d = userdata;
+        struct groups none = { d, (gid_t) -1 };
+        bool seen = false;
+
+        (void) group_holds(&none, "", group, &seen);
+        if (!seen)
+                doctor_say(d, DOCTOR_WARN, "login.conf", "spell it as /etc/group does, or make it: groupadd",
+                                "ManagedGroup=%.64s: /etc/group has no such group: unless the network knows one, it makes nobody ours",
+                                group);
+        return false;
+}
+
+/* A group that is not there lets all past us whom it should name, and nothing else tells. */
+static void look_at_groups(struct doctor *d, const char *conf) {
+        const struct login_who who = { .user = "", .in_group = look_at_group, .userdata = d };
+        bool denied;
+        int why;
+
+        (void) login_read(conf, &who, &denied, &why);
 }
 
 static bool has_shell(const struct passwd *pw) {
@@ -343,6 +372,7 @@ void doctor_login(struct doctor *d) {
         else
                 (void) look_at_pam(d, true);
         if (why == 0) {
+                look_at_groups(d, conf);
                 look_at_break_glass(d, conf);
                 look_at_agent(d);
                 doctor_sshd(d);

@@ -226,6 +226,9 @@ static void no_user(void) {
                         "Match User a\nAuthorizedKeysCommand /usr/libexec/kedge/kedge-authorized-keys\n"
                         "AuthorizedKeysFile none\n");
 }
+static void no_group(void) {
+        text("/etc/kedge/login.conf", "[Login]\nZone=plant.fleet\nManagedGroup=root fleeet\nBreakGlass=root\n");
+}
 static void helper_is_gone(void) {
         without("/usr/libexec/kedge/kedge-authorized-keys");
 }
@@ -247,6 +250,7 @@ static const struct {
         { no_conf, "FAIL  login.conf  there is no /", "login.conf(5)", 1 },
         { open_conf, "FAIL  login.conf  /", "chown root: /", 1 },
         { empty_conf, "FAIL  login.conf  /", "login.conf(5)", 1 },
+        { no_group, "warn  login.conf  ManagedGroup=fleeet: /etc/group has no such group", "groupadd", 1 },
         { not_asked, "warn  pam         pam_kedge.so stands in no stack", "pam-auth-update --enable kedge", 1 },
         { not_in_sudo, "warn  pam         sudo: managed users get in without", "/etc/pam.d/sudo", 1 },
         { passed_by, "FAIL  pam         login: the account stack can end well without pam_kedge.so: pam_localuser.so",
