@@ -116,19 +116,34 @@ int book_set(struct book *b, const struct book_key *key, const struct revocation
         return 0;
 }
 
-/* On disk 16 is the whole record, as it was when that many fields were known; later fields follow. */
+/* On disk 16 is the whole record, as it was when that many fields were known, and a kedged of then
+ * takes a book with a higher number for a damaged one. So a user's SSH keys are written under the
+ * numbers of a host's, which a user has not: whoever goes back to that kedged has his book. */
 #define DISK_RECORD 16
 
-static uint8_t field_on_disk(enum record_field f) {
+static bool is_users(const struct book_key *key) {
+        static const char label[] = "_user.";
+
+        return strncmp(key->host, label, sizeof(label) - 1) == 0;
+}
+
+static uint8_t field_on_disk(const struct book_key *key, enum record_field f) {
+        if (is_users(key) && (f == RECORD_SSH || f == RECORD_SSH_NEXT))
+                f = f == RECORD_SSH ? RECORD_SSH_HOST : RECORD_SSH_HOST_NEXT;
         return f == RECORD_FIELDS ? DISK_RECORD : f < DISK_RECORD ? (uint8_t) f : (uint8_t) (f + 1);
 }
 
-static bool field_of_disk(uint64_t disk, enum record_field *ret) {
+static bool field_of_disk(const struct book_key *key, uint64_t disk, enum record_field *ret) {
+        enum record_field f;
+
         if (disk > RECORD_FIELDS)
                 return false;
-        *ret = disk == DISK_RECORD  ? RECORD_FIELDS
-               : disk < DISK_RECORD ? (enum record_field) disk
-                                    : (enum record_field) (disk - 1);
+        f = disk == DISK_RECORD  ? RECORD_FIELDS
+            : disk < DISK_RECORD ? (enum record_field) disk
+                                 : (enum record_field) (disk - 1);
+        if (is_users(key) && (f == RECORD_SSH_HOST || f == RECORD_SSH_HOST_NEXT))
+                f = f == RECORD_SSH_HOST ? RECORD_SSH : RECORD_SSH_NEXT;
+        *ret = f;
         return true;
 }
 
@@ -142,7 +157,7 @@ static void put_entry(struct buf *out, const struct book_entry *e) {
         for (size_t i = 0; i < e->revocations.n; i++) {
                 const struct revocation *r = &e->revocations.r[i];
 
-                buf_put_u8(out, field_on_disk(r->field));
+                buf_put_u8(out, field_on_disk(&e->key, r->field));
                 buf_put(out, r->key.b, HASH32_SIZE);
                 buf_put_be(out, r->at.number, 8);
                 buf_put(out, r->at.hash.b, HASH32_SIZE);
@@ -175,10 +190,11 @@ int book_save(struct book *b) {
         return r;
 }
 
-static bool take_revocation(struct view *in, struct revocation *r) {
+static bool take_revocation(
+                struct view *in, const struct book_key *key, struct revocation *r) {
         uint64_t field;
 
-        if (!view_take_be(in, 1, &field) || !field_of_disk(field, &r->field) ||
+        if (!view_take_be(in, 1, &field) || !field_of_disk(key, field, &r->field) ||
                 !view_take_copy(in, r->key.b, HASH32_SIZE) || !view_take_be(in, 8, &r->at.number) ||
                 !view_take_copy(in, r->at.hash.b, HASH32_SIZE))
                 return false;
@@ -198,7 +214,7 @@ static bool take_entry(struct view *in, struct book_key *key, struct revocations
                         n > SERVED_REVOCATIONS_MAX)
                 return false;
         for (all->n = 0; all->n < n; all->n++)
-                if (!take_revocation(in, &all->r[all->n]))
+                if (!take_revocation(in, key, &all->r[all->n]))
                         return false;
         return true;
 }

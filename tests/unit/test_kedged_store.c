@@ -17,6 +17,7 @@
 #include "agent/kedged/publish.h"
 #include "agent/kedged/store.h"
 #include "base/buf.h"
+#include "core/name_record.h"
 #include "core/sha256.h"
 
 static char dir[] = "/tmp/kedge-store-XXXXXX";
@@ -333,6 +334,53 @@ START_TEST(book_remembers_across_restarts) {
         book_done(&b);
 } END_TEST
 
+/* The number of a field as it stands in the one book of one revocation. */
+static uint8_t *number_on_disk(uint8_t file[512], const char *host) {
+        static const char name[2][14] = { "revocations", "revocations.1" };
+        uint8_t *at = file + 36 + 4 + 37 + strlen(host) + 1;
+
+        for (size_t i = 0; i < 2; i++) {
+                int fd = openat(dir_fd, name[i], O_RDONLY | O_CLOEXEC);
+
+                if (fd < 0)
+                        continue;
+                ck_assert_int_gt(read(fd, file, 512), 36 + 4 + 37 + 73);
+                ck_assert_int_eq(close(fd), 0);
+                ck_assert_int_eq(unlinkat(dir_fd, name[i], 0), 0);
+        }
+        return at;
+}
+
+/* A kedged that knew 16 fields refuses a higher number, and does not start. */
+START_TEST(book_can_be_read_by_the_kedged_before) {
+        static const char *const subject[] = { "pump1", "_user.alice", "_host.gw1", "_ssh.gw1" };
+        static struct book a, b;
+        uint8_t file[512];
+
+        for (size_t i = 0; i < 4; i++) {
+                const struct name_record_shape *shape = name_record_shape_of(VIEW_TEXT(subject[i]));
+
+                for (size_t k = 0; k <= shape->n; k++) {
+                        enum record_field f = k < shape->n ? shape->field[k] : RECORD_FIELDS;
+                        struct book_key key = key_of(subject[i]);
+                        struct revocations r = one_revocation(500);
+                        const uint8_t *number;
+
+                        r.r[0].field = f;
+                        ck_assert_int_eq(book_open(&a, dir_fd), 0);
+                        ck_assert_int_eq(book_set(&a, &key, &r), 0);
+                        ck_assert_int_eq(book_save(&a), 0);
+                        ck_assert_int_eq(book_open(&b, dir_fd), 0);
+                        ck_assert_uint_eq(book_find(&b, &key)->r[0].field, f);
+                        number = number_on_disk(file, subject[i]);
+                        ck_assert_msg(*number <= 16 && (*number == 16) == (f == RECORD_FIELDS),
+                                        "field %zu of %s: %u", k, subject[i], *number);
+                        book_done(&a);
+                        book_done(&b);
+                }
+        }
+} END_TEST
+
 START_TEST(book_full_disk_keeps_the_effect) {
         static struct book a, b;
         struct book_key pump = key_of("pump1");
@@ -498,6 +546,7 @@ int main(void) {
         tcase_add_test(t, store_survives_each_failing_call);
         tcase_add_test(t, store_follows_no_symbolic_link);
         tcase_add_test(t, book_remembers_across_restarts);
+        tcase_add_test(t, book_can_be_read_by_the_kedged_before);
         tcase_add_test(t, book_full_disk_keeps_the_effect);
         tcase_add_test(t, book_of_other_bytes_is_refused);
         tcase_add_test(t, book_of_too_many_records_is_refused);
