@@ -98,6 +98,15 @@ static bool being_proven(const struct agent *a, size_t zone, struct query_reply 
         return agent_say(ret, QUERY_UNPROVEN, text);
 }
 
+#define ASKED_BY_OTHERS (PROOFS_MAX / 4) /* as QUERY_OPEN_UID: see below */
+
+/* Nobody waits for what an explanation asks for, so no connection's account holds it while it is
+ * open: but for root's, it is asked only where most of what may be open is free, so that it keeps
+ * nobody out who stands at a door. */
+static bool may_ask(const struct agent *a, struct query_client *client) {
+        return (client->uid == 0 || a->proofs.n < ASKED_BY_OTHERS) && query_may_look_up(client);
+}
+
 static bool nothing_known(struct agent *a, struct query_client *client, const char *name,
                 size_t zone, struct query_reply *ret) {
         uint64_t now = now_ms();
@@ -108,7 +117,7 @@ static bool nothing_known(struct agent *a, struct query_client *client, const ch
                                 "nothing is known of it yet: a question for it has it proven");
         if (watch_hold(&a->watch, name, now))
                 return being_proven(a, zone, ret);
-        r = query_may_look_up(client) ? watch_ask(&a->watch, name, LOGIN_CLIENT, 0, now) : -EBUSY;
+        r = may_ask(a, client) ? watch_ask(&a->watch, name, LOGIN_CLIENT, 0, now) : -EBUSY;
         if (r == -EBUSY) /* else the answer goes to nobody */
                 return agent_say(ret, QUERY_REFUSED, "too many questions are open: ask again later");
         return being_proven(a, zone, ret);

@@ -25,7 +25,7 @@ Hosts=4
 """
 SSH = bytes(range(32))
 HOST_KEY = bytes(range(32, 64))
-WATCHED = 10
+EXPLAIN, WATCHED = 8, 10
 KEY_1 = "00" * 31 + "01"  # its address is known
 ADDRESS_1 = bytes.fromhex("7e5f4552091a69125d5dfcb7b8c2659029395bdf")
 
@@ -173,6 +173,24 @@ def test_records_of_ours_are_proven_before_anybody_asks(folder):
     assert agent.login("alice", "login")["verdict"] == "no role"
 
 
+def test_explaining_leaves_room_for_those_at_the_door(folder):
+    dn, agent = start(folder)
+    agent.wait_login("alice's role", "admitted", "alice")
+    dn.p.send_signal(signal.SIGSTOP)
+    try:
+        os.chmod(folder.path, 0o711)
+        os.seteuid(61007)
+        said = [agent.query(EXPLAIN, f"_user.u{i}.{ZONE}")[1] for i in range(80)]
+        os.seteuid(0)
+        assert said[0].startswith("it is being proven") and said[-1].startswith("too many questions are open"), said
+        assert agent.query(EXPLAIN, "_user.v." + ZONE)[1].startswith("it is being proven"), "root sees why"
+        got = agent.login("zoe")
+        assert got["result"] == "unproven" and "too many" not in got["reason"], got
+    finally:
+        os.seteuid(0)
+        dn.p.send_signal(signal.SIGCONT)
+
+
 def test_figures_say_how_many(folder):
     metrics = folder.path + "/kedge.prom"
 
@@ -196,4 +214,5 @@ def test_figures_say_how_many(folder):
 if __name__ == "__main__":
     sys.exit(run([test_a_login_is_decided_by_the_chain, test_a_signature_is_good_once,
                   test_a_role_is_taken_at_the_head, test_login_conf_is_taken_whole_or_not_at_all,
-                  test_records_of_ours_are_proven_before_anybody_asks, test_figures_say_how_many]))
+                  test_records_of_ours_are_proven_before_anybody_asks,
+                  test_explaining_leaves_room_for_those_at_the_door, test_figures_say_how_many]))
