@@ -3,22 +3,15 @@
  * where the agent said so; a user who is denied gets no better answer; for one who is not ours, and
  * for break-glass, nothing but login.conf is opened, and no socket. */
 
-#include <dirent.h>
-#include <errno.h>
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 
 #include "../pam_stub.h"
-#include "../wire_fixture.h"
+#include "wrap_agent.h"
 #include "wire/login.h"
-#include "wire/query.h"
 
-#define CALLS_MAX 200
-#define SHORT     (-1) /* not an errno: fewer bytes than asked for, then the end */
 
 static char conf_arg[160], runtime_arg[160];
 static int countdown;
@@ -134,30 +127,10 @@ int __wrap_open64(const char *path, int flags, ...) {
         return -1;
 }
 
-static char folder[64], file[128];
-
-static const char *path_in(const char *name) {
-        FIXTURE_MUST(snprintf(file, sizeof(file), "%s/%s", folder, name) < (int) sizeof(file));
-        return file;
-}
-
-static unsigned count_fds(void) {
-        DIR *dir = opendir("/proc/self/fd");
-        unsigned n = 0;
-
-        FIXTURE_MUST(dir);
-        while (readdir(dir))
-                n++;
-        closedir(dir);
-        return n;
-}
-
+/* Everybody but eve may. */
 static void answer(const struct query_request *q, struct query_reply *a) {
         struct login_text t = { .host = "gw1", .expires_s = 1 };
 
-        a->magic = QUERY_MAGIC;
-        a->version = QUERY_VERSION;
-        a->id = q->id;
         a->result = strcmp(q->name, "eve") == 0 ? QUERY_DENIED : QUERY_OK;
         if (q->verb == QUERY_CHALLENGE) {
                 a->result = QUERY_OK;
@@ -166,33 +139,6 @@ static void answer(const struct query_request *q, struct query_reply *a) {
                 FIXTURE_MUST(login_text_write(&t, a->challenge.text) == 0);
         } else
                 a->login.verdict = a->result == QUERY_OK ? LOGIN_ADMITTED : LOGIN_REVOKED;
-}
-
-/* Everybody but eve may, until the listening socket is shut down. A process of its own, so that its
- * descriptors are not counted. */
-static void agent(int server) {
-        int fd;
-
-        while ((fd = accept4(server, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
-                struct query_request q;
-                struct query_reply a = { .result = QUERY_UNPROVEN };
-
-                if (read(fd, &q, sizeof(q)) == (ssize_t) sizeof(q)) {
-                        answer(&q, &a);
-                        (void) write(fd, &a, sizeof(a));
-                }
-                close(fd);
-        }
-}
-
-static int listen_here(void) {
-        struct sockaddr_un at = { .sun_family = AF_UNIX };
-        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-        strcpy(at.sun_path, path_in("query.sock"));
-        FIXTURE_MUST(fd >= 0 && bind(fd, (struct sockaddr *) &at, sizeof(at)) == 0);
-        FIXTURE_MUST(listen(fd, 64) == 0);
-        return fd;
 }
 
 /* What the user gets where nothing fails. */
@@ -210,8 +156,6 @@ static const struct scenario {
         { "quiet", NULL, PAM_IGNORE, PAM_IGNORE },
         { "root", "tty1", PAM_IGNORE, PAM_IGNORE },
 };
-
-static const int errors[] = { EIO, ENOMEM, EMFILE, EINTR, EAGAIN, EACCES, ECONNREFUSED, SHORT };
 
 static bool fail(const struct scenario *s, int n, int error, int r, const char *why) {
         printf("%s, call %d, error %d: %d, %s\n", s->user, n, error, r, why);
@@ -280,36 +224,19 @@ static bool run_all(const struct scenario *s, bool auth, unsigned *ret_runs) {
 }
 
 int main(void) {
-        char command[96];
-        pid_t pid;
         unsigned runs = 0;
         bool good = true;
-        int server;
 
-        strcpy(folder, "/tmp/kedge-wrap-XXXXXX");
-        FIXTURE_MUST(mkdtemp(folder));
+        make_folder();
         FIXTURE_MUST(chmod(folder, 0755) == 0);
         fixture_write_text(path_in("login.conf"),
                         "[Login]\nManagedUsers=alice eve\nManagedGroup=nogroup\n"
                         "DenyUsers=mallory\n");
         snprintf(conf_arg, sizeof(conf_arg), "conf=%s", path_in("login.conf"));
         snprintf(runtime_arg, sizeof(runtime_arg), "runtime=%s", folder);
-        server = listen_here();
-        pid = fork();
-        FIXTURE_MUST(pid >= 0);
-        if (pid == 0) {
-                agent(server);
-                _exit(0);
-        }
+        agent_begin(answer);
 
         for (size_t i = 0; i < ELEMENTSOF(scenarios) && good; i++)
                 good = run_all(&scenarios[i], false, &runs) && run_all(&scenarios[i], true, &runs);
-
-        (void) shutdown(server, SHUT_RDWR);
-        FIXTURE_MUST(waitpid(pid, NULL, 0) == pid);
-        close(server);
-        snprintf(command, sizeof(command), "rm -rf %s", folder);
-        FIXTURE_MUST(system(command) == 0);
-        printf("%u runs\n", runs);
-        return good ? EXIT_SUCCESS : EXIT_FAILURE;
+        return agent_end(good, runs);
 }

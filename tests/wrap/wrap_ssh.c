@@ -3,7 +3,6 @@
  * nothing; a no stays a no; a call that was only interrupted changes nothing where it can be
  * repeated. */
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pwd.h>
@@ -11,14 +10,9 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 
-#include "../wire_fixture.h"
-#include "wire/query.h"
+#include "wrap_agent.h"
 
-#define CALLS_MAX 200
-#define SHORT     (-1) /* not an errno: fewer bytes than asked for */
 #define GOOD      "AAAAC3NzaC1lZDI1NTE5AAAAIGLJRRXuPqmIeH8LAaTMtkZdSLH7eyq1myBX1T5/FjjO"
 #define OTHER     "AAAAC3NzaC1lZDI1NTE5AAAAIGLJRRXuPqmIeH8LAaTMtkZdSLH7eyq1myBX1T5/FjjP"
 
@@ -113,42 +107,12 @@ int __wrap_open64(const char *path, int flags, ...) {
         return fails() ? fail_call() : __real_open64(path, flags, mode);
 }
 
-static char folder[64], file[128];
-
-static const char *path_in(const char *name) {
-        FIXTURE_MUST(snprintf(file, sizeof(file), "%s/%s", folder, name) < (int) sizeof(file));
-        return file;
-}
-
 /* Admits alice and pump1, nobody else. */
-static void agent(int server) {
-        int fd;
+static void answer(const struct query_request *q, struct query_reply *a) {
+        bool yes = strcmp(q->name, "alice") == 0 || strcmp(q->name, "pump1.plant.fleet") == 0;
 
-        while ((fd = accept4(server, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
-                struct query_request q;
-                struct query_reply a = { .magic = QUERY_MAGIC, .version = QUERY_VERSION };
-
-                if (read(fd, &q, sizeof(q)) == (ssize_t) sizeof(q)) {
-                        bool yes = strcmp(q.name, "alice") == 0 ||
-                                   strcmp(q.name, "pump1.plant.fleet") == 0;
-
-                        a.id = q.id;
-                        a.result = yes ? QUERY_OK : QUERY_DENIED;
-                        a.login.verdict = yes ? LOGIN_ADMITTED : LOGIN_NO_KEY;
-                        (void) send(fd, &a, sizeof(a), MSG_NOSIGNAL);
-                }
-                close(fd);
-        }
-}
-
-static int listen_here(void) {
-        struct sockaddr_un at = { .sun_family = AF_UNIX };
-        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-        strcpy(at.sun_path, path_in("query.sock"));
-        FIXTURE_MUST(fd >= 0 && bind(fd, (struct sockaddr *) &at, sizeof(at)) == 0);
-        FIXTURE_MUST(listen(fd, 64) == 0);
-        return fd;
+        a->result = yes ? QUERY_OK : QUERY_DENIED;
+        a->login.verdict = yes ? LOGIN_ADMITTED : LOGIN_NO_KEY;
 }
 
 static const struct scenario {
@@ -166,8 +130,6 @@ static const struct scenario {
         { main_of_known_hosts, { "HOSTNAME", "pump2.plant.fleet", "ssh-ed25519", GOOD }, "", 1 },
         { main_of_known_hosts, { "HOSTNAME", "www.example.org", "ssh-ed25519", OTHER }, "", 0 },
 };
-
-static const int errors[] = { EIO, ENOMEM, EMFILE, EINTR, EAGAIN, EACCES, ECONNREFUSED, SHORT };
 
 static void be_the_program(const struct scenario *s) {
         char config[160], runtime[96], state[96], *argv[9] = { (char *) "helper" };
@@ -242,37 +204,20 @@ static bool run_all(const struct scenario *s, unsigned *ret_runs) {
 }
 
 int main(void) {
-        char command[96];
         unsigned runs = 0;
         bool good = true;
-        int server;
-        pid_t pid;
 
         shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
                         0);
         FIXTURE_MUST(shared != MAP_FAILED);
-        strcpy(folder, "/tmp/kedge-wrap-XXXXXX");
-        FIXTURE_MUST(mkdtemp(folder));
+        make_folder();
         FIXTURE_MUST(mkdir(path_in("public"), 0755) == 0);
         fixture_write_text(path_in("public/suffixes"), "plant.fleet\n");
         fixture_write_text(path_in("login.conf"),
                         "[Login]\nZone=plant.fleet\nManagedUsers=alice bob\nManagedUsers=mallory\n"
                         "DenyUsers=mallory\n");
-        server = listen_here();
-        pid = fork();
-        FIXTURE_MUST(pid >= 0);
-        if (pid == 0) {
-                agent(server);
-                _exit(0);
-        }
+        agent_begin(answer);
         for (size_t i = 0; i < ELEMENTSOF(scenarios) && good; i++)
                 good = run_all(&scenarios[i], &runs);
-
-        (void) shutdown(server, SHUT_RDWR);
-        FIXTURE_MUST(waitpid(pid, NULL, 0) == pid);
-        close(server);
-        snprintf(command, sizeof(command), "rm -rf %s", folder);
-        FIXTURE_MUST(system(command) == 0);
-        printf("%u runs\n", runs);
-        return good ? EXIT_SUCCESS : EXIT_FAILURE;
+        return agent_end(good, runs);
 }

@@ -4,22 +4,15 @@
  */
 
 #include <arpa/inet.h>
-#include <dirent.h>
-#include <errno.h>
 #include <netdb.h>
 #include <nss.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <time.h>
 
-#include "../wire_fixture.h"
-#include "wire/query.h"
+#include "wrap_agent.h"
 
-#define CALLS_MAX 200
-#define SHORT     (-1) /* not an errno: fewer bytes than asked for, then the end */
 
 enum nss_status _nss_kedge_gethostbyname4_r(const char *name, struct gaih_addrtuple **pat,
                 char *buffer, size_t buflen, int *errnop, int *h_errnop, int32_t *ttlp);
@@ -88,24 +81,6 @@ int __wrap_open64(const char *path, int flags, ...) {
         return -1;
 }
 
-static char folder[64], file[128];
-
-static const char *path_in(const char *name) {
-        FIXTURE_MUST(snprintf(file, sizeof(file), "%s/%s", folder, name) < (int) sizeof(file));
-        return file;
-}
-
-static unsigned count_fds(void) {
-        DIR *dir = opendir("/proc/self/fd");
-        unsigned n = 0;
-
-        FIXTURE_MUST(dir);
-        while (readdir(dir))
-                n++;
-        closedir(dir);
-        return n;
-}
-
 static void publish(void) {
         struct snapshot_entry e[20];
         uint8_t boot_id[16], *image;
@@ -122,43 +97,17 @@ static void publish(void) {
         fixture_write_text(path_in("public/suffixes"), "plant.fleet\n");
 }
 
-/* Answers each question with 10.0.0.77, but one with proven absent, until the listening socket is
- * shut down. A process of its own, so that its descriptors are not counted. */
-static void agent(int server) {
-        int fd;
-
-        while ((fd = accept4(server, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
-                struct query_request q;
-                struct query_reply a = {
-                        .magic = QUERY_MAGIC,
-                        .version = QUERY_VERSION,
-                        .result = QUERY_OK,
-                };
-
-                if (read(fd, &q, sizeof(q)) == (ssize_t) sizeof(q)) {
-                        a.id = q.id;
-                        a.name.verdict = NAME_PRESENT;
-                        a.name.deadline_ms = UINT64_MAX;
-                        a.name.n_addrs = 1;
-                        a.name.addr[0] = fixture_v4(10, 0, 0, 77);
-                        if (strcmp(q.name, "host19.plant.fleet") == 0) {
-                                a.result = QUERY_ABSENT;
-                                a.name = (struct name_answer){ .verdict = NAME_ABSENT };
-                        }
-                        (void) send(fd, &a, sizeof(a), MSG_NOSIGNAL);
-                }
-                close(fd);
+/* 10.0.0.77 for each question, but for one with proven absent. */
+static void answer(const struct query_request *q, struct query_reply *a) {
+        a->result = QUERY_OK;
+        a->name.verdict = NAME_PRESENT;
+        a->name.deadline_ms = UINT64_MAX;
+        a->name.n_addrs = 1;
+        a->name.addr[0] = fixture_v4(10, 0, 0, 77);
+        if (strcmp(q->name, "host19.plant.fleet") == 0) {
+                a->result = QUERY_ABSENT;
+                a->name = (struct name_answer){ .verdict = NAME_ABSENT };
         }
-}
-
-static int listen_here(void) {
-        struct sockaddr_un at = { .sun_family = AF_UNIX };
-        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-        strcpy(at.sun_path, path_in("query.sock"));
-        FIXTURE_MUST(fd >= 0 && bind(fd, (struct sockaddr *) &at, sizeof(at)) == 0);
-        FIXTURE_MUST(listen(fd, 64) == 0);
-        return fd;
 }
 
 static const struct scenario {
@@ -176,8 +125,6 @@ static const struct scenario {
         { NULL, NULL, "10.0.0.3", false },
         { NULL, NULL, "10.0.0.1", false },
 };
-
-static const int errors[] = { EIO, ENOMEM, EMFILE, EINTR, EAGAIN, EACCES, ECONNREFUSED, SHORT };
 
 static bool fail(const struct scenario *s, int n, int error, const char *why) {
         printf("%s, call %d, error %d: %s\n", s->name ? s->name : s->reverse, n, error, why);
@@ -253,33 +200,16 @@ static bool run_all(const struct scenario *s, unsigned *ret_runs) {
 }
 
 int main(void) {
-        char command[96];
-        pid_t pid;
         unsigned runs = 0;
         bool good = true;
-        int server;
 
-        strcpy(folder, "/tmp/kedge-wrap-XXXXXX");
-        FIXTURE_MUST(mkdtemp(folder));
+        make_folder();
         FIXTURE_MUST(setenv("KEDGE_RUNTIME_DIR", folder, 1) == 0);
         FIXTURE_MUST(setenv("KEDGE_STATE_DIR", folder, 1) == 0);
         publish();
-        server = listen_here();
-        pid = fork();
-        FIXTURE_MUST(pid >= 0);
-        if (pid == 0) {
-                agent(server);
-                _exit(0);
-        }
+        agent_begin(answer);
 
         for (size_t i = 0; i < ELEMENTSOF(scenarios) && good; i++)
                 good = run_all(&scenarios[i], &runs);
-
-        (void) shutdown(server, SHUT_RDWR);
-        FIXTURE_MUST(waitpid(pid, NULL, 0) == pid);
-        close(server);
-        snprintf(command, sizeof(command), "rm -rf %s", folder);
-        FIXTURE_MUST(system(command) == 0);
-        printf("%u runs\n", runs);
-        return good ? EXIT_SUCCESS : EXIT_FAILURE;
+        return agent_end(good, runs);
 }
