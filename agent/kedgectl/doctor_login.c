@@ -134,7 +134,8 @@ static void say_stack(struct doctor *d, const char *service, enum pamd_type type
         }
 }
 
-static const char *const services[] = { "sshd", "login", "su", "sudo", "cron" };
+/* "su -" and "sudo -i" ask by names of their own: who shuts one door of two has shut none. */
+static const char *const services[] = { "sshd", "login", "su", "su-l", "sudo", "sudo-i", "cron" };
 
 /* How many stacks have pam_kedge.so. With tell, what each is worth. */
 static size_t look_at_stacks(struct doctor *d, struct files *f, struct pamd_stack *stack, bool tell) {

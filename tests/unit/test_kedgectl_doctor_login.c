@@ -226,6 +226,13 @@ static void no_user(void) {
                         "Match User a\nAuthorizedKeysCommand /usr/libexec/kedge/kedge-authorized-keys\n"
                         "AuthorizedKeysFile none\n");
 }
+static void not_in_sudo_i(void) {
+        text("/etc/pam.d/sudo-i", UNIX);
+}
+static void not_in_su_l(void) {
+        text("/etc/pam.d/su-l", "account include unix\n");
+        text("/etc/pam.d/unix", UNIX);
+}
 static void no_group(void) {
         text("/etc/kedge/login.conf", "[Login]\nZone=plant.fleet\nManagedGroup=root fleeet\nBreakGlass=root\n");
 }
@@ -253,6 +260,8 @@ static const struct {
         { no_group, "warn  login.conf  ManagedGroup=fleeet: /etc/group has no such group", "groupadd", 1 },
         { not_asked, "warn  pam         pam_kedge.so stands in no stack", "pam-auth-update --enable kedge", 1 },
         { not_in_sudo, "warn  pam         sudo: managed users get in without", "/etc/pam.d/sudo", 1 },
+        { not_in_sudo_i, "warn  pam         sudo-i: managed users get in without", "/etc/pam.d/sudo-i", 1 },
+        { not_in_su_l, "warn  pam         su-l: managed users get in without", "/etc/pam.d/su-l", 1 },
         { passed_by, "FAIL  pam         login: the account stack can end well without pam_kedge.so: pam_localuser.so",
                         "/etc/pam.d/login", 1 },
         { weak, "FAIL  pam         login: pam_kedge.so's no is not the last word in the account stack: it goes on with pam_unix.so",
