@@ -242,7 +242,7 @@ END_TEST
 START_TEST(pam_wrong_options_admit_nobody_and_lock_out_nobody_else) {
         static const char *const wrong[] = { "tiemout=3s", "timeout=", "timeout=99", "timeout=11s",
                 "timeout=3m", "timeout=-1", "timeout=100000", "timeout=1 s", "conf=login.conf",
-                "conf=", "runtime=run", "runtime=/r\033[m", "Debug", "" };
+                "conf=", "runtime=run", "runtime=/r\033[m", "runtime=/r\177", "Debug", "" };
 
         for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
                 BOTH_WITH("alice", PAM_SERVICE_ERR, PAM_SERVICE_ERR, 0, wrong[i]);
@@ -477,6 +477,20 @@ START_TEST(pam_groups_alone_has_no_say_in_who_gets_in) {
 }
 END_TEST
 
+/* A slip in another word of the line must not take its say from a line that was to have one. */
+START_TEST(pam_groups_beside_a_wrong_option_is_an_error) {
+        struct pam_conv conv = { converse, &talk };
+        const char *argv[] = { conf_arg, runtime_arg, "groups", "gruops" };
+        pam_handle_t *pamh = NULL;
+
+        ck_assert_int_eq(pam_start_confdir("sshd", "alice", &conv, agent.dir, &pamh), PAM_SUCCESS);
+        ck_assert_int_eq(authenticate(pamh, 0, 3, argv), PAM_IGNORE);
+        ck_assert_int_eq(authenticate(pamh, 0, 4, argv), PAM_SERVICE_ERR);
+        ck_assert_int_eq(pam_end(pamh, PAM_SERVICE_ERR), PAM_SUCCESS);
+        ck_assert_uint_eq(agent.asked, 0);
+}
+END_TEST
+
 START_TEST(pam_twice_on_one_handle) {
         struct pam_conv conv = { converse, &talk };
         const char *argv[] = { conf_arg, runtime_arg, "nodelay" };
@@ -597,6 +611,7 @@ int main(void) {
         tcase_add_test(t, pam_agent_that_stalls_is_waited_for_no_longer_than_told);
         tcase_add_test(t, pam_agent_that_closes_or_talks_nonsense);
         tcase_add_test(t, pam_socket_of_somebody_else_is_not_believed);
+        tcase_add_test(t, pam_groups_beside_a_wrong_option_is_an_error);
         tcase_add_test(t, pam_setcred_brings_groups);
         tcase_add_test(t, pam_setcred_of_others_is_ignored);
         tcase_add_test(t, pam_groups_alone_has_no_say_in_who_gets_in);
