@@ -60,7 +60,8 @@ enum ctl_exit who_code(const struct query_reply *reply) {
 /* 0, or -errno of ctl_get(). */
 static int ask_services(const struct ctl *ctl, struct who *w) {
         for (size_t i = 0; i < w->n; i++) {
-                struct query_request request = { .verb = QUERY_LOGIN };
+                struct query_request request = { .verb = QUERY_LOGIN,
+                                                         .item = QUERY_LOGIN_WHO };
                 int r;
 
                 memcpy(request.name, w->user, strlen(w->user));

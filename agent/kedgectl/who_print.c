@@ -135,6 +135,8 @@ static void print_ends(const struct who *w, const struct query_login *l) {
         ctl_row("proven", "%s ago", ctl_words_of_ms(l->age_ms, age));
         if (!w->has_policy)
                 return;
+        if (l->age_ms <= p->max_age_ms && l->verdict != LOGIN_ADMITTED)
+                return; /* a no does not get worse */
         if (l->age_ms > p->max_age_ms)
                 ctl_row("", "older than MaxAge= of [pam], %s", ctl_words_of_ms(p->max_age_ms, more));
         else

@@ -35,6 +35,11 @@ static bool of_a_host(const struct query_request *q) {
         return q->verb == QUERY_KEY && q->item == QUERY_KEY_HOST;
 }
 
+/* Somebody wants in, by a program that lets people in. */
+static bool is_event(const struct query_request *q) {
+        return !of_a_host(q) && !(q->verb == QUERY_LOGIN && q->item == QUERY_LOGIN_WHO);
+}
+
 static const char not_configured[] =
                 "this agent decides no logins: login.conf beside kedged.conf names no Zone=";
 
@@ -81,7 +86,8 @@ static bool refuse_host(const struct agent *a, struct asking *as, struct query_r
 
 /* Reads the question: which records it needs. True with ret: refused. */
 static bool refuse(const struct agent *a, struct asking *as, struct query_reply *ret) {
-        if (as->q->verb == QUERY_KEY && as->q->item > QUERY_KEY_HOST)
+        if ((as->q->verb == QUERY_KEY && as->q->item > QUERY_KEY_HOST) ||
+                        (as->q->verb == QUERY_LOGIN && as->q->item > QUERY_LOGIN_WHO))
                 return agent_say(ret, QUERY_UNKNOWN, "no item of this number");
         return of_a_host(as->q) ? refuse_host(a, as, ret) : refuse_user(a, as, ret);
 }
@@ -310,7 +316,7 @@ static void write_journal(const struct agent *a, const struct asking *as,
                 { "KEDGE_WHY", why },
         };
 
-        if (of_a_host(as->q) || (as->uid != 0 && as->uid != a->login.helper_uid))
+        if (as->uid != 0 && as->uid != a->login.helper_uid)
                 return;
         if (!hash32_is_zero(&l->head.hash)) {
                 (void) snprintf(number, sizeof(number), "%llu",
@@ -326,9 +332,10 @@ static void write_journal(const struct agent *a, const struct asking *as,
 static void conclude(struct agent *a, const struct asking *as, struct query_login *l,
                 const char *why, struct query_reply *ret) {
         put_proof(a, as, l);
-        write_journal(a, as, l, why);
-        if (!of_a_host(as->q))
+        if (is_event(as->q)) {
+                write_journal(a, as, l, why);
                 a->login.decided[l->verdict]++;
+        }
         ret->login = *l;
         (void) agent_say(ret, login_result((enum login_verdict) l->verdict), why);
 }
@@ -406,18 +413,6 @@ static bool wait_for(struct agent *a, struct query_client *client, const struct 
                                     : "out of memory");
 }
 
-static void remember(struct login_desk *d, const struct asking *as) {
-        if (as->uid != 0 || of_a_host(as->q))
-                return;
-        for (size_t i = 0; i < d->n_seen; i++)
-                if (strcmp(d->seen[i], as->q->name) == 0)
-                        return;
-        (void) snprintf(d->seen[d->seen_at], sizeof(d->seen[0]), "%.*s", LOGIN_USER_MAX,
-                        as->q->name);
-        d->seen_at = (d->seen_at + 1) % LOGIN_SEEN_MAX;
-        d->n_seen = MIN(d->n_seen + 1, (size_t) LOGIN_SEEN_MAX);
-}
-
 bool login_answer(struct agent *a, struct query_client *client, const struct query_request *q,
                 struct query_reply *ret) {
         struct asking as = { .q = q, .uid = client->uid, .now = now_ms() };
@@ -426,7 +421,6 @@ bool login_answer(struct agent *a, struct query_client *client, const struct que
 
         if (refuse(a, &as, ret))
                 return true;
-        remember(&a->login, &as);
         look(a, &as);
         if (!judge(a, &as, &l, why))
                 return wait_for(a, client, &as, ret);

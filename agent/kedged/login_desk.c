@@ -107,18 +107,3 @@ void login_desk_keep(struct agent *a, uint64_t now) {
         for (size_t i = 0; i < a->login.users.n && asked < LOGIN_HOLD_ROUND; i++)
                 asked += asks_for(a, NAME_RECORD_USER, a->login.users.name[i], now);
 }
-
-static bool holds_name(const char (*list)[LOGIN_USER_MAX + 1], size_t n, const char *user) {
-        for (size_t i = 0; i < n; i++)
-                if (strcmp(list[i], user) == 0)
-                        return true;
-        return false;
-}
-
-bool login_is_ours(const struct agent *a, const char *user) {
-        const struct login_desk *d = &a->login;
-
-        return holds_name(d->users.name, d->users.n, user) ||
-               holds_name(d->config.denied, d->config.n_denied, user) ||
-               holds_name(d->seen, d->n_seen, user);
-}

@@ -11,7 +11,6 @@
 #include "wire/query.h"
 
 #define LOGIN_OPEN_MAX    64          /* questions about logins that wait for the chain */
-#define LOGIN_SEEN_MAX    64          /* users not of the files who were asked about by root */
 #define LOGIN_CLIENT      (UINT64_C(1) << 63) /* of the watch: no client of the socket has it */
 #define LOGIN_HELPER_USER "_kedge-ssh" /* whom sshd runs kedge-authorized-keys as */
 #define LOGIN_HOLD_ROUND  8           /* records newly asked for in one round of housekeeping */
@@ -37,8 +36,6 @@ struct login_desk {
         uid_t helper_uid; /* CONFIG_NO_UID: there is none */
         uint64_t decided[LOGIN_VERDICTS];
         uint32_t serial;
-        size_t n_seen, seen_at;
-        char seen[LOGIN_SEEN_MAX][LOGIN_USER_MAX + 1];
         struct login_waiter open[LOGIN_OPEN_MAX];
 };
 
@@ -63,9 +60,6 @@ bool login_challenge(struct agent *a, const struct query_client *client,
 
 /* A record that a question waited for; client is LOGIN_CLIENT's. */
 void login_heard(struct agent *a, uint64_t client, uint32_t serial, const struct watch_reply *reply);
-
-/* Is he one of those whose records we keep, or was he asked about by root since the start? */
-_must_check_ bool login_is_ours(const struct agent *a, const char *user);
 
 /* What LOGIN would say now, without asking the chain, counting or journaling it: what is not known
  * is unproven. */

@@ -33,7 +33,7 @@ enum query_verb {
         QUERY_PROVE,       /* name, of a record too; key, slot: hash and number of the checkpoint to
                               begin at, or zero: a proof bundle, in a memory file that comes with
                               the answer */
-        QUERY_LOGIN,       /* name: a user, service: may he use it on this host, now */
+        QUERY_LOGIN,       /* name: a user, service: may he use it on this host, now; item */
         QUERY_CHALLENGE,   /* name: a user, service: a text that he has to sign */
         QUERY_RESPONSE,    /* name, service, nonce as told, signature: is it his. Once a nonce. */
         QUERY_KEY,         /* key: SHA-256 of an SSH key blob. Item 0, name: a user, service: is it
@@ -41,6 +41,10 @@ enum query_verb {
 };
 
 enum query_key_item { QUERY_KEY_USER = 0, QUERY_KEY_HOST };
+
+/* Item of LOGIN: somebody stands at the door; or somebody wants to know what he would be told, and
+ * that is no event. */
+enum query_login_item { QUERY_LOGIN_ENTER = 0, QUERY_LOGIN_WHO };
 
 enum query_result {
         QUERY_UNPROVEN = 0, /* not proven (in time); reason says why */
