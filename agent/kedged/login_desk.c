@@ -34,8 +34,8 @@ static void read_users(struct login_desk *d) {
                 d->users_stamp = 0; /* another look soon */
         if (d->users.too_many && !told)
                 log_warning("login.conf: more than %d users are ours: the records of the others "
-                            "are "
-                            "proven when they log in, and not kept proven",
+                            "are proven when they log in, and not kept proven; a session of theirs "
+                            "is never ended by EndSessions=",
                                 LOGIN_USERS_MAX);
         d->helper_uid = CONFIG_NO_UID;
         (void) config_parse_user(LOGIN_HELPER_USER, &d->helper_uid);
