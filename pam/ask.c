@@ -15,7 +15,8 @@
 #include "wire/owned.h"
 
 #define AGENT_USER "_kedge"
-#define RETRY_MS   20 /* between attempts while the agent's queue is full */
+#define RETRY_MS   20  /* between attempts while the agent's queue is full, or it begins anew */
+#define RESTART_MS 800 /* an agent that is not there may be back by then */
 #define ENTRY_SIZE 4096
 
 static uint64_t now_ms(void) {
@@ -64,20 +65,35 @@ static int connect_until(const char *path, uint64_t deadline_ms) {
         }
 }
 
-int ask_agent(const char *folder, struct query_request *request, int timeout_ms,
+static int ask_once(const char *path, struct query_request *request, uint64_t deadline_ms,
                 struct query_reply *ret) {
-        _cleanup_(owned_closep) int fd = -1;
-        uint64_t deadline_ms = now_ms() + (uint64_t) timeout_ms;
-        char path[sizeof(((struct sockaddr_un *) 0)->sun_path)];
-        int r, n = snprintf(path, sizeof(path), "%s/query.sock", folder);
+        _cleanup_(owned_closep) int fd = connect_until(path, deadline_ms);
+        int r;
 
-        if (n < 0 || (size_t) n >= sizeof(path))
-                return -ENAMETOOLONG;
-        fd = connect_until(path, deadline_ms);
         if (fd < 0)
                 return fd;
         r = check_agent(fd);
         if (r < 0)
                 return r;
         return query_exchange(fd, request, left_ms(deadline_ms), ret);
+}
+
+/* An agent that begins anew is back in a moment: it is waited for, and one that went away between
+ * question and answer is asked once more. */
+int ask_agent(const char *folder, struct query_request *request, int timeout_ms,
+                struct query_reply *ret) {
+        uint64_t start_ms = now_ms(), deadline_ms = start_ms + (uint64_t) timeout_ms;
+        char path[sizeof(((struct sockaddr_un *) 0)->sun_path)];
+        int r, n = snprintf(path, sizeof(path), "%s/query.sock", folder);
+
+        if (n < 0 || (size_t) n >= sizeof(path))
+                return -ENAMETOOLONG;
+        for (bool reset = false;; (void) poll(NULL, 0, RETRY_MS)) {
+                r = ask_once(path, request, deadline_ms, ret);
+                if (r != -ENOENT && r != -ECONNREFUSED && (r != -ECONNRESET || reset))
+                        return r;
+                if (now_ms() + RETRY_MS >= start_ms + (uint64_t) MIN(RESTART_MS, timeout_ms))
+                        return r;
+                reset = reset || r == -ECONNRESET;
+        }
 }

@@ -317,6 +317,24 @@ START_TEST(pam_without_an_agent) {
 }
 END_TEST
 
+static void *come_back(void *unused) {
+        (void) usleep(150000);
+        agent_listen(&agent);
+        agent_go(&agent);
+        return unused;
+}
+
+START_TEST(pam_agent_that_begins_anew_is_waited_for) {
+        pthread_t thread;
+
+        agent_halt(&agent);
+        ck_assert_int_eq(unlink(agent.path), 0);
+        ck_assert_int_eq(pthread_create(&thread, NULL, come_back, NULL), 0);
+        ck_assert_int_eq(run(account, "alice", 0, "timeout=10s"), PAM_SUCCESS);
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+END_TEST
+
 START_TEST(pam_agent_that_stalls_is_waited_for_no_longer_than_told) {
         uint64_t from = agent_now_ms(), took;
 
@@ -330,7 +348,7 @@ END_TEST
 
 START_TEST(pam_agent_that_closes_or_talks_nonsense) {
         script.act = AGENT_CLOSE;
-        BOTH("alice", UNAVAIL, UNAVAIL, 2);
+        BOTH("alice", UNAVAIL, UNAVAIL, 4); /* each is asked once more */
         script.act = AGENT_RAW;
         for (size_t n = 1; n < sizeof(agent.raw); n += 97) {
                 agent.raw_n = n;
@@ -608,6 +626,7 @@ int main(void) {
         tcase_add_test(t, pam_args_are_read);
         tcase_add_test(t, pam_without_a_handle);
         tcase_add_test(t, pam_without_an_agent);
+        tcase_add_test(t, pam_agent_that_begins_anew_is_waited_for);
         tcase_add_test(t, pam_agent_that_stalls_is_waited_for_no_longer_than_told);
         tcase_add_test(t, pam_agent_that_closes_or_talks_nonsense);
         tcase_add_test(t, pam_socket_of_somebody_else_is_not_believed);
