@@ -175,6 +175,14 @@ static void take_end_sessions(struct login_reader *in, const char *key, const ch
                 ini_complain(&in->text, key, why);
 }
 
+static bool has_capital(struct view word) {
+        bool any = false;
+
+        for (size_t i = 0; i < word.n; i++)
+                any |= word.p[i] >= 'A' && word.p[i] <= 'Z';
+        return any;
+}
+
 static void take_services(struct login_reader *in, const char *key, const char *value) {
         struct login_role *role = in->role;
         struct view word;
@@ -185,6 +193,9 @@ static void take_services(struct login_reader *in, const char *key, const char *
                 else if (!user_service_valid(word))
                         complain_word(in, key, word,
                                         "which is no service of PAM: write its name, or *");
+                else if (has_capital(word)) /* of libpam, which would never ask for it */
+                        complain_word(in, key, word,
+                                        "but PAM knows services in lower case alone: write it so");
                 else if (role->n_services == LOGIN_SERVICES_MAX)
                         complain_word(in, key, word, "which is one service too many: at most 16");
                 else
@@ -314,6 +325,14 @@ static bool lies_in_zone(const struct config *config, enum name_record_kind kind
         return lookup_record_name(config, kind, c->host, c->zone, name) >= 0;
 }
 
+/* gw1.plant.fleet.plant.fleet is nobody's name. */
+static bool ends_in_zone(const struct login_config *c) {
+        size_t n = strlen(c->host), tail = strlen(c->zone);
+
+        return n >= tail && strcmp(c->host + n - tail, c->zone) == 0 &&
+               (n == tail || c->host[n - tail - 1] == '.');
+}
+
 static int finish_zone(const struct config *config, const struct login_config *c, const char *path,
                 char *ret_why) {
         size_t z = 0;
@@ -325,6 +344,9 @@ static int finish_zone(const struct config *config, const struct login_config *c
         if (config->zone[z].kind != ZONE_MAP)
                 return wrong(ret_why, path, "Login",
                                 "Zone= has Kind=ens, which holds no records of users");
+        if (ends_in_zone(c))
+                return wrong(ret_why, path, "Login",
+                                "Host= ends in the zone: write it without, gw1 for gw1.plant.fleet");
         if (!lies_in_zone(config, NAME_RECORD_HOST_ROLE, c) || !lies_in_zone(config, NAME_RECORD_SSH, c))
                 return wrong(ret_why, path, "Login",
                                 "Host= lies in another [Zone ...] of kedged.conf");
