@@ -9,6 +9,7 @@
 #include <shadow.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/kedgectl/doctor.h"
@@ -350,6 +351,12 @@ static void look_at_agent(struct doctor *d) {
                                 "the agent decides none: %s", reply.reason);
 }
 
+static bool all_may_read(const char *path) {
+        struct stat st;
+
+        return stat(path, &st) == 0 && (st.st_mode & S_IROTH) != 0;
+}
+
 void doctor_login(struct doctor *d) {
         const struct login_who who = { .user = "root", .is_root = true, .console = true };
         char conf[CTL_PATH_MAX];
@@ -359,6 +366,8 @@ void doctor_login(struct doctor *d) {
 
         ctl_login_conf(d->ctl, conf);
         (void) login_read(conf, &who, &denied, &why);
+        if (why == 0 && !all_may_read(conf)) /* root may: kedged and sshd's helper are not root */
+                why = EACCES;
         if (why == ENOENT && asked == 0) {
                 doctor_say(d, DOCTOR_OK, "logins", NULL, "kedge has no part in them: there is no %s", conf);
                 return;

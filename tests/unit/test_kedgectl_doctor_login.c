@@ -164,6 +164,13 @@ static void open_conf(void) {
         path_of("/etc/kedge/login.conf", path);
         ck_assert_int_eq(chmod(path, 0666), 0);
 }
+static void closed_conf(void) {
+        char path[PATH_MAX];
+
+        path_of("/etc/kedge/login.conf", path);
+        ck_assert_int_eq(chmod(path, 0600), 0);
+}
+
 static void empty_conf(void) {
         text("/etc/kedge/login.conf", "");
 }
@@ -256,6 +263,7 @@ static const struct {
 } cases[] = {
         { no_conf, "FAIL  login.conf  there is no /", "login.conf(5)", 1 },
         { open_conf, "FAIL  login.conf  /", "chown root: /", 1 },
+        { closed_conf, "FAIL  login.conf  /", "chmod 644 /", 1 },
         { empty_conf, "FAIL  login.conf  /", "login.conf(5)", 1 },
         { no_group, "warn  login.conf  ManagedGroup=fleeet: /etc/group has no such group", "groupadd", 1 },
         { not_asked, "warn  pam         pam_kedge.so stands in no stack", "pam-auth-update --enable kedge", 1 },
