@@ -176,21 +176,27 @@ static const char *reply_word(uint16_t result) {
         return "not proven";
 }
 
-static void log_blocks(const struct call *c, const struct query_reply *a) {
+/* What the agent says, once: its reason may hold the verdict and the blocks already. */
+static void log_answer(const struct call *c, const struct query_reply *a) {
         const struct query_login *l = &a->login;
-        bool good = a->result == QUERY_OK;
-        char reason[sizeof(a->reason)], age[32] = "never";
+        const char *word = reply_word(a->result);
+        const char *verdict = login_verdict_name((enum login_verdict) l->verdict);
+        bool same = strcmp(word, verdict) == 0;
+        char reason[sizeof(a->reason)], age[32] = "never", blocks[64] = "";
 
         show(a->reason, reason, sizeof(reason));
+        if (!strstr(reason, "final block"))
+                (void) snprintf(blocks, sizeof(blocks), "; final block %llu, head %llu",
+                                (unsigned long long) l->final.number,
+                                (unsigned long long) l->head.number);
         if (l->age_ms != UINT64_MAX)
                 (void) snprintf(age, sizeof(age), "%llu s ago",
                                 (unsigned long long) l->age_ms / 1000);
-        pam_syslog(c->pamh, good ? LOG_INFO : LOG_NOTICE,
-                        "%s and %s: %s (%s)%s%s; final block %llu, head %llu, proven %s%s",
-                        c->shown, c->service, reply_word(a->result),
-                        login_verdict_name((enum login_verdict) l->verdict),
-                        reason[0] != '\0' ? ": " : "", reason, (unsigned long long) l->final.number,
-                        (unsigned long long) l->head.number, age, l->stale ? ", stale" : "");
+        pam_syslog(c->pamh, a->result == QUERY_OK ? LOG_INFO : LOG_NOTICE,
+                        "%s and %s: %s%s%s%s%s%s%s; proven %s%s", c->shown, c->service, word,
+                        same ? "" : " (", same ? "" : verdict, same ? "" : ")",
+                        reason[0] != '\0' ? ": " : "", reason, blocks, age,
+                        l->stale ? ", stale" : "");
 }
 
 /* Asks, with user and service set. False, with the journal told, where there is no answer. */
@@ -201,7 +207,9 @@ static bool ask(const struct call *c, struct query_request *q, struct query_repl
         memcpy(q->service, c->service, sizeof(c->service));
         r = ask_agent(c->args.runtime, q, c->args.timeout_ms, ret);
         if (r < 0)
-                pam_syslog(c->pamh, LOG_ERR, "%s and %s: no answer from the agent in %s: %s",
+                pam_syslog(c->pamh, LOG_ERR,
+                                "%s and %s: no answer from the agent in %s: %s; "
+                                "see: systemctl status kedged",
                                 c->shown, c->service, c->args.runtime, strerrordesc_np(-r));
         return r >= 0;
 }
@@ -217,7 +225,7 @@ static enum outcome ask_login(
                 const struct call *c, struct query_request *q, struct query_reply *ret) {
         if (!ask(c, q, ret))
                 return OUTCOME_UNAVAILABLE;
-        log_blocks(c, ret);
+        log_answer(c, ret);
         return judge(ret);
 }
 
