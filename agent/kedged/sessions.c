@@ -32,6 +32,7 @@ static void end_round(struct sessions *s) {
         free(s->list);
         s->list = NULL;
         s->n = s->i = 0;
+        s->passed_over = false;
 }
 
 /* why is static text: said once, until all is well again. */
@@ -40,6 +41,9 @@ static void say(struct sessions *s, int priority, const char *why) {
                 log_line(priority, "%s", why);
         s->said = why;
 }
+
+static const char odd[] = "logind does not answer as it should: not every session that has to is "
+                          "ended; it is asked again";
 
 /* The round is over; logind is asked again later. */
 static void fail(struct agent *a, const sd_bus_error *e) {
@@ -51,10 +55,26 @@ static void fail(struct agent *a, const sd_bus_error *e) {
                 say(s, LOG_NOTICE, "logind is not on the system bus: EndSessions= has no sessions "
                                    "to end");
         else
-                say(s, LOG_WARNING, "logind does not answer as it should: no session is ended; it "
-                                    "is asked again");
+                say(s, LOG_WARNING, odd);
         s->due_ms = now_ms() + (absent ? SESSIONS_EVERY_MS : SESSIONS_RETRY_MS);
         end_round(s);
+}
+
+/* One session that cannot be looked at or ended; the others' turn comes all the same, but where
+ * logind itself is silent. */
+static void pass_over(struct agent *a, const sd_bus_error *e) {
+        struct sessions *s = &a->sessions;
+
+        if (sd_bus_error_has_name(e, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
+                        sd_bus_error_has_name(e, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
+                        sd_bus_error_has_name(e, SD_BUS_ERROR_NO_REPLY)) {
+                fail(a, e);
+                return;
+        }
+        say(s, LOG_WARNING, odd);
+        s->passed_over = true;
+        s->i++;
+        next(a);
 }
 
 static int call(struct agent *a, const char *path, const char *interface, const char *member,
@@ -134,7 +154,7 @@ static int on_ended(sd_bus_message *m, void *userdata, sd_bus_error *error _unus
                         sd_bus_error_has_name(e, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
                 tell_refused(s);
         else if (!sd_bus_error_has_name(e, LOGIND ".NoSuchSession")) {
-                fail(a, e);
+                pass_over(a, e);
                 return 0;
         }
         s->i++;
@@ -203,7 +223,7 @@ static int on_session(sd_bus_message *m, void *userdata, sd_bus_error *error _un
                 return 0;
         }
         if (e || read_session(m, &s->now) < 0) {
-                fail(a, e);
+                pass_over(a, e);
                 return 0;
         }
         if (!sessions_runs(&s->now) || !sessions_judge(a, one, &s->now, &s->login, s->why) ||
@@ -219,7 +239,10 @@ static void next(struct agent *a) {
         struct sessions *s = &a->sessions;
 
         if (s->i == s->n) {
-                s->said = NULL;
+                if (s->passed_over)
+                        s->due_ms = MIN(s->due_ms, now_ms() + SESSIONS_RETRY_MS);
+                else
+                        s->said = NULL;
                 end_round(s);
                 return;
         }

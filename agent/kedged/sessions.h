@@ -42,6 +42,7 @@ struct sessions {
         /* A round: one question at a time. slot is not NULL while one waits for its answer. */
         sd_bus_slot *slot;
         size_t n, i;
+        bool passed_over; /* a session of it, which is tried again soon */
         struct session_listed *list;
         struct session now; /* of list[i] */
         struct query_login login;

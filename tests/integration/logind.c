@@ -2,7 +2,8 @@
  * is read at each call; what it was asked is written to another.
  *
  *     session ID UID USER SERVICE CLASS STATE TTY REMOTE HOST      ("-": empty)
- *     on MEMBER error NAME | silent | odd                           (instead of the answer)
+ *     on MEMBER error NAME [ID] | silent | odd [ID]                 (instead of the answer; of one
+ *                                                                    session alone)
  *
  * usage: logind STATE LOG; the bus is DBUS_SYSTEM_BUS_ADDRESS */
 
@@ -68,13 +69,22 @@ static int append_session(sd_bus_message *to, FILE *f, const char *path) {
         return -ENOENT;
 }
 
+/* what is an id, or a path that ends in it. */
+static int is_about(const char *what, const char *id) {
+        const char *slash = strrchr(what, '/');
+
+        return !id[0] || strcmp(slash ? slash + 1 : what, id) == 0;
+}
+
 /* 1: the line "on MEMBER ..." has answered. */
-static int misbehave(sd_bus_message *m, FILE *f) {
+static int misbehave(sd_bus_message *m, const char *what, FILE *f) {
         char line[1024];
         const char *w[WORDS];
 
         while (next_line(f, "on", line, sizeof(line), w)) {
                 if (strcmp(w[0], sd_bus_message_get_member(m)) != 0)
+                        continue;
+                if (!is_about(what, strcmp(w[1], "error") == 0 ? w[3] : w[2]))
                         continue;
                 if (strcmp(w[1], "error") == 0)
                         (void) sd_bus_reply_method_errorf(m, w[2], "as the test wants it");
@@ -102,8 +112,10 @@ static int answer(sd_bus_message *m, FILE *f) {
 
         if (strcmp(member, "ListSessions") != 0)
                 (void) sd_bus_message_read(m, "s", &text);
-        note(member, strcmp(member, "GetAll") == 0 ? sd_bus_message_get_path(m) : text);
-        if (misbehave(m, f))
+        if (strcmp(member, "GetAll") == 0)
+                text = sd_bus_message_get_path(m);
+        note(member, text);
+        if (misbehave(m, text, f))
                 return 1;
         r = sd_bus_message_new_method_return(m, &to);
         if (r >= 0 && strcmp(member, "ListSessions") == 0)

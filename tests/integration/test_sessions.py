@@ -313,6 +313,13 @@ def test_a_logind_that_refuses_or_is_odd(folder):
     logind.on("", None)
     wait("the end of both", lambda: {"1", "2"} <= set(logind.ended()[n:]))
     agent.kedged.wait_log("session 2 of erin, opened by sshd, was ended: he has no record")
+    # One that it answers oddly for keeps no other one open.
+    for member, how in (("TerminateSession", "error org.example.Broken 1"), ("GetAll", "odd 1"), ("GetAll", "error org.example.Broken 1")):
+        n = len(logind.ended())
+        logind.on(member, how)
+        logind.round(agent)
+        assert "2" in logind.ended()[n:], (member, how)
+    logind.on("", None)
     # Names and texts as no logind makes them.
     n = len(logind.asked())
     logind.sessions = {}
