@@ -21,6 +21,7 @@ allowed() {
         agent/kedged) echo "base/ core/ chain/ wire/ ini/ agent/kedged/ config.h" ;;
         agent/fetch) echo "base/ wire/ agent/fetch/ config.h" ;;
         agent/timed) echo "base/ wire/ ini/ agent/timed/ config.h" ;;
+        agent/netd) echo "base/ wire/ ini/ agent/netd/ config.h" ;;
         agent/kedgectl) echo "base/ core/ chain/ wire/ kedge/kedge.h agent/kedgectl/ agent/kedged/config.h agent/kedged/network.h config.h" ;;
         *) return 1 ;;
         esac
@@ -39,6 +40,7 @@ refused() {
         agent/ssh) echo "wolfssl/ secp256k1 systemd/ ini.h jansson.h ares.h curl/ netdb.h" ;;
         agent/fetch) echo "secp256k1 ini.h pwd.h netdb.h" ;;
         agent/timed) echo "wolfssl/ secp256k1 ini.h jansson.h ares.h curl/ netdb.h pwd.h grp.h systemd/sd-bus.h netinet/ arpa/" ;;
+        agent/netd) echo "secp256k1 ini.h jansson.h ares.h curl/ netdb.h pwd.h grp.h systemd/sd-bus.h" ;;
         agent/kedgectl) echo "wolfssl/ secp256k1 ini.h ares.h curl/" ;;
         esac
 }

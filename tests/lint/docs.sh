@@ -30,7 +30,7 @@ done
 rooms=0
 room_of() {
         case "$1" in
-        kedged | fetch | kedgectl | ssh | timed) echo "agent/$1" ;;
+        kedged | fetch | kedgectl | netd | ssh | timed) echo "agent/$1" ;;
         nss | pam) echo "$1" ;;
         *) echo "lib/$1" ;;
         esac

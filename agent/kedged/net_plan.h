@@ -1,0 +1,114 @@
+/* What follows for one network from its configuration, from what the chain has proven of its
+ * members, and from what is applied already. Pure: no clock, no heap but the plan's own table, no
+ * I/O. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/kedged/net_config.h"
+#include "base/cleanup.h"
+#include "base/ip.h"
+#include "base/types.h"
+#include "core/served.h"
+#include "wire/netd.h"
+
+#define NET_WHY_MAX 120
+
+/* What is known of a member: of its record `_wg.HOST`, its listing, and its roles. */
+enum net_known {
+        NET_UNPROVEN = 0, /* not proven yet in this boot, or the record is not final */
+        NET_GRANTED, /* listed and in force, at finalized and at head, and fresh or served as stale
+                      */
+        NET_OLD,     /* the same, but older than [net] MaxAge=: Stale= says what follows */
+        NET_REVOKED, /* head does not list it, or its key, any more; or no finalized block does */
+        NET_NO_KEY,  /* proven: it has no wg_key. Not a peer, and nothing wrong */
+        NET_INVALID, /* a value does not parse: nothing new of it is taken; why names field, block
+                      */
+};
+
+struct net_member {
+        char host[NET_HOST_MAX + 1];
+        enum net_known known;
+        char why[NET_WHY_MAX];
+        uint64_t block;    /* final block that it stands on; REVOKED: the head that revoked it */
+        struct hash32 key; /* the one that head lists as wg_key where that is in force, else the one
+                              that finalized does */
+        struct ip wg_ip;   /* none: derived where a prefix is long enough */
+        struct ip_endpoint endpoint; /* port 0: not told */
+        struct ip server[2];
+        uint32_t roles; /* those of the network's role_bit that its role record has in force */
+};
+
+/* What is applied, or was: of one member. On disk as it stands here. */
+struct net_standing {
+        char host[NET_HOST_MAX + 1];
+        struct netd_peer peer;
+        uint64_t block; /* on whose word it was applied */
+};
+
+/* Of the link: what NETD_BEGIN and NETD_RULE say, but for the number of peers. */
+struct net_settings {
+        struct netd_begin begin;
+        struct netd_rule rule[NETD_RULES_MAX];
+};
+
+enum net_fate {
+        NET_WAITS = 0, /* unproven, and was not applied before */
+        NET_STAYS,     /* as it stands */
+        NET_ADD,
+        NET_CHANGE,  /* another key or tunnel address: counts as an addition */
+        NET_MOVE,    /* another endpoint, outer address or role: does not */
+        NET_HELD,    /* an addition or change that waits: limit, Apply=confirm, or rolled back */
+        NET_KEPT,    /* not proven now, but Stale= leaves what stands */
+        NET_GOES,    /* stood, and is revoked, or no longer to be served: never held back */
+        NET_REFUSED, /* cannot be a peer, why says it: an alarm. What stood of it goes, but where it
+                        is another member's claim that is at fault */
+        NET_NONE,    /* no key, and did not stand */
+        NET_SELF,    /* ourselves */
+};
+
+struct net_row {
+        const struct net_member *member;     /* NULL: stood, and nobody names it any more */
+        const struct net_standing *standing; /* NULL: did not stand */
+        enum net_fate fate;
+        struct netd_peer peer; /* as it is to stand from now on; where fate is HELD: as it would */
+        bool stands;           /* it is to stand: as peer says; HELD: as standing says */
+        uint64_t block;
+        char why[NET_WHY_MAX];
+};
+
+struct net_case {
+        const struct net_network *network;
+        const struct net_member *members; /* sorted by host, ourselves among them */
+        size_t n_members;
+        const struct net_standing *standing; /* sorted by host */
+        size_t n_standing;
+        struct ip own_addrs[8]; /* of this machine's links, where known: no endpoint may be one */
+        size_t n_own_addrs;
+        struct hash32 own_public; /* of kedge-netd's private key; zero: not known */
+        struct hash32 next_public;
+        enum config_stale stale; /* [net] Stale= */
+        bool hold;               /* Apply=confirm, or rolled back: nothing is added or changed */
+        uint32_t allowance; /* additions and changes that may be applied now; UINT32_MAX: all */
+};
+
+struct net_plan {
+        size_t n;
+        struct net_row *row;          /* sorted by host; heap */
+        struct net_settings settings; /* as the configuration and our own record have them */
+        uint32_t n_additions;         /* ADD and CHANGE that are taken */
+        uint32_t count[NET_SELF + 1];
+        char alarm[NET_WHY_MAX]; /* of ourselves: our key on chain is none of ours, we have no
+                                    address */
+};
+
+/* The rule. Members that claim one key or one tunnel address: who has it applied already keeps it;
+ * where nobody has, none of them gets it. Our own key or address is nobody else's. An endpoint that
+ * cannot be (loopback, multicast, our own, in a prefix) is left out, and why says so; the member
+ * stays. Over max_peers: who stands, stays; of new ones, the first by host. 0 or -ENOMEM. */
+_must_check_ int net_plan_make(const struct net_case *c, struct net_plan *ret);
+void net_plan_done(struct net_plan *p);
+
+const char *net_fate_word(enum net_fate fate); /* "stays", "add", ...: one word each */
