@@ -97,6 +97,8 @@ static void on_news(void *userdata, const struct news *news) {
                 break;
         case NEWS_UPSTREAM:
         case NEWS_NOTE:
+        case NEWS_PEER:
+        case NEWS_NETWORK:
                 return;
         }
         bus_sent(b);

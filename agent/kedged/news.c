@@ -29,6 +29,10 @@ static const char *message_id(const struct news *news) {
                 return MESSAGE_ID_EVIDENCE;
         case NEWS_UPSTREAM: /* bytes of it failed a check, or it just failed */
                 return news->priority <= LOG_WARNING ? MESSAGE_ID_LIE : MESSAGE_ID_UPSTREAM;
+        case NEWS_PEER:
+                return MESSAGE_ID_PEER;
+        case NEWS_NETWORK:
+                return MESSAGE_ID_NETWORK;
         case NEWS_RECORD: /* these two have no line */
         case NEWS_HEAD:
         case NEWS_NOTE:
@@ -44,12 +48,14 @@ static void write_line(const struct news *news) {
                 { "KEDGE_BLOCK", number },          { "KEDGE_BLOCK_HASH", hash },
                 { "KEDGE_RECORD", news->name },     { "KEDGE_FIELD", news->field },
                 { "KEDGE_UPSTREAM", news->upstream }, { "KEDGE_STATE", news->state },
-                { "KEDGE_EVIDENCE", news->file },
+                { "KEDGE_EVIDENCE", news->file },   { "KEDGE_NETWORK", news->network },
+                { "KEDGE_KEY", news->key },
         };
 
-        if (!hash32_is_zero(&news->block.hash)) {
+        if (!hash32_is_zero(&news->block.hash) || (news->kind == NEWS_PEER && news->block.number > 0))
                 (void) snprintf(number, sizeof(number), "%llu",
                                 (unsigned long long) news->block.number);
+        if (!hash32_is_zero(&news->block.hash)) {
                 memcpy(hash, "0x", 2);
                 (void) hex_encode(news->block.hash.b, HASH32_SIZE, hash + 2);
         }

@@ -19,6 +19,10 @@ enum news_kind {
         NEWS_EVIDENCE,   /* a conflict among signed headers was kept: chain, file */
         NEWS_UPSTREAM,   /* an upstream failed, lied or went: chain, upstream */
         NEWS_NOTE,       /* anything else that a chain says: chain */
+        NEWS_PEER,       /* a peer of a network comes, goes, or is refused: network, name (of the
+                            host; empty: of more than are told one by one), field (net_fate_word()),
+                            why, chain, block (a number, whose hash may be zero), key */
+        NEWS_NETWORK,    /* anything else of a network: network, why */
 };
 
 struct news {
@@ -26,7 +30,8 @@ struct news {
         int priority;     /* of syslog */
         const char *line; /* for the journal and people; NULL: not worth a line */
         /* The rest is NULL or zero where the kind has none of it. */
-        const char *chain, *name, *field, *upstream, *file, *state, *why;
+        const char *chain, *name, *field, *upstream, *file, *state, *why, *network;
+        const char *key; /* of WireGuard, in base64 */
         struct block_ref block, finalized;
 };
 

@@ -48,3 +48,22 @@ int base64_decode(struct view text, enum base64_end end, uint8_t *ret, size_t ca
         *ret_n = n;
         return 0;
 }
+
+const char *base64_encode(struct view bytes, char *ret) {
+        static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+        size_t k = 0;
+
+        for (size_t i = 0; i < bytes.n; i += 3) {
+                uint32_t bits = (uint32_t) bytes.p[i] << 16;
+
+                bits |= i + 1 < bytes.n ? (uint32_t) bytes.p[i + 1] << 8 : 0;
+                bits |= i + 2 < bytes.n ? bytes.p[i + 2] : 0;
+                ret[k++] = digits[bits >> 18];
+                ret[k++] = digits[bits >> 12 & 63];
+                ret[k++] = i + 1 < bytes.n ? digits[bits >> 6 & 63] : '=';
+                ret[k++] = i + 2 < bytes.n ? digits[bits & 63] : '=';
+        }
+        ret[k] = 0;
+        return ret;
+}

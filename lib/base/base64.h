@@ -15,3 +15,9 @@ enum base64_end { BASE64_PADDED = 0, BASE64_BARE };
  * over cap. Nothing is written on failure. */
 _must_check_ int base64_decode(struct view text, enum base64_end end, uint8_t *ret, size_t cap,
                 size_t *ret_n);
+
+/* Room for the text of n bytes, with its padding and the NUL. */
+#define BASE64_ROOM(n) (((n) + 2) / 3 * 4 + 1)
+
+/* The text of bytes, padded, into BASE64_ROOM(bytes.n); returns ret. */
+const char *base64_encode(struct view bytes, char *ret);

@@ -57,11 +57,39 @@ START_TEST(base64_decode_case) {
         heap_drop(in);
 } END_TEST
 
+START_TEST(base64_encode_is_the_other_way) {
+        const struct base64_case *c = &cases[_i];
+        char text[BASE64_ROOM(6)];
+
+        if (c->want < 0 || c->end != BASE64_PADDED)
+                return;
+        ck_assert_ptr_eq(base64_encode(VIEW_TEXT(c->bytes), text), text);
+        ck_assert_str_eq(text, c->text);
+} END_TEST
+
+START_TEST(base64_encode_knows_every_digit) {
+        uint8_t bytes[48], back[48];
+        char text[BASE64_ROOM(48)];
+        size_t n;
+
+        for (unsigned i = 0; i < 64; i += 4) { /* 0, 1, ... 63, six bits each */
+                bytes[i / 4 * 3] = (uint8_t) (i << 2 | (i + 1) >> 4);
+                bytes[i / 4 * 3 + 1] = (uint8_t) ((i + 1) << 4 | (i + 2) >> 2);
+                bytes[i / 4 * 3 + 2] = (uint8_t) ((i + 2) << 6 | (i + 3));
+        }
+        (void) base64_encode(VIEW(bytes, sizeof(bytes)), text);
+        ck_assert_str_eq(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+        ck_assert_int_eq(base64_decode(VIEW_TEXT(text), BASE64_PADDED, back, sizeof(back), &n), 0);
+        ck_assert_mem_eq(bytes, back, sizeof(bytes));
+} END_TEST
+
 int main(void) {
         Suite *s = suite_create("base64");
         TCase *t = tcase_create("base64");
 
         tcase_add_loop_test(t, base64_decode_case, 0, ELEMENTSOF(cases));
+        tcase_add_loop_test(t, base64_encode_is_the_other_way, 0, ELEMENTSOF(cases));
+        tcase_add_test(t, base64_encode_knows_every_digit);
         suite_add_tcase(s, t);
         return unit_run(s);
 }
