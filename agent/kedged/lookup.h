@@ -57,9 +57,20 @@ _must_check_ int lookup_record_name(const struct config *config, enum name_recor
                 const char *who, const char *suffix, char ret[NAME_MAX_LEN + 1]);
 
 /* Whose MaxAge= and Stale= a record is judged by: [names], and for its keys [tls]; all of what
- * logins stand on, [pam]. */
+ * tunnels stand on, [net]; all of what logins do, [pam]. */
 static inline enum config_role_id lookup_role(const struct name_record_shape *shape) {
-        return shape->kind == NAME_RECORD_HOST ? ROLE_NAMES : ROLE_PAM;
+        switch (shape->kind) {
+        case NAME_RECORD_HOST:
+                return ROLE_NAMES;
+        case NAME_RECORD_WG:
+                return ROLE_NET;
+        case NAME_RECORD_USER:
+        case NAME_RECORD_HOST_ROLE:
+        case NAME_RECORD_SSH:
+        case NAME_RECORD_KINDS:
+                break;
+        }
+        return ROLE_PAM;
 }
 
 /* earlier may be NULL. Pure. */

@@ -62,6 +62,7 @@ struct watch_entry {
         bool counted; /* among those in flight for the watch itself */
         bool untold;  /* has changed by a revocation: told when the disk knows it */
         bool dropped; /* goes when its proof ends */
+        bool moved;   /* its values are others than at the last judgement */
         uint64_t serial; /* of the proof that values come from */
         struct hash32 final_root, head_root;
         struct lookup_values values;

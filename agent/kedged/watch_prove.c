@@ -75,6 +75,12 @@ static bool same_answer(const struct watch_reply *a, const struct lookup_judgeme
                memcmp(&a->answer, &b->answer, offsetof(struct name_answer, state)) == 0;
 }
 
+/* An answer does not say which address is which, nor which of two keys head wants; who keeps tunnels
+ * reads the values themselves. */
+static bool tells_values(const struct watch_entry *e) {
+        return e->shape->kind == NAME_RECORD_WG;
+}
+
 static void tell_changed(const struct watch *w, const struct watch_entry *e) {
         struct news news = { .kind = NEWS_RECORD, .name = e->name,
                              .chain = e->group->run->config.name, .block = e->values.head_at };
@@ -160,14 +166,14 @@ void watch_apply(struct watch *w, struct watch_entry *e) {
         }
         if (j.result == QUERY_INVALID && (!e->known || e->reply.result != QUERY_INVALID))
                 log_warning("%s: %s; the name is not served", e->name, j.why);
-        if (!e->known || !same_answer(&e->reply, &j)) {
+        if (!e->known || !same_answer(&e->reply, &j) || (e->moved && tells_values(e))) {
                 w->changed_us = MAX(w->changed_us + 1, now_ms() * 1000);
                 e->changed_us = w->changed_us;
                 changed(w, e, revoked);
         }
         w->urgent = w->urgent || (e->known && takes_back(&e->reply, &j));
         e->known = true;
-        e->flushed = false;
+        e->flushed = e->moved = false;
         e->reply.result = j.result;
         e->reply.record_why = j.record_why;
         e->reply.answer = j.answer;
@@ -203,6 +209,8 @@ static void take_values(struct watch_entry *e, const struct proof_result *result
                 final = was;
         if (result->head.verdict == CHAIN_UNCHANGED) /* the same block */
                 head = was;
+        e->moved = memcmp(e->values.final, final, sizeof(e->values.final)) != 0 ||
+                   memcmp(e->values.head, head, sizeof(e->values.head)) != 0;
         memset(&e->values, 0, sizeof(e->values));
         e->serial = result->serial;
         e->values.final_at = result->final.block.ref;
@@ -400,9 +408,10 @@ void watch_group_leave(struct watch *w, struct watch_entry *e) {
 static bool carry_over(struct watch_entry *e, const struct proof_result *result) {
         if (!hash32_eq(&result->head.storage_root, &e->head_root))
                 return false;
-        if (hash32_eq(&result->final.storage_root, &e->head_root))
+        if (hash32_eq(&result->final.storage_root, &e->head_root)) {
+                e->moved = memcmp(e->values.final, e->values.head, sizeof(e->values.final)) != 0;
                 memcpy(e->values.final, e->values.head, sizeof(e->values.final));
-        else if (!hash32_eq(&result->final.storage_root, &e->final_root))
+        } else if (!hash32_eq(&result->final.storage_root, &e->final_root))
                 return false;
         e->serial = result->serial;
         e->by = e->group->by;

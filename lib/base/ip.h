@@ -41,6 +41,7 @@ _must_check_ bool ip_is_sane(const struct ip *a);
 
 /* The same of both, for a length over the family's, and for a port without an address. */
 _must_check_ bool ip_prefix_is_sane(const struct ip_prefix *p);
+_must_check_ bool ip_endpoint_is_sane(const struct ip_endpoint *e);
 
 /* a lies in p; never across families. */
 _must_check_ bool ip_in_prefix(const struct ip *a, const struct ip_prefix *p);
@@ -48,17 +49,18 @@ _must_check_ bool ip_in_prefix(const struct ip *a, const struct ip_prefix *p);
 /* p and q share an address. */
 _must_check_ bool ip_prefixes_overlap(const struct ip_prefix *p, const struct ip_prefix *q);
 
-/* What one host can have in p: not the network's own address, nor in IPv4 below /31 its broadcast
- * (RFC 4291, section 2.6.1: the subnet-router anycast address is the network's own). */
+/* What one host can have in p: not the network's own address, nor in IPv4 its broadcast (RFC 4291,
+ * section 2.6.1: the subnet-router anycast address is the network's own). Where a prefix leaves one
+ * bit or none, each of its addresses is a host's (RFC 3021, RFC 6164). */
 _must_check_ bool ip_is_host_of(const struct ip *a, const struct ip_prefix *p);
 
-/* Packets can be sent to it over a network: not unspecified, loopback, multicast, broadcast, nor
- * link-local, which is nothing without an interface (RFC 6890; a v4-mapped address is judged as its
- * IPv4 address). */
+/* Packets can be sent to it over a network: not unspecified, loopback, multicast, reserved (240/4,
+ * with the broadcast address), nor link-local, which is nothing without an interface (RFC 6890; a
+ * v4-mapped address is judged as its IPv4 address). */
 _must_check_ bool ip_is_routable(const struct ip *a);
 
 /* Strict: what inet_pton() takes; "ADDRESS/LEN" for the second. -EINVAL. A v4-mapped address
- * becomes IPv4. */
+ * becomes IPv4, and so does a prefix of such: of "::ffff:10.0.0.0/104" the length is 8. */
 _must_check_ int ip_parse(struct view text, struct ip *ret);
 _must_check_ int ip_prefix_parse(struct view text, struct ip_prefix *ret);
 

@@ -44,6 +44,13 @@ static const struct name_record_shape shapes[NAME_RECORD_KINDS] = {
                 .n = 2,
                 .field = { RECORD_SSH_HOST, RECORD_SSH_HOST_NEXT },
         },
+        [NAME_RECORD_WG] = {
+                .kind = NAME_RECORD_WG,
+                .label = "_wg",
+                .n = 7,
+                .field = { RECORD_WG_ENDPOINT, RECORD_WG_PORT, RECORD_WG_IP, RECORD_SERVER_IP,
+                           RECORD_SERVER_IP6, RECORD_WG_KEY, RECORD_WG_KEY_NEXT },
+        },
 };
 
 const struct name_record_shape *name_record_shape(enum name_record_kind kind) {

@@ -19,6 +19,8 @@ enum name_record_kind {
         NAME_RECORD_USER,      /* _user.alice.device */
         NAME_RECORD_HOST_ROLE, /* _host.gw1.role; of the apex _host.role */
         NAME_RECORD_SSH,       /* _ssh.gw1, whose key text is gw1.ssh_host; of the apex _ssh */
+        NAME_RECORD_WG,        /* _wg.gw1, whose key texts are gw1.wg_key and the like; of the apex
+                                  _wg. It has its host's addresses too. */
         NAME_RECORD_KINDS,
 };
 
@@ -51,7 +53,8 @@ _must_check_ int name_record_subject(
 _must_check_ int name_record_key_text(
                 struct view subject, enum record_field f, char *ret, size_t cap);
 
-/* The other way: whose field is it? -ENOENT where it is nobody's. */
+/* The other way: whose field is it? An address that is in two records is the host's. -ENOENT where
+ * it is nobody's. */
 _must_check_ int name_record_of_key_text(
                 struct view text, char *ret_subject, size_t cap, enum record_field *ret_field);
 

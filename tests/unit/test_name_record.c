@@ -35,6 +35,10 @@ static const struct subject_case {
         { "_ssh.gw1", NAME_RECORD_SSH, "gw1.ssh_host", "gw1.ssh_host_next" },
         { "_ssh", NAME_RECORD_SSH, "ssh_host", "ssh_host_next" },
         { "_ssh." N253, NAME_RECORD_SSH, NULL, NULL },
+        { "_wg.gw1", NAME_RECORD_WG, "gw1.wg_key", "gw1.wg_key_next" },
+        { "_wg.a.gw1", NAME_RECORD_WG, "a.gw1.wg_key", "a.gw1.wg_key_next" },
+        { "_wg", NAME_RECORD_WG, "wg_key", "wg_key_next" },
+        { "_wg." N253, NAME_RECORD_WG, NULL, NULL },
 
         { "_user", -1, NULL, NULL },
         { "_user.", -1, NULL, NULL },
@@ -52,6 +56,10 @@ static const struct subject_case {
         { "_host.gw1.", -1, NULL, NULL },
         { "_host." N253 "b", -1, NULL, NULL },
         { "_ssh._ssh", -1, NULL, NULL },
+        { "_wg.", -1, NULL, NULL },
+        { "_wg._gw1", -1, NULL, NULL },
+        { "_wg0.gw1", -1, NULL, NULL },
+        { "_wg.GW1", -1, NULL, NULL },
         { "_zone.version", -1, NULL, NULL },
         { "_members", -1, NULL, NULL },
         { "_", -1, NULL, NULL },
@@ -85,6 +93,14 @@ START_TEST(a_subject_has_one_shape_or_none) {
         heap_drop(in);
 } END_TEST
 
+/* How much of the subject is not in that whose field it is: a host's addresses are in _wg too, and
+ * are the host's. */
+static size_t before_host(const char *subject, enum record_field f) {
+        if (strncmp(subject, "_wg", 3) != 0 || (f != RECORD_SERVER_IP && f != RECORD_SERVER_IP6))
+                return 0;
+        return subject[3] == '.' ? 4 : 3;
+}
+
 START_TEST(a_key_text_says_whose_field_it_is) {
         const struct subject_case *c = &subject_cases[_i];
         const struct name_record_shape *shape = name_record_shape_of(VIEW_TEXT(c->subject));
@@ -99,7 +115,7 @@ START_TEST(a_key_text_says_whose_field_it_is) {
                                 0);
                 in = heap_copy(VIEW_TEXT(text));
                 ck_assert_int_eq(name_record_of_key_text(in, back, sizeof(back), &f), 0);
-                ck_assert_str_eq(back, c->subject);
+                ck_assert_str_eq(back, c->subject + before_host(c->subject, shape->field[i]));
                 ck_assert_int_eq(f, shape->field[i]);
                 heap_drop(in);
         }
@@ -109,7 +125,7 @@ START_TEST(other_key_texts_are_nobodys) {
         static const char *const texts[] = { "", ".", ".role", "role", "gw1.role", "_user.role",
                 "_user.alice.ssh_host", "_host.gw1.ssh", "_user.alice.server_ip", "_ssh.gw1.ssh_host",
                 "_ssh.ssh_host", "gw1.", "gw1", "gw1.nothing", ".device", "_users.alice.role",
-                "_user.a.b.role", "pump1.wg_key" };
+                "_user.a.b.role", "_wg.gw1.wg_key", "_wg.wg_key", "_user.alice.wg_key" };
         enum record_field f = RECORD_FIELDS;
         char subject[300] = "untouched";
 
@@ -150,11 +166,14 @@ START_TEST(a_field_of_another_shape_has_no_key) {
                         -EINVAL);
         ck_assert_int_eq(name_record_key_text(VIEW_TEXT("_host.gw1"), RECORD_DEVICE, text, 100), -EINVAL);
         ck_assert_int_eq(name_record_key_text(VIEW_TEXT("_ssh.gw1"), RECORD_SSH, text, 100), -EINVAL);
+        ck_assert_int_eq(name_record_key_text(VIEW_TEXT("pump1"), RECORD_WG_KEY, text, 100), -EINVAL);
+        ck_assert_int_eq(name_record_key_text(VIEW_TEXT("_wg.gw1"), RECORD_PORT, text, 100), -EINVAL);
 } END_TEST
 
 START_TEST(the_slots_are_those_of_the_key_texts) {
         static const char longest[] = "_user." L32;
-        static const char *const subjects[] = { "", "pump1", "_user.alice", longest, "_host.gw1", "_ssh.gw1", "_ssh" };
+        static const char *const subjects[] = { "", "pump1", "_user.alice", longest, "_host.gw1", "_ssh.gw1", "_ssh",
+                "_wg.gw1", "_wg" };
 
         for (size_t i = 0; i < ELEMENTSOF(subjects); i++) {
                 const struct name_record_shape *shape = name_record_shape_of(VIEW_TEXT(subjects[i]));
@@ -187,6 +206,8 @@ START_TEST(a_name_has_the_shape_of_its_first_label) {
                 { "_user.alice.plant.fleet", NAME_RECORD_USER },
                 { "_host.plant.fleet", NAME_RECORD_HOST_ROLE },
                 { "_ssh.gw1.plant.fleet", NAME_RECORD_SSH },
+                { "_wg.gw1.plant.fleet", NAME_RECORD_WG },
+                { "_wg0.gw1.plant.fleet", -1 },
                 { "_zone.plant.fleet", -1 },
                 { "_users.plant.fleet", -1 },
                 { "_user.", -1 },
@@ -272,6 +293,25 @@ START_TEST(a_record_that_head_has_not_is_absent) {
         ck_assert_int_eq(n.served.record_why, SERVED_REVOKED_AT_HEAD);
 } END_TEST
 
+/* The key can go while the host, and its address, stays. */
+START_TEST(a_key_of_wireguard_is_revoked_alone) {
+        const struct name_record_shape *shape = name_record_shape(NAME_RECORD_WG);
+        struct name_record_values v = both(NAME_RECORD_WG, RECORD_WG_KEY, 5);
+        struct name_record n;
+
+        memcpy(v.final[3].b, "192.0.2.7", 9);
+        v.head[3] = v.final[3];
+        v.head[5] = value(6);
+        ck_assert_int_eq(name_record_judge(shape, &v, NULL, &n), 0);
+        ck_assert_int_eq(n.verdict, NAME_RECORD_PRESENT);
+        ck_assert(n.served.record.field[RECORD_SERVER_IP].present);
+        ck_assert(!n.served.record.field[RECORD_WG_KEY].present);
+        ck_assert_int_eq(n.served.why[RECORD_WG_KEY], SERVED_REVOKED_AT_HEAD);
+        v.head[6] = value(5); /* as wg_key_next it is still the host's */
+        ck_assert_int_eq(name_record_judge(shape, &v, NULL, &n), 0);
+        ck_assert(n.served.record.field[RECORD_WG_KEY].present);
+} END_TEST
+
 START_TEST(an_address_with_bytes_before_it_makes_the_record_invalid) {
         const struct name_record_shape *shape = name_record_shape(NAME_RECORD_USER);
         struct name_record_values v = both(NAME_RECORD_USER, RECORD_DEVICE, 5);
@@ -299,6 +339,7 @@ int main(void) {
         tcase_add_test(t, a_users_record_is_read_by_its_own_fields);
         tcase_add_test(t, a_bit_that_head_has_not_is_revoked_alone);
         tcase_add_test(t, a_record_that_head_has_not_is_absent);
+        tcase_add_test(t, a_key_of_wireguard_is_revoked_alone);
         tcase_add_test(t, an_address_with_bytes_before_it_makes_the_record_invalid);
         suite_add_tcase(s, t);
         return unit_run(s);
