@@ -17,9 +17,10 @@
 
 #define NETD_MAGIC        UINT32_C(0x4b4e4554) /* KNET */
 #define NETD_VERSION      1
-#define NETD_LINKS_MAX    4     /* networks of one machine */
-#define NETD_LINK_NAME    16    /* IFNAMSIZ, with the NUL */
-#define NETD_PEERS_MAX    16384 /* of one link */
+#define NETD_LINKS_MAX    4                    /* networks of one machine */
+#define NETD_LINK_NAME    16                   /* IFNAMSIZ, with the NUL */
+#define NETD_PEERS_MAX    16384                /* of one link */
+#define NETD_SEEN_MAX     (2 * NETD_PEERS_MAX) /* told of one link: of more, the first by key */
 #define NETD_RULES_MAX    64
 #define NETD_ROLES_MAX    32 /* rows of rules by role: a peer's roles are one bit each */
 #define NETD_PREFIXES_MAX 2  /* one of each family */
@@ -47,13 +48,19 @@ enum netd_kind {
 };
 
 #define NETD_FIREWALL 1 /* flags of BEGIN: sets and rules are kept */
-#define NETD_REPAIR   2 /* what other tools change is put back; without it, told alone */
+#define NETD_REPAIR                                                                                \
+        2 /* what other tools change is put back at once; without it, told alone, and put back by  \
+             the next COMMIT */
 
 struct netd_begin {
         uint32_t n_peers, n_rules; /* that follow */
         uint16_t listen_port, mtu; /* 0: the kernel chooses */
         uint16_t keepalive_s;      /* of every peer; 0: none */
-        uint8_t flags, n_prefixes, n_only, zero;
+        uint8_t flags, n_prefixes, n_only;
+        uint8_t n_links; /* how many networks kedged keeps in all; 0: not told. After its start
+                            kedge-netd leaves the table inet kedge as it is until so many links have
+                            had a COMMIT, or for ten seconds: the rules of one network do not
+                            vanish before those of the next are told */
         struct ip_prefix own[NETD_PREFIXES_MAX]; /* our address in it, with the prefix's length */
         struct ip_prefix prefix[NETD_PREFIXES_MAX]; /* a peer's address lies in one of these; each
                                                        is a route to the link */
@@ -119,8 +126,8 @@ struct netd_seen {
 struct netd_message {
         uint32_t magic;
         uint16_t version, kind; /* enum netd_kind */
-        uint64_t serial; /* of a desired state: grows. STATE: of the last COMMIT that was taken; 0:
-                            none */
+        uint64_t serial; /* of a desired state: the same in all of its messages, over zero, and
+                            grows. STATE: of the last COMMIT that was taken; 0: none */
         char link[NETD_LINK_NAME]; /* NUL-padded */
         union {
                 struct netd_begin begin;
@@ -136,8 +143,9 @@ _Static_assert(sizeof(struct netd_message) == 288, "the layout is the protocol")
 
 /* Checks one packet: size, magic, version, kind of this direction, every text NUL-padded, every
  * count and enum, addresses sane; peers inside nothing yet (that is the state's:
- * netd_state_check()), bytes that mean nothing are zero. -EBADMSG, -EPROTONOSUPPORT for another
- * version. */
+ * netd_desired_check()), bytes that mean nothing are zero. A prefix is routable and /8 at the
+ * shortest, our own address a host's in it, the MTU 576 at least. -EBADMSG; -E2BIG: over a count;
+ * -EPROTONOSUPPORT: another version. */
 _must_check_ int netd_message_check(struct view packet, bool from_kedged, struct netd_message *ret);
 
 /* True for a name that an interface can have: 1 to 15 bytes, none of them a space, '/', ':', '%' or
@@ -151,6 +159,6 @@ void netd_message_init(
 /* The rules that a whole desired state keeps, whoever sends it: keys in ascending order and none
  * twice, none our own, no address twice nor our own, each a host's address in a prefix of begin,
  * roles below NETD_ROLES_MAX, an endpoint routable, with a port and not in a prefix; n_peers and
- * n_rules as told. 0; -EBADMSG, and ret_why names the rule. */
+ * n_rules as told. 0; -EBADMSG, and ret_why names the rule; -ENOMEM. */
 _must_check_ int netd_desired_check(const struct netd_begin *begin, const struct netd_rule *rules,
                 const struct netd_peer *peers, char ret_why[NETD_TEXT_MAX]);
