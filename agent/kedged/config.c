@@ -37,6 +37,7 @@ static const struct config_key keys[] = {
         { SECTION_AGENT, "FetchUser", config_parse_user, AGENT(fetch_uid), false },
         { SECTION_AGENT, "Bus", config_parse_bool, AGENT(bus), false },
         { SECTION_AGENT, "Metrics", config_parse_file, AGENT(metrics), false },
+        { SECTION_AGENT, "NetdSocket", config_parse_socket, AGENT(netd_socket), false },
         { SECTION_AGENT, "NetworksDirectory", config_parse_path, AGENT(networks_dir), false },
         { SECTION_CHAIN, "Backend", config_parse_backend, CHAIN(backend), false },
         { SECTION_CHAIN, "ChainId", config_parse_number, CHAIN(chain_id), false },

@@ -99,6 +99,7 @@ struct config {
         char state_dir[CONFIG_PATH_MAX + 1], runtime_dir[CONFIG_PATH_MAX + 1];
         char networks_dir[CONFIG_PATH_MAX + 1]; /* comes before the packaged one */
         char metrics[CONFIG_PATH_MAX + 1];      /* a file; empty: none */
+        char netd_socket[CONFIG_PATH_MAX + 1];  /* kedge-netd's */
         uid_t fetch_uid;                        /* CONFIG_NO_UID: none but root and our own */
         bool bus;                               /* be on the system bus */
         size_t n_chains, n_zones;

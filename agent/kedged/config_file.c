@@ -80,6 +80,18 @@ int config_file_read(const char *path, uint8_t **ret, size_t *ret_n, char ret_wh
         return 0;
 }
 
+int config_file_beside(const char *config_path, const char *name, char ret[CONFIG_BESIDE_MAX],
+                char ret_why[CONFIG_WHY_MAX]) {
+        const char *slash = strrchr(config_path, '/');
+        int r = snprintf(ret, CONFIG_BESIDE_MAX, "%.*s%s",
+                        slash ? (int) (slash - config_path) + 1 : 0, config_path, name);
+
+        if (r >= 0 && (size_t) r < CONFIG_BESIDE_MAX)
+                return 0;
+        (void) snprintf(ret_why, CONFIG_WHY_MAX, "%.300s: the path is too long", config_path);
+        return -ENAMETOOLONG;
+}
+
 static int by_name(const void *a, const void *b) {
         return strcmp(*(char *const *) a, *(char *const *) b);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/kedged/netd.h"
 #include "agent/kedged/util.h"
 #include "chain/blockquick.h"
 #include "chain/ethereum.h"
@@ -161,6 +162,8 @@ static void finish_agent(struct config *c) {
                 (void) snprintf(c->state_dir, sizeof(c->state_dir), "%s", KEDGE_STATE_DIR);
         if (c->runtime_dir[0] == 0)
                 (void) snprintf(c->runtime_dir, sizeof(c->runtime_dir), "%s", KEDGE_RUNTIME_DIR);
+        if (c->netd_socket[0] == 0)
+                (void) snprintf(c->netd_socket, sizeof(c->netd_socket), "%s", NETD_SOCKET);
 }
 
 int config_finish(struct config *c, const char *path, char ret_why[CONFIG_WHY_MAX]) {
@@ -307,6 +310,8 @@ static const char *agent_differs(const struct config *now, const struct config *
                 return "FetchUid=";
         if (now->bus != next->bus)
                 return "Bus=";
+        if (strcmp(now->netd_socket, next->netd_socket) != 0)
+                return "NetdSocket=";
         if (now->n_chains != next->n_chains)
                 return "the list of chains";
         for (size_t i = 0; i < now->n_chains; i++)

@@ -49,6 +49,12 @@ _must_check_ int config_read_text(struct config_reader *in, const char *path, st
  * the order of names, each given to read. A folder or file that everybody may write is refused. */
 _must_check_ int config_file_read(
                 const char *path, uint8_t **ret, size_t *ret_n, char ret_why[CONFIG_WHY_MAX]);
+
+/* The path of a file beside kedged.conf. -ENAMETOOLONG, with the reason. */
+#define CONFIG_BESIDE_MAX 4096
+_must_check_ int config_file_beside(const char *config_path, const char *name,
+                char ret[CONFIG_BESIDE_MAX], char ret_why[CONFIG_WHY_MAX]);
+
 typedef int config_file_fn(void *userdata, const char *path);
 _must_check_ int config_file_drop_ins(const char *path, config_file_fn *read, void *userdata,
                 char ret_why[CONFIG_WHY_MAX]);

@@ -24,6 +24,7 @@ void config_defaults(struct config *c) {
         c->role[ROLE_TLS].max_age_ms = 1800000;
         c->role[ROLE_PAM].max_age_ms = 1800000;
         c->role[ROLE_COMMAND].max_age_ms = 300000;
+        c->role[ROLE_NET].stale = STALE_KEEP; /* an uplink that is down ends no tunnel */
 }
 
 static void chain_defaults(struct config_chain *chain, const char *name) {

@@ -63,6 +63,10 @@ const char *config_parse_file(const char *text, void *dest) {
         return config_parse_path(text, dest);
 }
 
+const char *config_parse_socket(const char *text, void *dest) {
+        return text[0] ? config_parse_file(text, dest) : "is empty: leave it out for the default";
+}
+
 const char *config_parse_uid(const char *text, void *dest) {
         uint64_t x;
 
@@ -297,4 +301,20 @@ const char *config_parse_kind(const char *text, void *dest) {
                 return "is neither map nor ens";
         *(enum config_zone_kind *) dest = text[0] == 'e' ? ZONE_ENS : ZONE_MAP;
         return NULL;
+}
+
+bool config_word_bit(struct view word, uint8_t *ret) {
+        unsigned x = 0;
+
+        if (word.n == 0 || word.n > 3 || (word.n > 1 && word.p[0] == '0'))
+                return false;
+        for (size_t i = 0; i < word.n; i++) {
+                if (word.p[i] < '0' || word.p[i] > '9')
+                        return false;
+                x = x * 10 + word.p[i] - '0';
+        }
+        if (x > 255)
+                return false;
+        *ret = (uint8_t) x;
+        return true;
 }

@@ -2,10 +2,17 @@
  * refused; dest is written on success only. */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/view.h"
+
 typedef const char *config_parse_fn(const char *text, void *dest);
 
 config_parse_fn config_parse_path;     /* char[CONFIG_PATH_MAX + 1] */
 config_parse_fn config_parse_file;     /* the same; empty: none */
+config_parse_fn config_parse_socket;   /* the same; there is always one */
 config_parse_fn config_parse_uid;      /* uid_t */
 config_parse_fn config_parse_user;     /* uid_t, of a name in /etc/passwd */
 config_parse_fn config_parse_number;   /* uint64_t */
@@ -25,3 +32,6 @@ config_parse_fn config_parse_backend;  /* char[16] */
 config_parse_fn config_parse_stale;    /* enum config_stale */
 config_parse_fn config_parse_kind;  /* enum config_zone_kind */
 config_parse_fn config_parse_bool;     /* bool: yes or no */
+
+/* A bit of a role: 0 to 255, without leading zeros. */
+_must_check_ bool config_word_bit(struct view word, uint8_t *ret);

@@ -35,25 +35,6 @@ struct login_reader {
         bool seen_login;
 };
 
-/* "KEY names 'WORD', which ...", so that a list of many words says which. */
-static void complain_word(
-                struct login_reader *in, const char *key, struct view word, const char *what) {
-        char why[160];
-
-        (void) snprintf(why, sizeof(why), "names '%.*s', %s", (int) MIN(word.n, (size_t) 40),
-                        (const char *) word.p, what);
-        ini_complain(&in->text, key, why);
-}
-
-static bool next_word(const char **at, struct view *ret) {
-        const char *p = *at + strspn(*at, " \t");
-        size_t n = strcspn(p, " \t");
-
-        *ret = VIEW(p, n);
-        *at = p + n;
-        return n > 0;
-}
-
 /* A local user or group, who need not have a record: letters, digits, '_', '-' and '.'. */
 static bool local_name_valid(struct view name) {
         if (name.n == 0 || name.n > LOGIN_USER_MAX)
@@ -72,7 +53,7 @@ static void add_name(struct login_reader *in, const char *key, struct view word,
                 if (view_eq_text(word, list[i]))
                         return;
         if (*n == max) {
-                complain_word(in, key, word, "which is one name too many");
+                ini_complain_word(&in->text, key, word, "which is one name too many");
                 return;
         }
         memcpy(list[*n], word.p, word.n);
@@ -84,9 +65,9 @@ static void take_users(struct login_reader *in, const char *key, const char *val
         bool deny = key[0] == 'D';
         struct view word;
 
-        while (!in->text.failed && next_word(&value, &word))
+        while (!in->text.failed && ini_next_word(&value, &word))
                 if (!user_name_valid(word))
-                        complain_word(in, key, word,
+                        ini_complain_word(&in->text, key, word,
                                         "a user whom no record can have: a to z, '_', then also 0 "
                                         "to 9 and '-', at most 32");
                 else
@@ -99,9 +80,9 @@ static void take_groups(struct login_reader *in, const char *key, const char *va
         struct login_role *role = in->role;
         struct view word;
 
-        while (!in->text.failed && next_word(&value, &word))
+        while (!in->text.failed && ini_next_word(&value, &word))
                 if (!local_name_valid(word))
-                        complain_word(in, key, word, "which is no group's name");
+                        ini_complain_word(&in->text, key, word, "which is no group's name");
                 else
                         add_name(in, key, word, role ? role->group : c->group,
                                         role ? &role->n_groups : &c->n_groups, LOGIN_GROUPS_MAX);
@@ -115,11 +96,11 @@ static void add_glass(struct login_reader *in, const char *key, struct view word
         if (n > tail && memcmp(word.p + n - tail, console, tail) == 0)
                 n -= tail;
         if (!local_name_valid(VIEW(word.p, n)) || view_eq_text(VIEW(word.p, n), "none")) {
-                complain_word(in, key, word, "which is neither NAME nor NAME@console");
+                ini_complain_word(&in->text, key, word, "which is neither NAME nor NAME@console");
                 return;
         }
         if (c->n_glass == LOGIN_GLASS_MAX) {
-                complain_word(in, key, word, "which is one name too many");
+                ini_complain_word(&in->text, key, word, "which is one name too many");
                 return;
         }
         memcpy(c->glass[c->n_glass].user, word.p, n);
@@ -132,11 +113,11 @@ static void take_break_glass(struct login_reader *in, const char *key, const cha
 
         if (value[0] == 0)
                 ini_complain(&in->text, key, "is empty: write none where nobody is let past us");
-        while (!in->text.failed && next_word(&value, &word)) {
+        while (!in->text.failed && ini_next_word(&value, &word)) {
                 bool none = view_eq_text(word, "none");
 
                 if (c->no_glass || (none && c->n_glass > 0))
-                        complain_word(in, key, word, "beside which none cannot stand");
+                        ini_complain_word(&in->text, key, word, "beside which none cannot stand");
                 else if (none)
                         c->no_glass = true;
                 else
@@ -187,35 +168,20 @@ static void take_services(struct login_reader *in, const char *key, const char *
         struct login_role *role = in->role;
         struct view word;
 
-        while (!in->text.failed && next_word(&value, &word)) {
+        while (!in->text.failed && ini_next_word(&value, &word)) {
                 if (view_eq_text(word, "*"))
                         role->any_service = true;
                 else if (!user_service_valid(word))
-                        complain_word(in, key, word,
+                        ini_complain_word(&in->text, key, word,
                                         "which is no service of PAM: write its name, or *");
                 else if (has_capital(word)) /* of libpam, which would never ask for it */
-                        complain_word(in, key, word,
+                        ini_complain_word(&in->text, key, word,
                                         "but PAM knows services in lower case alone: write it so");
                 else if (role->n_services == LOGIN_SERVICES_MAX)
-                        complain_word(in, key, word, "which is one service too many: at most 16");
+                        ini_complain_word(&in->text, key, word, "which is one service too many: at most 16");
                 else
                         memcpy(role->service[role->n_services++], word.p, word.n);
         }
-}
-
-/* 0 to 255, without leading zeros. */
-static bool take_bit(struct view word, uint8_t *ret) {
-        unsigned x = 0;
-
-        if (word.n == 0 || word.n > 3 || (word.n > 1 && word.p[0] == '0'))
-                return false;
-        for (size_t i = 0; i < word.n; i++) {
-                if (word.p[i] < '0' || word.p[i] > '9')
-                        return false;
-                x = x * 10 + word.p[i] - '0';
-        }
-        *ret = (uint8_t) x;
-        return x <= 255;
 }
 
 static void take_hosts(struct login_reader *in, const char *key, const char *value) {
@@ -225,9 +191,9 @@ static void take_hosts(struct login_reader *in, const char *key, const char *val
         if (value[0] == 0)
                 ini_complain(&in->text, key,
                                 "is empty: leave it out where the role is good everywhere");
-        while (!in->text.failed && next_word(&value, &word))
-                if (!take_bit(word, &bit))
-                        complain_word(in, key, word, "which is no bit from 0 to 255");
+        while (!in->text.failed && ini_next_word(&value, &word))
+                if (!config_word_bit(word, &bit))
+                        ini_complain_word(&in->text, key, word, "which is no bit from 0 to 255");
                 else
                         in->role->hosts.b[HASH32_SIZE - 1 - bit / 8] |= (uint8_t) (1 << bit % 8);
         in->role->has_hosts = true;
@@ -275,7 +241,7 @@ static void open_role(struct login_reader *in, const char *name) {
         struct login_config *c = in->config;
         uint8_t bit;
 
-        if (!take_bit(VIEW_TEXT(name + 5), &bit)) {
+        if (!config_word_bit(VIEW_TEXT(name + 5), &bit)) {
                 ini_complain(&in->text, name, "is not a role: write [Role N], a bit from 0 to 255");
                 return;
         }
@@ -425,19 +391,14 @@ static void warn_of_owner(const char *path) {
 int login_config_load(const char *config_path, const struct config *config,
                 struct login_config *ret, char ret_why[CONFIG_WHY_MAX]) {
         _cleanup_(freep) uint8_t *text = NULL;
-        const char *slash = strrchr(config_path, '/');
-        char path[4096];
+        char path[CONFIG_BESIDE_MAX];
         size_t n;
         int r;
 
         ret_why[0] = 0;
-        r = snprintf(path, sizeof(path), "%.*s%s", slash ? (int) (slash - config_path) + 1 : 0,
-                        config_path, LOGIN_FILE);
-        if (r < 0 || (size_t) r >= sizeof(path)) {
-                (void) snprintf(ret_why, CONFIG_WHY_MAX, "%.300s: the path is too long",
-                                config_path);
-                return -ENAMETOOLONG;
-        }
+        r = config_file_beside(config_path, LOGIN_FILE, path, ret_why);
+        if (r < 0)
+                return r;
         r = config_file_read(path, &text, &n, ret_why);
         if (r == -ENOENT) {
                 memset(ret, 0, sizeof(*ret));

@@ -18,6 +18,23 @@ void ini_complain(struct ini_text *in, const char *what, const char *why) {
         in->failed = true;
 }
 
+void ini_complain_word(struct ini_text *in, const char *key, struct view word, const char *what) {
+        char why[240];
+
+        (void) snprintf(why, sizeof(why), "names '%.*s', %s", (int) MIN(word.n, (size_t) 40),
+                        (const char *) word.p, what);
+        ini_complain(in, key, why);
+}
+
+bool ini_next_word(const char **value, struct view *ret) {
+        const char *p = *value + strspn(*value, " \t");
+        size_t n = strcspn(p, " \t");
+
+        *ret = VIEW(p, n);
+        *value = p + n;
+        return n > 0;
+}
+
 static void open_section(struct ini_text *in, const char *line) {
         const char *end = strchr(line, ']');
         char name[INI_WORD_MAX + 1];

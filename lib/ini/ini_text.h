@@ -26,5 +26,11 @@ struct ini_text {
 /* Says "path:line: what why" in in->why, the first time; the rest of the text is not read. */
 void ini_complain(struct ini_text *in, const char *what, const char *why);
 
+/* "KEY names 'WORD', which ...", so that a list of many words says which. */
+void ini_complain_word(struct ini_text *in, const char *key, struct view word, const char *what);
+
+/* The next word of a value that is a list of them, between blanks; false at its end. */
+_must_check_ bool ini_next_word(const char **value, struct view *ret);
+
 /* Reads a text with path, why, open and take set. 0; -EINVAL with in->why; -ENOMEM. */
 _must_check_ int ini_text_read(struct ini_text *in, struct view text);

@@ -130,6 +130,9 @@ static const struct bad {
         { CHAIN "[names]\nStale=keep\n", "[names] Stale=keep is for [net] alone" },
         { CHAIN "[names]\nStale=maybe\n", ":5: Stale is not deny, serve or keep" },
         { CHAIN "[Agent]\nStateDirectory=state\n", ":5: StateDirectory is not an absolute path" },
+        { CHAIN "[Agent]\nNetdSocket=\n", ":5: NetdSocket is empty" },
+        { CHAIN "[Agent]\nNetdSocket=n.sock\n", ":5: NetdSocket is not an absolute path" },
+        { CHAIN "[Agent]\nNetdSocket=/run/\n", ":5: NetdSocket is a folder" },
         { CHAIN "[Agent]\nFetchUid=_kedge\n", ":5: FetchUid is not a numeric user id" },
         { CHAIN "[Agent]\nFetchUid=4294967295\n", ":5: FetchUid is not a numeric user id" },
         { CHAIN "[Agent]\nFetchUser=no-such-user\n", ":5: FetchUser is not a user of /etc/passwd" },
@@ -229,7 +232,7 @@ START_TEST(config_reads_every_key) {
         static const char text[] =
                         "# "
                         "comment\n[Agent]\nStateDirectory=/tmp/s/\nRuntimeDirectory=/tmp/"
-                        "r\nFetchUid=77\nUnknown=1\n"
+                        "r\nFetchUid=77\nNetdSocket=/tmp/n.sock\nUnknown=1\n"
                         "[Chain diode]\nBackend=blockquick\nChainId=15\nCheckpoint=10000000:" HASH
                         "\n"
                         "Upstream=" NODE "node.example:41046\nUpstream=" NODE
@@ -247,6 +250,7 @@ START_TEST(config_reads_every_key) {
         ck_assert_str_eq(c->state_dir, "/tmp/s");
         ck_assert_str_eq(c->runtime_dir, "/tmp/r");
         ck_assert_uint_eq(c->fetch_uid, 77);
+        ck_assert_str_eq(c->netd_socket, "/tmp/n.sock");
         ck_assert_uint_eq(c->chain[0].chain_id, 15);
         ck_assert_uint_eq(c->chain[0].checkpoint.number, 10000000);
         ck_assert_uint_eq(c->chain[0].checkpoint.hash.b[3], 0xbb);
@@ -267,6 +271,7 @@ START_TEST(config_reads_every_key) {
         ck_assert_uint_eq(c->zone[0].contract.b[19], 0x33);
         ck_assert_uint_eq(c->role[ROLE_NAMES].max_age_ms, 172800000);
         ck_assert_uint_eq(config_role_age_ms(&c->role[ROLE_TLS]), 5400000);
+        ck_assert_int_eq(c->role[ROLE_PAM].stale, STALE_DENY); /* the default */
         c = config_free(c);
 } END_TEST
 
@@ -308,6 +313,7 @@ START_TEST(config_reload_changes_what_it_may) {
                 { CHAIN "[Agent]\nRuntimeDirectory=/tmp/x\n", -EINVAL },
                 { CHAIN "[Agent]\nFetchUid=3\n", -EINVAL },
                 { CHAIN "[Agent]\nFetchUser=root\n", -EINVAL },
+                { CHAIN "[Agent]\nNetdSocket=/tmp/n.sock\n", -EINVAL },
                 { CHAIN "[Chain two]\nChainId=1\nUpstream=" NODE "b:1\n", -EINVAL },
         };
         char why[CONFIG_WHY_MAX];
