@@ -13,6 +13,7 @@
 #include "agent/kedged/agent.h"
 #include "agent/kedged/journal.h"
 #include "agent/kedged/log.h"
+#include "agent/kedged/net_config.h"
 #include "agent/kedged/util.h"
 #include <config.h> /* the build's, not our own config.h */
 
@@ -46,9 +47,11 @@ static void check_chain(const struct config_chain *chain) {
 
 static int check_config(const char *path, const struct config *config) {
         _cleanup_(freep) struct login_config *login = malloc(sizeof(*login));
+        _cleanup_(net_config_done) struct net_config net = { 0 };
         char why[CONFIG_WHY_MAX] = "out of memory";
 
-        if (!login || login_config_load(path, config, login, why) < 0) {
+        if (!login || login_config_load(path, config, login, why) < 0 ||
+                        net_config_load(path, config, &net, why) < 0) {
                 log_error("%s", why);
                 return EXIT_FAILURE;
         }
@@ -61,8 +64,8 @@ static int check_config(const char *path, const struct config *config) {
                                     "Programs that bypass the system's resolver may ask the public "
                                     "DNS for it",
                                         config->zone[i].suffix);
-        (void) printf("the configuration is good: %zu chains, %zu zones\n", config->n_chains,
-                        config->n_zones);
+        (void) printf("the configuration is good: %zu chains, %zu zones, %zu networks\n",
+                        config->n_chains, config->n_zones, net.n);
         return EXIT_SUCCESS;
 }
 

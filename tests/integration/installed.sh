@@ -78,15 +78,25 @@ done
 # The example login.conf is good as it stands, and with every line of it in use; and what is wrong in it is seen.
 printf '[Chain diode]\nBackend=blockquick\nChainId=15\nUpstream=diode://0x%040d@127.0.0.1:1\n[Zone plant.internal]\nContract=0x%040d\n' \
         1 1 >"$work/kedged.conf"
-check_login() { "$root/sbin/kedged" --config="$work/kedged.conf" --check-config >"$work/log" 2>&1; }
+check_config() { "$root/sbin/kedged" --config="$work/kedged.conf" --check-config >"$work/log" 2>&1; }
 example=$root/share/doc/kedge/examples/login.conf
 cp "$example" "$work/login.conf"
-check_login || { cat "$work/log"; say "the example login.conf is not good"; }
+check_config || { cat "$work/log"; say "the example login.conf is not good"; }
 sed -E 's/^# (\[|[A-Z][A-Za-z]*=)/\1/' "$example" >"$work/login.conf"
-check_login || { cat "$work/log"; say "the example login.conf is not good when it is used"; }
+check_config || { cat "$work/log"; say "the example login.conf is not good when it is used"; }
 echo 'Servces=sshd' >>"$work/login.conf"
-check_login && say "a wrong key in login.conf is not seen"
+check_config && say "a wrong key in login.conf is not seen"
 rm "$work/login.conf"
+
+# The same of net.conf.
+example=$root/share/doc/kedge/examples/net.conf
+cp "$example" "$work/net.conf"
+check_config || { cat "$work/log"; say "the example net.conf is not good"; }
+sed -E 's/^# (\[|[A-Z][A-Za-z]*=)/\1/' "$example" >"$work/net.conf"
+check_config && grep -q '1 networks' "$work/log" || { cat "$work/log"; say "the example net.conf is not good when it is used"; }
+echo 'Alow=icmp' >>"$work/net.conf"
+check_config && say "a wrong key in net.conf is not seen"
+rm "$work/net.conf"
 
 # The lines for sshd and ssh call programs that are there, as a user that is made.
 for lines in sshd-kedge ssh-kedge; do

@@ -59,6 +59,10 @@ for key in $(sed -n 's/^ *{ SECTION_[A-Z]*, "\([A-Za-z]*\)".*/\1/p' agent/kedged
         stands "$key" docs/man/login.conf.5.rst "the key"
         stands "$key" packaging/examples/login.conf "the key"
 done
+for key in $(sed -n 's/^ *{ OF_[A-Z]*, "\([A-Za-z]*\)".*/\1/p' agent/kedged/net_config.c); do
+        stands "$key" docs/man/net.conf.5.rst "the key"
+        stands "$key" packaging/examples/net.conf "the key"
+done
 for key in $(sed -n '/^} keys\[\]/,/^};/s/^ *{ "\([A-Za-z]*\)",.*/\1/p' agent/timed/conf.c); do
         stands "$key" docs/man/kedge-timed.8.rst "the key"
 done
