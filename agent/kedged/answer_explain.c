@@ -43,13 +43,23 @@ static const char *field_why(const struct watch_entry *e, size_t i) {
         return served_why_text(e->field_why[i]);
 }
 
+/* Its addresses are those of a tunnel: what the record has is not told. */
+static bool is_behind_tunnel(
+                const struct watch_entry *e, size_t i, const struct watch_reply *stands) {
+        return stands->tunnel && record_field_type(e->shape->field[i]) == RECORD_TYPE_IP &&
+               !(hash32_is_zero(&e->values.final[i]) && hash32_is_zero(&e->values.head[i]));
+}
+
 static void put_field(const struct agent *a, const struct watch_entry *e, size_t i,
-                struct query_explain *to) {
+                const struct watch_reply *stands, struct query_explain *to) {
         const struct config_zone *zone = &a->config->zone[e->zone];
         struct hash32 slots[LOOKUP_FIELDS];
 
         put_text(to->field, sizeof(to->field), record_field_name(e->shape->field[i]));
-        put_text(to->why, sizeof(to->why), field_why(e, i));
+        put_text(to->why, sizeof(to->why),
+                        is_behind_tunnel(e, i, stands) ? "not served here: the name answers its "
+                                                         "tunnel address and nothing else"
+                                                       : field_why(e, i));
         to->field_final = e->values.final[i];
         to->field_head = e->values.head[i];
         if (zone->kind == ZONE_MAP &&
@@ -145,11 +155,11 @@ bool agent_tell_explain(struct agent *a, struct query_client *client, const stru
                 return agent_say(ret, QUERY_UNKNOWN, "no item of this number");
         put_proof(a, e, &ret->explain);
         ret->explain.state = (uint8_t) agent_chain_state(a, e->group->run, now_ms());
+        watch_stands(e, now_ms(), &stands);
         if (q->item < e->shape->n)
-                put_field(a, e, q->item, &ret->explain);
+                put_field(a, e, q->item, &stands, &ret->explain);
         if (q->item < ret->explain.n_revocations)
                 put_revocation(&revoked->r[q->item], &ret->explain);
-        watch_stands(e, now_ms(), &stands);
         ret->explain.result = (uint8_t) stands.result;
         return agent_say(ret, QUERY_OK, stands.why);
 }

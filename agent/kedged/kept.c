@@ -73,12 +73,7 @@ static bool serves(const struct watch *w, const struct name_record_shape *shape)
 }
 
 static bool is_worth_it(const struct watch_entry *e, uint64_t now) {
-        struct watch_reply stands;
-
-        if (!serves(e->watch, e->shape) || !e->known || e->flushed || e->reply.result != QUERY_OK)
-                return false;
-        watch_stands(e, now, &stands);
-        return stands.result == QUERY_OK;
+        return serves(e->watch, e->shape) && e->reply.result == QUERY_OK && watch_is_current(e, now);
 }
 
 static int build(const struct kept *k, const struct watch *w, uint64_t now, struct buf *b,

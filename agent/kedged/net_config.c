@@ -86,8 +86,14 @@ static void first_of(const struct ip_prefix *p, struct ip_prefix *ret) {
 /* What no tunnel can have addresses of, whatever ip_is_routable() says of the first one. */
 static bool is_special(const struct ip_prefix *p) {
         static const char *const special[] = {
-                "0.0.0.0/8",          "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4",
-                "255.255.255.255/32", "::/8",        "fe80::/10",      "ff00::/8",
+                "0.0.0.0/8",
+                "127.0.0.0/8",
+                "169.254.0.0/16",
+                "224.0.0.0/4",
+                "255.255.255.255/32",
+                "::/8",
+                "fe80::/10",
+                "ff00::/8",
         };
 
         if (!ip_is_routable(&p->ip))

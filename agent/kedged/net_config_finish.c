@@ -38,7 +38,8 @@ static bool ends_in_zone(const char *host, const char *zone) {
 static bool lies_in_zone(const struct config *config, const char *host, const char *zone) {
         char name[NAME_MAX_LEN + 1];
 
-        return lookup_record_name(config, NAME_RECORD_HOST_ROLE, host, zone, name) >= 0;
+        return lookup_record_name(config, NAME_RECORD_HOST_ROLE, host, zone, name) >= 0 &&
+               lookup_record_name(config, NAME_RECORD_WG, host, zone, name) >= 0;
 }
 
 static int finish_host(const struct config *config, const struct net_network *n, const char *host,

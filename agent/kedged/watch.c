@@ -186,7 +186,7 @@ static void stale(const struct watch_entry *e, const char *why, uint64_t now,
 
 /* What stands, as far as it may still be believed: [names] says how long the whole is, and [tls]
  * how long its keys are; of a record that logins stand on, [pam] says both. */
-static bool current(const struct watch_entry *e, uint64_t now, struct watch_reply *ret) {
+static bool recorded(const struct watch_entry *e, uint64_t now, struct watch_reply *ret) {
         struct watch_reply reply = e->reply;
 
         if (!e->known || e->flushed)
@@ -201,6 +201,85 @@ static bool current(const struct watch_entry *e, uint64_t now, struct watch_repl
                 ret->answer.n_pins = ret->answer.has_device = 0;
         }
         return true;
+}
+
+/* A host without a record, or whose record is not final yet, may well be a member: its tunnel is
+ * then all that it answers. */
+static bool may_have_tunnel(const struct watch_entry *e, const struct watch_reply *reply) {
+        if (e->shape->kind != NAME_RECORD_HOST || !e->watch->tunnel)
+                return false;
+        return reply->result == QUERY_OK || reply->result == QUERY_ABSENT ||
+               (reply->result == QUERY_UNPROVEN && reply->record_why == SERVED_NOT_FINAL);
+}
+
+/* Nothing is told of it but when it was looked at. */
+static void unproven(struct watch_reply *ret) {
+        const struct name_answer was = ret->answer;
+
+        ret->result = QUERY_UNPROVEN;
+        ret->tunnel = true;
+        ret->answer = (struct name_answer){
+                .state = was.state,
+                .final_number = was.final_number,
+                .head_number = was.head_number,
+                .proven_ms = was.proven_ms,
+                .deadline_ms = was.deadline_ms,
+        };
+        if (ret->why[0] == 0)
+                (void) snprintf(ret->why, sizeof(ret->why), "its tunnel is not in force");
+}
+
+/* Of both, the one that is sooner too old: the record, whose pins these are, and the tunnel. */
+static void put_tunnel(const struct name_answer *tunnel, struct watch_reply *ret) {
+        struct name_answer *a = &ret->answer;
+
+        ret->result = QUERY_OK;
+        ret->tunnel = true;
+        a->verdict = NAME_PRESENT;
+        a->n_addrs = tunnel->n_addrs;
+        memcpy(a->addr, tunnel->addr, sizeof(a->addr));
+        a->deadline_ms = MIN(a->deadline_ms, tunnel->deadline_ms);
+        a->fresh_ms = MIN(a->fresh_ms, tunnel->fresh_ms);
+        a->proven_ms = MIN(a->proven_ms, tunnel->proven_ms);
+}
+
+/* The one place where a member of a network with Names=tunnel gets other addresses than its record
+ * has: every answer comes by here. While its tunnel is not in force the name is unproven: what is
+ * meant for the tunnel must not leave beside it. */
+static bool current(const struct watch_entry *e, uint64_t now, struct watch_reply *ret) {
+        struct watch_reply reply;
+        struct name_answer tunnel = { 0 };
+        char why[LOOKUP_WHY_MAX] = "";
+
+        if (!recorded(e, now, &reply))
+                return false;
+        if (may_have_tunnel(e, &reply) &&
+                        e->watch->tunnel(e->watch->tunnel_userdata, e->name, &tunnel, why)) {
+                memcpy(reply.why, why, sizeof(reply.why));
+                if (tunnel.verdict == NAME_PRESENT && tunnel.n_addrs > 0 &&
+                                now <= tunnel.deadline_ms)
+                        put_tunnel(&tunnel, &reply);
+                else
+                        unproven(&reply);
+        }
+        *ret = reply;
+        return true;
+}
+
+bool watch_is_current(const struct watch_entry *e, uint64_t now) {
+        struct watch_reply reply;
+
+        return recorded(e, now, &reply);
+}
+
+void watch_tunnel_moved(struct watch *w, const char *name, bool urgent) {
+        struct watch_entry *e = find(w, name);
+
+        if (!e || !e->known)
+                return;
+        w->changed = true;
+        w->urgent = w->urgent || urgent;
+        watch_note_change(w, e);
 }
 
 const struct watch_entry *watch_find(const struct watch *w, const char *name) {
@@ -327,9 +406,8 @@ int watch_restore(struct watch *w, const char *name, const struct lookup_values 
 static bool must_stay(const struct watch_entry *e, uint64_t now) {
         const struct config_role *role = &e->watch->config->role[lookup_role(e->shape)];
         const struct run *run = e->group->run;
-        struct watch_reply stands;
 
-        return role->stale == STALE_SERVE && current(e, now, &stands) &&
+        return role->stale == STALE_SERVE && watch_is_current(e, now) &&
                freshness_state(&run->status, run->ended, &run->clocks, role->max_age_ms, now,
                                NULL) != STATE_FOLLOWING;
 }

@@ -31,11 +31,18 @@ struct watch_reply {
         enum served_why record_why; /* of the record as a whole, as it was judged */
         struct name_answer answer; /* of a user, pin: his SSH keys; of _ssh. the host's */
         struct hash32 role; /* of a user or a host: the bits that are in force */
+        bool tunnel; /* of a host: its addresses are not its record's, but those that watch_tunnel_fn
+                        has */
 };
 
 /* Whoever waits for a name is known by two numbers; gone ones are the hook's business. */
 typedef void watch_reply_fn(
                 void *userdata, uint64_t client, uint32_t id, const struct watch_reply *reply);
+
+/* Asked of each host's name that is told. false: it answers as its record says. true: ret says what
+ * its addresses are instead, and until when; or it is unproven, and ret_why says why. */
+typedef bool watch_tunnel_fn(void *userdata, const char *name, struct name_answer *ret,
+                char ret_why[LOOKUP_WHY_MAX]);
 
 struct watch_group;
 
@@ -129,6 +136,8 @@ struct watch {
         struct watch_queue fetch_keys, fetch, fetch_absent;
         struct watch_group *groups;
         const struct news_desk *news; /* may be NULL */
+        watch_tunnel_fn *tunnel;      /* may be NULL */
+        void *tunnel_userdata;
         struct watch_entry *untold;
         size_t n_announced; /* revocations that wait for the disk */
         struct watch_note *announce[64];
@@ -171,6 +180,13 @@ const struct watch_entry *watch_changed_after(const struct watch *w, uint64_t ch
 /* What a question for e gets now: what stands, or that it is stale. */
 void watch_stands(const struct watch_entry *e, uint64_t now, struct watch_reply *ret);
 
+/* Its record is proven and not too old, whatever its name answers. */
+_must_check_ bool watch_is_current(const struct watch_entry *e, uint64_t now);
+
+/* What watch_tunnel_fn says of a name is another: told, and published; urgent: at once, since it
+ * answers less than it did. */
+void watch_tunnel_moved(struct watch *w, const char *name, bool urgent);
+
 /* The revocations in force of e's record; NULL: none. Good until the next proof. */
 const struct revocations *watch_revocations(const struct watch *w, const struct watch_entry *e);
 
@@ -203,4 +219,5 @@ void watch_group_leave(struct watch *w, struct watch_entry *e);
 void watch_apply(struct watch *w, struct watch_entry *e);
 _must_check_ int watch_prove(struct watch *w, struct watch_entry *e, uint64_t now);
 void watch_note(struct watch *w, const struct watch_entry *e, const struct revocation *r);
+void watch_note_change(struct watch *w, struct watch_entry *e);
 void watch_untold_leave(struct watch *w, struct watch_entry *e);

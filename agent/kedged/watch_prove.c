@@ -141,6 +141,16 @@ static bool takes_back(const struct watch_reply *was, const struct lookup_judgem
         return is->result != QUERY_OK;
 }
 
+static void stamp(struct watch *w, struct watch_entry *e) {
+        w->changed_us = MAX(w->changed_us + 1, now_ms() * 1000);
+        e->changed_us = w->changed_us;
+}
+
+void watch_note_change(struct watch *w, struct watch_entry *e) {
+        stamp(w, e);
+        changed(w, e, false);
+}
+
 /* Judges what stands in e->values, and brings the book and the readers up to it. */
 void watch_apply(struct watch *w, struct watch_entry *e) {
         const struct revocations *before;
@@ -167,8 +177,7 @@ void watch_apply(struct watch *w, struct watch_entry *e) {
         if (j.result == QUERY_INVALID && (!e->known || e->reply.result != QUERY_INVALID))
                 log_warning("%s: %s; the name is not served", e->name, j.why);
         if (!e->known || !same_answer(&e->reply, &j) || (e->moved && tells_values(e))) {
-                w->changed_us = MAX(w->changed_us + 1, now_ms() * 1000);
-                e->changed_us = w->changed_us;
+                stamp(w, e);
                 changed(w, e, revoked);
         }
         w->urgent = w->urgent || (e->known && takes_back(&e->reply, &j));
