@@ -77,6 +77,17 @@ static void clean_status(struct query_status *s) {
         CLEAN(s->detail);
 }
 
+static void clean_net(struct query_net *n) {
+        CLEAN(n->name);
+        CLEAN(n->link);
+        CLEAN(n->chain);
+        CLEAN(n->zone);
+        CLEAN(n->host);
+        CLEAN(n->text);
+        CLEAN(n->held);
+        CLEAN(n->alarm);
+}
+
 static void clean_lists(struct query_reply *reply, enum query_verb verb) {
         if (verb == QUERY_UPSTREAM) {
                 CLEAN(reply->upstream.url);
@@ -131,6 +142,13 @@ static void clean(struct query_reply *reply, enum query_verb verb) {
                 break;
         case QUERY_CHALLENGE:
                 CLEAN(reply->challenge.text);
+                break;
+        case QUERY_NET:
+                clean_net(&reply->net);
+                break;
+        case QUERY_NET_PEER:
+                CLEAN(reply->net_peer.host);
+                CLEAN(reply->net_peer.why);
                 break;
         case QUERY_RESOLVE: /* no texts */
         case QUERY_LOOKUP:

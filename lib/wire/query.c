@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "wire/netd.h"
 #include "wire/owned.h"
 
 #define RETRY_MS 20 /* between attempts while the agent's queue is full */
@@ -42,7 +43,7 @@ int query_request_check(struct view packet, struct query_request *ret) {
         if (r < 0)
                 return r;
         memcpy(&q, packet.p, sizeof(q));
-        if (q.verb < QUERY_RESOLVE || q.verb > QUERY_KEY)
+        if (q.verb < QUERY_RESOLVE || q.verb > QUERY_NET_PEER)
                 return -EPROTONOSUPPORT;
         if (!TEXT_ENDS(q.name) || !TEXT_ENDS(q.chain) || !TEXT_ENDS(q.service))
                 return -EBADMSG;
@@ -112,6 +113,39 @@ static bool status_is_sane(const struct query_status *s) {
                TEXT_ENDS(s->text) && TEXT_ENDS(s->alarm) && TEXT_ENDS(s->detail);
 }
 
+static bool is_yes_or_no(const uint8_t *p, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (p[i] > 1)
+                        return false;
+        return true;
+}
+
+static bool net_is_sane(const struct query_net *n) {
+        const uint8_t is[] = { n->connected, n->up, n->firewall, n->drifted, n->mended, n->applied,
+                n->confirm, n->rolled_back, n->can_roll_back, n->tunnel_names, n->wants_firewall,
+                n->looked, n->list_known };
+
+        for (size_t i = 0; i < ELEMENTSOF(n->prefix); i++)
+                if (!ip_prefix_is_sane(&n->prefix[i]) || !ip_prefix_is_sane(&n->own[i]))
+                        return false;
+        return TEXT_ENDS(n->name) && TEXT_ENDS(n->link) && TEXT_ENDS(n->chain) &&
+               TEXT_ENDS(n->zone) && TEXT_ENDS(n->host) && TEXT_ENDS(n->text) &&
+               TEXT_ENDS(n->held) && TEXT_ENDS(n->alarm) && is_yes_or_no(is, sizeof(is)) &&
+               n->backend <= NETD_USERSPACE && n->verdict <= QUERY_ROLE_KEPT;
+}
+
+static bool net_peer_is_sane(const struct query_net_peer *p) {
+        const uint8_t is[] = { p->stands, p->had, p->seen, p->foreign, p->more_allowed, p->told };
+
+        for (size_t i = 0; i < ELEMENTSOF(p->tunnel); i++)
+                if (!ip_is_sane(&p->tunnel[i]) || !ip_is_sane(&p->had_tunnel[i]) ||
+                                !ip_is_sane(&p->seen_tunnel[i]))
+                        return false;
+        return TEXT_ENDS(p->host) && TEXT_ENDS(p->why) && p->fate < QUERY_FATES &&
+               is_yes_or_no(is, sizeof(is)) && ip_is_sane(&p->endpoint.ip) &&
+               ip_is_sane(&p->had_endpoint.ip) && ip_is_sane(&p->seen_endpoint.ip);
+}
+
 static bool body_is_sane(const struct query_reply *a, uint16_t verb) {
         switch ((enum query_verb) verb) {
         case QUERY_PROVE:
@@ -144,6 +178,10 @@ static bool body_is_sane(const struct query_reply *a, uint16_t verb) {
                 return login_is_sane(&a->login, a->result);
         case QUERY_CHALLENGE:
                 return TEXT_ENDS(a->challenge.text);
+        case QUERY_NET:
+                return net_is_sane(&a->net);
+        case QUERY_NET_PEER:
+                return net_peer_is_sane(&a->net_peer);
         }
         return false;
 }

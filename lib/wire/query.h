@@ -6,13 +6,14 @@
 #pragma once
 
 #include "base/cleanup.h"
+#include "base/ip.h"
 #include "base/types.h"
 #include "base/view.h"
 #include "wire/login.h"
 #include "wire/name.h"
 
 #define QUERY_MAGIC    UINT32_C(0x4b454447) /* KEDG */
-#define QUERY_VERSION  4
+#define QUERY_VERSION  5
 #define QUERY_WAIT_MS  5000
 #define QUERY_CHAINS_MAX 4
 
@@ -38,6 +39,10 @@ enum query_verb {
         QUERY_RESPONSE,    /* name, service, nonce as told, signature: is it his. Once a nonce. */
         QUERY_KEY,         /* key: SHA-256 of an SSH key blob. Item 0, name: a user, service: is it
                               his and may he use that; item 1, name: a host, is it that host's */
+        QUERY_NET,         /* network number index. Item 0: as known; 1: kedge-netd looks first, and
+                              it is told when it has, or after QUERY_NET_WAIT_MS as known */
+        QUERY_NET_PEER,    /* of network number index: a row of what was planned last; item, name,
+                              key */
 };
 
 enum query_key_item { QUERY_KEY_USER = 0, QUERY_KEY_HOST };
@@ -45,6 +50,18 @@ enum query_key_item { QUERY_KEY_USER = 0, QUERY_KEY_HOST };
 /* Item of LOGIN: somebody stands at the door; or somebody wants to know what he would be told, and
  * that is no event. */
 enum query_login_item { QUERY_LOGIN_ENTER = 0, QUERY_LOGIN_WHO };
+
+/* Items of NET and NET_PEER. What stands in no contract (where a peer was seen, its handshakes and
+ * bytes, and FOREIGN peers), and a look now, are for root and the agent's own user alone. */
+enum query_net_item { QUERY_NET_KNOWN = 0, QUERY_NET_LOOK };
+enum query_peer_item {
+        QUERY_PEER_AFTER = 0, /* the row that comes next after host name; empty: the first */
+        QUERY_PEER_FOREIGN,   /* the peer that nobody desired and that comes next after key; zero:
+                                 the first */
+        QUERY_PEER_HOST,      /* host name itself */
+};
+
+#define QUERY_NET_WAIT_MS 2000
 
 enum query_result {
         QUERY_UNPROVEN = 0, /* not proven (in time); reason says why */
@@ -243,6 +260,77 @@ struct query_challenge {
         char text[LOGIN_TEXT_MAX + 1]; /* what has to be signed, without a NUL */
 };
 
+/* What becomes of a member, as enum net_fate of kedged has it. */
+enum query_fate {
+        QUERY_FATE_WAITS = 0, /* not proven yet, and not applied before */
+        QUERY_FATE_STAYS,
+        QUERY_FATE_ADD,
+        QUERY_FATE_CHANGE, /* another key or tunnel address */
+        QUERY_FATE_MOVE,   /* another endpoint, outer address or role */
+        QUERY_FATE_HELD,   /* an addition or change that waits; why says for what */
+        QUERY_FATE_KEPT,   /* not proven now, and left as it stands */
+        QUERY_FATE_GOES,   /* stood, and is revoked or no longer to be served */
+        QUERY_FATE_REFUSED,
+        QUERY_FATE_NONE, /* has no key */
+        QUERY_FATE_SELF, /* ourselves */
+};
+
+#define QUERY_FATES (QUERY_FATE_SELF + 1)
+
+struct query_net {
+        char name[32], link[16], chain[32];
+        char zone[NAME_MAX_LEN + 3];
+        char host[64];                      /* we are, below the zone; empty: the zone itself */
+        struct ip_prefix prefix[2], own[2]; /* own: our tunnel address; len 0 and family 0: none */
+        struct hash32 public_key, next_key; /* of kedge-netd's private ones; zero: none */
+        struct hash32 listed_key;           /* ours by the chain; zero: none */
+        uint8_t connected;                  /* kedge-netd is there; what it saw follows */
+        uint8_t backend, up, firewall;      /* as in netd_state */
+        uint8_t drifted, mended;            /* another tool has changed something of ours */
+        uint8_t applied;                    /* kedge-netd has taken what is desired */
+        uint8_t verdict;                    /* of [net]: enum query_role_verdict */
+        uint8_t confirm;                    /* Apply=confirm */
+        uint8_t rolled_back;                /* nothing is added before `net apply` */
+        uint8_t can_roll_back, tunnel_names, wants_firewall;
+        uint8_t looked;     /* QUERY_NET_LOOK: kedge-netd has looked since */
+        uint8_t list_known; /* its members are proven */
+        uint8_t zero;
+        uint16_t listen_port, actual_port;   /* ListenPort=, and as kedge-netd saw it; 0: none */
+        uint32_t n_rows, count[QUERY_FATES]; /* of the plan, and of them by fate */
+        uint32_t n_seen, n_foreign;          /* peers that stand; of these, nobody desired */
+        uint32_t allowance; /* additions that may be applied now; UINT32_MAX: any */
+        uint32_t add_per_hour, max_peers;
+        int32_t error; /* 0, or -errno of what kedge-netd could not do */
+        uint32_t zero_too;
+        uint64_t revert_ms;             /* until it goes back by itself; 0: it does not */
+        uint64_t seen_age_ms;           /* since kedge-netd looked; UINT64_MAX: never */
+        uint64_t list_final, list_head; /* blocks at which members are proven */
+        char text[96];                  /* what that was */
+        char held[96];                  /* why additions wait; empty: they do not */
+        char alarm[120];
+};
+
+/* One member, or one peer that is none (host empty, fate STAYS, foreign). */
+struct query_net_peer {
+        char host[64];
+        char why[120];
+        uint8_t fate;   /* enum query_fate */
+        uint8_t stands; /* it is to stand, with key, tunnel, endpoint; HELD: with what it had */
+        uint8_t had;    /* it was applied before, with had_key, had_tunnel, had_endpoint */
+        uint8_t seen;   /* kedge-netd saw its peer; foreign: and nobody desired it */
+        uint8_t foreign, more_allowed;
+        uint8_t told; /* seen_endpoint, handshake_s, rx, tx are: root or the agent's user asks */
+        uint8_t zero;
+        struct hash32 key, had_key, seen_key;
+        struct ip tunnel[2], had_tunnel[2], seen_tunnel[2];
+        struct ip_endpoint endpoint, had_endpoint, seen_endpoint;
+        uint8_t zero_too[2];
+        uint32_t roles;
+        uint64_t block, had_block; /* that it stands on; GOES: the head that revoked it */
+        uint64_t handshake_s;      /* since the last one; UINT64_MAX: none yet, or not told */
+        uint64_t rx, tx;
+};
+
 struct query_reply {
         uint32_t magic;
         uint16_t version, result; /* enum query_result */
@@ -263,6 +351,8 @@ struct query_reply {
                 struct query_prove prove;
                 struct query_login login;
                 struct query_challenge challenge;
+                struct query_net net;
+                struct query_net_peer net_peer;
         };
 };
 
@@ -270,6 +360,8 @@ struct query_reply {
  * agent's memory out. */
 _Static_assert(sizeof(struct query_request) == 512, "the layout is the protocol");
 _Static_assert(sizeof(struct query_reply) == 1184, "the layout is the protocol");
+_Static_assert(sizeof(struct query_net) == 1008 && sizeof(struct query_net_peer) == 496,
+                "the same for 32-bit programs");
 
 /* Checks a packet from outside: size, magic, version, verb, every text NUL-terminated. -EBADMSG,
  * -EPROTONOSUPPORT. */

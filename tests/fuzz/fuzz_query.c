@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "wire/netd.h"
 #include "wire/query.h"
 
 #define ENDS(array) (memchr((array), 0, sizeof(array)) != NULL)
@@ -19,7 +20,7 @@ static void check_request(struct view packet) {
                 return;
         MUST(packet.n == sizeof(q) && memcmp(&q, packet.p, sizeof(q)) == 0);
         MUST(q.magic == QUERY_MAGIC && q.version == QUERY_VERSION);
-        MUST(q.verb >= QUERY_RESOLVE && q.verb <= QUERY_KEY);
+        MUST(q.verb >= QUERY_RESOLVE && q.verb <= QUERY_NET_PEER);
         MUST(ENDS(q.name) && ENDS(q.chain) && ENDS(q.service));
 }
 
@@ -33,6 +34,23 @@ static void check_login(const struct query_reply *a, uint16_t verb) {
         MUST(l->state <= STATE_STUCK);
         for (size_t i = 0; i < LOGIN_GROUPS_MAX; i++)
                 MUST(ENDS(l->group[i]));
+}
+
+static void check_net(const struct query_reply *a) {
+        const struct query_net_peer *p = &a->net_peer;
+        const struct query_net *n = &a->net;
+
+        if (query_reply_check_body(a, QUERY_NET) == 0) {
+                MUST(ENDS(n->name) && ENDS(n->link) && ENDS(n->zone) && ENDS(n->chain));
+                MUST(ENDS(n->host) && ENDS(n->text) && ENDS(n->held) && ENDS(n->alarm));
+                MUST(n->backend <= NETD_USERSPACE && n->verdict <= QUERY_ROLE_KEPT);
+                for (size_t i = 0; i < ELEMENTSOF(n->own); i++)
+                        MUST(ip_prefix_is_sane(&n->own[i]) && ip_prefix_is_sane(&n->prefix[i]));
+        }
+        if (query_reply_check_body(a, QUERY_NET_PEER) == 0) {
+                MUST(ENDS(p->host) && ENDS(p->why) && p->fate < QUERY_FATES && p->stands <= 1);
+                MUST(ip_is_sane(&p->endpoint.ip) && ip_is_sane(&p->seen_endpoint.ip));
+        }
 }
 
 static void check_texts(const struct query_reply *a) {
@@ -65,10 +83,11 @@ static void check_reply(struct view packet) {
         MUST(packet.n == sizeof(a) && memcmp(&a, packet.p, sizeof(a)) == 0);
         MUST(a.result < QUERY_RESULTS && ENDS(a.reason));
         MUST(query_reply_check(packet, id + 1, &a) < 0);
-        MUST(query_reply_check_body(&a, 0) < 0 && query_reply_check_body(&a, QUERY_KEY + 1) < 0);
+        MUST(query_reply_check_body(&a, 0) < 0 && query_reply_check_body(&a, QUERY_NET_PEER + 1) < 0);
         if (query_reply_check_body(&a, QUERY_RESOLVE) == 0)
                 MUST(name_answer_is_sane(&a.name));
         check_texts(&a);
+        check_net(&a);
         check_login(&a, QUERY_LOGIN);
         check_login(&a, QUERY_RESPONSE);
         check_login(&a, QUERY_KEY);

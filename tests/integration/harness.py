@@ -170,7 +170,7 @@ LOGIN, CHALLENGE, RESPONSE, KEY = range(13, 17)
 VERDICTS = ["not proven", "admitted", "stale", "denied here", "no record", "revoked", "no role", "another key",
             "bad signature", "bad challenge", "expired", "answered before", "invalid record"]
 # lib/wire/query.h: QUERY_MAGIC, QUERY_VERSION, sizeof(struct query_reply)
-QUERY_MAGIC, QUERY_VERSION, REPLY_SIZE = 0x4b454447, 4, 1184
+QUERY_MAGIC, QUERY_VERSION, REPLY_SIZE = 0x4b454447, 5, 1184
 
 
 def text(raw):

@@ -390,7 +390,7 @@ while True:
         user = "u%07d" % random.randrange(10**7)
         for verb in (13, 14, 15):
             try:
-                s.send(struct.pack("=IHHIII20sQ32s256s32s32s40s72s", 0x4b454447, 4, verb, 1, 0, 0, b"", 0, b"",
+                s.send(struct.pack("=IHHIII20sQ32s256s32s32s40s72s", 0x4b454447, 5, verb, 1, 0, 0, b"", 0, b"",
                                    user.encode(), b"", b"kedge", b"x" * 40, b"y" * 65))
             except OSError:
                 pass

@@ -45,6 +45,8 @@ static enum agent_act says(
         case QUERY_CHALLENGE:
         case QUERY_RESPONSE:
         case QUERY_KEY:
+        case QUERY_NET:
+        case QUERY_NET_PEER:
                 break;
         }
         return AGENT_REPLY;

@@ -65,6 +65,8 @@ static enum agent_act says(
         case QUERY_CHALLENGE:
         case QUERY_RESPONSE:
         case QUERY_KEY:
+        case QUERY_NET:
+        case QUERY_NET_PEER:
         case QUERY_RESOLVE:
         case QUERY_LOOKUP:
         case QUERY_EXPLAIN:

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "wire/netd.h"
 #include "wire/query.h"
 
 #define LONG_MS  20000 /* never reached by a test that passes */
@@ -77,10 +78,11 @@ START_TEST(query_request_check_refuses) {
         REQUEST_WITH((void) 0, 0);
         REQUEST_WITH(q.verb = QUERY_CHECKPOINT, 0);
         REQUEST_WITH(q.magic ^= 1, -EBADMSG);
-        REQUEST_WITH(q.version = 1, -EPROTONOSUPPORT);
+        REQUEST_WITH(q.version = QUERY_VERSION - 1, -EPROTONOSUPPORT);
         REQUEST_WITH(q.version = 0, -EPROTONOSUPPORT);
         REQUEST_WITH(q.verb = 0, -EPROTONOSUPPORT);
-        REQUEST_WITH(q.verb = QUERY_KEY + 1, -EPROTONOSUPPORT);
+        REQUEST_WITH(q.verb = QUERY_NET_PEER, 0);
+        REQUEST_WITH(q.verb = QUERY_NET_PEER + 1, -EPROTONOSUPPORT);
         REQUEST_WITH(memset(q.name, 'a', sizeof(q.name)), -EBADMSG);
         REQUEST_WITH(memset(q.chain, 'a', sizeof(q.chain)), -EBADMSG);
         REQUEST_WITH(memset(q.service, 'a', sizeof(q.service)), -EBADMSG);
@@ -136,12 +138,14 @@ START_TEST(query_reply_check_body_looks_at_every_text) {
                 QUERY_CHALLENGE,
                 QUERY_RESPONSE,
                 QUERY_KEY,
+                QUERY_NET,
+                QUERY_NET_PEER,
         };
 
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 BODY_WITH(verbs[i], (void) 0, 0);
         BODY_WITH(0, (void) 0, -EBADMSG);
-        BODY_WITH(QUERY_KEY + 1, (void) 0, -EBADMSG);
+        BODY_WITH(QUERY_NET_PEER + 1, (void) 0, -EBADMSG);
         BODY_WITH(QUERY_RESOLVE, a.name.n_addrs = 5, -EBADMSG);
         BODY_WITH(QUERY_STATUS, FILL(a.status.version), -EBADMSG);
         BODY_WITH(QUERY_STATUS, FILL(a.status.chain), -EBADMSG);
@@ -165,6 +169,44 @@ START_TEST(query_reply_check_body_looks_at_every_text) {
         BODY_WITH(QUERY_LOGIN, a.login.stale = 2, -EBADMSG);
         BODY_WITH(QUERY_LOGIN, a.login.verdict = LOGIN_VERDICTS, -EBADMSG);
         BODY_WITH(QUERY_CHALLENGE, FILL(a.challenge.text), -EBADMSG);
+}
+END_TEST
+
+static const struct ip no_family = { .family = 5 }, has_tail = { .family = 4, .b[4] = 1 };
+
+START_TEST(query_net_is_looked_at_whole) {
+        BODY_WITH(QUERY_NET, (a.net.verdict = QUERY_ROLE_KEPT, a.net.backend = NETD_USERSPACE), 0);
+        BODY_WITH(QUERY_NET, FILL(a.net.name), -EBADMSG);
+        BODY_WITH(QUERY_NET, FILL(a.net.link), -EBADMSG);
+        BODY_WITH(QUERY_NET, FILL(a.net.chain), -EBADMSG);
+        BODY_WITH(QUERY_NET, FILL(a.net.zone), -EBADMSG);
+        BODY_WITH(QUERY_NET, FILL(a.net.host), -EBADMSG);
+        BODY_WITH(QUERY_NET, FILL(a.net.text), -EBADMSG);
+        BODY_WITH(QUERY_NET, FILL(a.net.held), -EBADMSG);
+        BODY_WITH(QUERY_NET, FILL(a.net.alarm), -EBADMSG);
+        BODY_WITH(QUERY_NET, a.net.backend = NETD_USERSPACE + 1, -EBADMSG);
+        BODY_WITH(QUERY_NET, a.net.verdict = QUERY_ROLE_KEPT + 1, -EBADMSG);
+        BODY_WITH(QUERY_NET, a.net.connected = 2, -EBADMSG);
+        BODY_WITH(QUERY_NET, a.net.applied = 2, -EBADMSG);
+        BODY_WITH(QUERY_NET, a.net.list_known = 2, -EBADMSG);
+        BODY_WITH(QUERY_NET, a.net.prefix[1].ip = no_family, -EBADMSG);
+        BODY_WITH(QUERY_NET, a.net.own[0].len = 1, -EBADMSG);
+}
+END_TEST
+
+START_TEST(query_net_peer_is_looked_at_whole) {
+        BODY_WITH(QUERY_NET_PEER, a.net_peer.fate = QUERY_FATE_SELF, 0);
+        BODY_WITH(QUERY_NET_PEER, a.net_peer.fate = QUERY_FATES, -EBADMSG);
+        BODY_WITH(QUERY_NET_PEER, FILL(a.net_peer.host), -EBADMSG);
+        BODY_WITH(QUERY_NET_PEER, FILL(a.net_peer.why), -EBADMSG);
+        BODY_WITH(QUERY_NET_PEER, a.net_peer.stands = 2, -EBADMSG);
+        BODY_WITH(QUERY_NET_PEER, a.net_peer.told = 2, -EBADMSG);
+        BODY_WITH(QUERY_NET_PEER, a.net_peer.tunnel[1] = no_family, -EBADMSG);
+        BODY_WITH(QUERY_NET_PEER, a.net_peer.had_tunnel[0] = has_tail, -EBADMSG);
+        BODY_WITH(QUERY_NET_PEER, a.net_peer.seen_tunnel[1] = has_tail, -EBADMSG);
+        BODY_WITH(QUERY_NET_PEER, a.net_peer.endpoint.ip = no_family, -EBADMSG);
+        BODY_WITH(QUERY_NET_PEER, a.net_peer.had_endpoint.ip = has_tail, -EBADMSG);
+        BODY_WITH(QUERY_NET_PEER, a.net_peer.seen_endpoint.ip = no_family, -EBADMSG);
 }
 END_TEST
 
@@ -469,6 +511,8 @@ int main(void) {
         tcase_add_test(t, query_packets_have_one_size);
         tcase_add_test(t, query_reply_check_refuses);
         tcase_add_test(t, query_reply_check_body_looks_at_every_text);
+        tcase_add_test(t, query_net_is_looked_at_whole);
+        tcase_add_test(t, query_net_peer_is_looked_at_whole);
         tcase_add_test(t, query_login_says_its_one_yes_twice);
         tcase_set_timeout(t, 60);
         tcase_add_loop_test(t, query_exchange_case, 0, ELEMENTSOF(exchange_cases));
