@@ -90,6 +90,7 @@ static const struct bad {
         { "[Network plant]\nHost=_gw1\n", ":2: Host is not a host's name" },
         { "[Network plant]\nHost=gw1 gw2\n", ":2: Host is not a host's name" },
         { "[Network plant]\nHost=" B63 "x\n", ":2: Host is not a host's name" },
+        { "[Network plant]\nHost=" B31 "." B31 "x\n", ":2: Host is not a host's name" },
         { "[Network plant]\nInterface=kedge0\nZone=plant.fleet\nHost=gw1.plant.fleet\nPrefix=10.77.0.0/16\n",
                         "Host=gw1.plant.fleet ends in the zone: write it without" },
         { "[Network plant]\nInterface=kedge0\nZone=plant.fleet\nHost=hall\nPrefix=10.77.0.0/16\n",
