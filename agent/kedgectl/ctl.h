@@ -21,6 +21,7 @@ enum ctl_exit {
 };
 
 #define CTL_URLS_MAX 32
+#define CTL_ANSWER_MAX_MS 600000 /* no answer is waited for longer */
 
 struct ctl {
         bool json, colour, no_pager, heads, wait;
@@ -28,6 +29,8 @@ struct ctl {
         const char *root; /* of doctor; NULL: "/" */
         uint64_t count; /* of watch and monitor; 0: without end */
         int timeout_ms;
+        uint64_t given_ms; /* --timeout as it was given, which net reads otherwise; 0: it was not */
+        bool next;         /* of net key */
         uint64_t slot, chain_id;  /* chain_id 0: not given */
         struct block_ref checkpoint; /* of explain --proof and verify */
         bool has_checkpoint;
@@ -51,7 +54,7 @@ typedef enum ctl_exit ctl_verb_fn(const struct ctl *ctl, int argc, char **argv);
 ctl_verb_fn verb_verify;
 ctl_verb_fn verb_status, verb_upstreams, verb_zones, verb_query, verb_lookup, verb_time,
                 verb_record, verb_checkpoint, verb_explain, verb_list, verb_roles, verb_evidence,
-                verb_watch, verb_monitor, verb_doctor, verb_sign, verb_who;
+                verb_watch, verb_monitor, verb_doctor, verb_sign, verb_who, verb_net;
 
 /* main.c: the help text; and a usage error about word. */
 void ctl_help(void);
@@ -179,3 +182,9 @@ void ctl_login_conf(const struct ctl *ctl, char ret[CTL_PATH_MAX]);
 
 /* CLOCK_BOOTTIME in milliseconds. */
 uint64_t ctl_boottime_ms(void);
+
+/* bus_tell.c: calls a method of the agent on the system bus; types and what follows as sd-bus has
+ * them. A password may be asked for. 0; -ENOENT: nobody is there who could hear it; another errno,
+ * and ret_why is what the agent answered. */
+#define CTL_WHY_MAX 400
+_must_check_ int ctl_bus_tell(const char *member, char ret_why[CTL_WHY_MAX], const char *types, ...);

@@ -33,6 +33,9 @@ static const struct verb {
         { "record", "KEYTEXT=VALUE...", "what to store for a record, or what 0x... means", 1, 1024,
                         verb_record },
         { "who", "NAME [SERVICE...]", "whether a user may log in here, and why", 1, 17, verb_who, true },
+        { "net", "[VERB [NETWORK]]",
+                        "tunnels between members: status, plan, apply, confirm, rollback, key", 0, 2,
+                        verb_net, true },
         { "sign", "[TEXT]", "the signature by which a user answers a login's challenge", 0, 32, verb_sign },
         { "checkpoint", "VERB CHAIN [ROOT]",
                         "what trust stands on: show, fetch, import, export, accept", 0, 3, verb_checkpoint },
@@ -85,6 +88,10 @@ static enum ctl_exit run(const struct ctl *ctl, int argc, char **argv) {
                                         verbs[i].args);
                 if (given > verbs[i].max_args)
                         return ctl_usage(ctl, "one word too many:", argv[1 + verbs[i].max_args]);
+                if (ctl->given_ms > CTL_ANSWER_MAX_MS && verbs[i].run != verb_net)
+                        return ctl_fail(ctl, CTL_USAGE,
+                                        "--timeout '%llu': no answer is waited for so many seconds",
+                                        (unsigned long long) ctl->given_ms / 1000);
                 return run_verb(ctl, &verbs[i], given, argv + 1);
         }
         return ctl_usage(ctl, "no such verb:", name);

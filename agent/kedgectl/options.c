@@ -9,6 +9,8 @@
 #include "base/hex.h"
 #include "config.h"
 
+#define DAY_MS 86400000
+
 enum {
         OPT_JSON = 1000,
         OPT_NO_COLOR,
@@ -31,6 +33,7 @@ enum {
         OPT_HOST,
         OPT_USER,
         OPT_ADDRESS,
+        OPT_NEXT,
         OPT_HELP,
         OPT_VERSION
 };
@@ -57,6 +60,7 @@ static const struct option options[] = {
         { "host", required_argument, NULL, OPT_HOST },
         { "user", required_argument, NULL, OPT_USER },
         { "address", no_argument, NULL, OPT_ADDRESS },
+        { "next", no_argument, NULL, OPT_NEXT },
         { "help", no_argument, NULL, OPT_HELP },
         { "version", no_argument, NULL, OPT_VERSION },
         { 0 },
@@ -137,14 +141,39 @@ static void take_flag(struct ctl *ctl, int option) {
                 ctl->heads = true;
         else if (option == OPT_ADDRESS)
                 ctl->address = true;
+        else if (option == OPT_NEXT)
+                ctl->next = true;
         else
                 ctl->no_pager = true;
 }
 
+/* Seconds, or with a unit: 90, 90s, 5min, 2h. For an answer at most CTL_ANSWER_MAX_MS; of net, the
+ * time after which it goes back, a day. */
+static int take_timeout(struct ctl *ctl) {
+        static const struct {
+                const char *name;
+                uint64_t ms;
+        } units[] = { { "", 1000 }, { "s", 1000 }, { "min", 60000 }, { "h", 3600000 } };
+        size_t n = strspn(optarg, "0123456789"), u = 0;
+        char digits[8];
+        uint64_t x;
+
+        while (u < ELEMENTSOF(units) && strcmp(optarg + n, units[u].name) != 0)
+                u++;
+        if (u == ELEMENTSOF(units) || n >= sizeof(digits))
+                return -EINVAL;
+        memcpy(digits, optarg, n);
+        digits[n] = '\0';
+        if (ctl_number(digits, DAY_MS / units[u].ms, &x) < 0 || x == 0)
+                return -EINVAL;
+        ctl->given_ms = x * units[u].ms;
+        if (ctl->given_ms <= CTL_ANSWER_MAX_MS)
+                ctl->timeout_ms = (int) ctl->given_ms;
+        return 0;
+}
+
 static int take_number(struct ctl *ctl, int option) {
-        uint64_t x, max = option == OPT_SLOT    ? UINT64_MAX :
-                          option == OPT_TIMEOUT ? 600 :
-                                                  INT32_MAX;
+        uint64_t x, max = option == OPT_SLOT ? UINT64_MAX : INT32_MAX;
 
         if (option == OPT_WAIT)
                 ctl->wait = true;
@@ -154,8 +183,6 @@ static int take_number(struct ctl *ctl, int option) {
                 return -EINVAL;
         if (option == OPT_SLOT)
                 ctl->slot = x;
-        else if (option == OPT_TIMEOUT)
-                ctl->timeout_ms = (int) x * 1000;
         else if (option == OPT_WAIT)
                 ctl->wait_s = x;
         else
@@ -174,10 +201,11 @@ static int take_value(struct ctl *ctl, int option) {
         case OPT_HOST:
         case OPT_USER:
                 return take_signer(ctl, option);
+        case OPT_TIMEOUT:
+                return take_timeout(ctl);
         case OPT_WAIT:
         case OPT_COUNT:
         case OPT_SLOT:
-        case OPT_TIMEOUT:
                 return take_number(ctl, option);
         default:
                 return take_target(ctl, option);
@@ -192,6 +220,7 @@ static int take_option(struct ctl *ctl, int option, const char *word) {
         case OPT_NO_PAGER:
         case OPT_HEADS:
         case OPT_ADDRESS:
+        case OPT_NEXT:
                 take_flag(ctl, option);
                 return 0;
         case OPT_HELP:
@@ -236,7 +265,9 @@ void options_help(void) {
              "  --address          the key's address, and no signature (sign)\n"
              "  --host NAME, --user NAME\n"
              "                     for this host and user alone (sign)\n"
-             "  --timeout SECONDS  how long to wait for the agent; default: 10\n"
+             "  --next             have a next key made (net key)\n"
+             "  --timeout TIME     how long to wait for the agent; default: 10. After net apply and\n"
+             "                     net rollback: it goes back then, unless confirmed. 60, 60s, 5min, 1h\n"
              "  --help, --version\n"
              "\nExit codes: 0 ok, 1 failure, 2 usage, 3 stale, 4 not proven, 5 proven absent,\n"
              "6 agent not reachable. More: man kedgectl");
