@@ -4,6 +4,7 @@
  * named in it alone. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/cleanup.h"
@@ -54,6 +55,7 @@ struct iface_want {
         size_t n;                                   /* of both */
         struct ip_prefix own[NETD_PREFIXES_MAX];    /* family 0: no address of ours there yet */
         struct ip_prefix prefix[NETD_PREFIXES_MAX]; /* routes to the link, proto NETD_ROUTE_PROTO */
+        bool look; /* change nothing: *ret_changed alone */
 };
 
 #define NETD_ROUTE_PROTO 75 /* RTPROT_*: by this routes are known to be ours */
