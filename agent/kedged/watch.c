@@ -36,7 +36,7 @@ void watch_init(struct watch *w, const struct config *config, struct run *const 
         w->fetch_absent.last = &w->fetch_absent.first;
 }
 
-static struct watch_entry *find(const struct watch *w, const char *name) {
+struct watch_entry *watch_find_entry(const struct watch *w, const char *name) {
         struct watch_entry *e = w->bucket[hash_name(name)];
 
         while (e && strcmp(e->name, name) != 0)
@@ -273,7 +273,7 @@ bool watch_is_current(const struct watch_entry *e, uint64_t now) {
 }
 
 void watch_tunnel_moved(struct watch *w, const char *name, bool urgent) {
-        struct watch_entry *e = find(w, name);
+        struct watch_entry *e = watch_find_entry(w, name);
 
         if (!e || !e->known)
                 return;
@@ -283,7 +283,7 @@ void watch_tunnel_moved(struct watch *w, const char *name, bool urgent) {
 }
 
 const struct watch_entry *watch_find(const struct watch *w, const char *name) {
-        const struct watch_entry *e = find(w, name);
+        const struct watch_entry *e = watch_find_entry(w, name);
 
         return e && e->known ? e : NULL;
 }
@@ -338,7 +338,7 @@ void watch_answer(struct watch *w, struct watch_entry *e, const char *failed, ui
 }
 
 bool watch_hold(struct watch *w, const char *name, uint64_t now) {
-        struct watch_entry *e = find(w, name);
+        struct watch_entry *e = watch_find_entry(w, name);
 
         if (e)
                 e->asked_ms = now;
@@ -346,7 +346,7 @@ bool watch_hold(struct watch *w, const char *name, uint64_t now) {
 }
 
 bool watch_peek(struct watch *w, const char *name, uint64_t now, struct watch_reply *ret) {
-        struct watch_entry *e = find(w, name);
+        struct watch_entry *e = watch_find_entry(w, name);
 
         if (!e || !current(e, now, ret))
                 return false;
@@ -369,7 +369,7 @@ static int wait_for(struct watch_entry *e, uint64_t client, uint32_t id) {
 }
 
 int watch_ask(struct watch *w, const char *name, uint64_t client, uint32_t id, uint64_t now) {
-        struct watch_entry *e = find(w, name);
+        struct watch_entry *e = watch_find_entry(w, name);
         bool fresh = !e;
         int r = 0;
 
@@ -392,7 +392,7 @@ int watch_restore(struct watch *w, const char *name, const struct lookup_values 
         struct watch_entry *e;
         int r;
 
-        if (find(w, name))
+        if (watch_find_entry(w, name))
                 return -EEXIST;
         r = add(w, name, now, &e);
         if (r < 0)

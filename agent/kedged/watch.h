@@ -190,6 +190,10 @@ void watch_tunnel_moved(struct watch *w, const char *name, bool urgent);
 /* The revocations in force of e's record; NULL: none. Good until the next proof. */
 const struct revocations *watch_revocations(const struct watch *w, const struct watch_entry *e);
 
+/* The head `at` has taken away all that there is of this record name, whatever its own values say:
+ * noted in the book, and if it is known, judged again. watch_announce() follows. */
+void watch_revoke(struct watch *w, const char *name, const struct block_ref *at);
+
 /* Starts what is due; drops names that nobody asks for any more. */
 void watch_pump(struct watch *w, uint64_t now);
 void watch_expire(struct watch *w, uint64_t now);
@@ -212,6 +216,7 @@ size_t watch_count_zone(const struct watch *w, size_t zone);
 
 /* Between the files of watch: answers to those who wait, in watch.c; proofs, in watch_prove.c. */
 void watch_answer(struct watch *w, struct watch_entry *e, const char *failed, uint64_t now);
+struct watch_entry *watch_find_entry(const struct watch *w, const char *name);
 struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e);
 struct watch_group *watch_group_of(
                 struct watch *w, struct run *run, const struct config_zone *zone);

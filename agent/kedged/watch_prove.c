@@ -26,20 +26,24 @@ static int slots_of(const struct watch *w, const struct watch_entry *e, struct p
         return name_record_slots(host_of(e), w->config->zone[e->zone].slot, q->slots);
 }
 
-static void book_key_of(const struct watch *w, const struct watch_entry *e, struct book_key *ret) {
-        const struct config_zone *zone = &w->config->zone[e->zone];
-
+/* host_n: how much of name lies below the zone. */
+static void book_key_in(const struct watch *w, const struct config_zone *zone, const char *name,
+                size_t host_n, struct book_key *ret) {
         memset(ret, 0, sizeof(*ret));
-        ret->chain_id = e->group->run->config.chain_id;
+        ret->chain_id = w->runs[zone->chain_index]->config.chain_id;
         if (zone->kind == ZONE_ENS) { /* whatever zone it is asked through, it is one name */
                 ret->contract = ens_registry;
                 ret->slot = UINT64_MAX;
-                memcpy(ret->host, e->name, strlen(e->name));
+                memcpy(ret->host, name, strlen(name));
                 return;
         }
         ret->slot = zone->slot;
         ret->contract = zone->contract;
-        memcpy(ret->host, e->name, e->host_n);
+        memcpy(ret->host, name, host_n);
+}
+
+static void book_key_of(const struct watch *w, const struct watch_entry *e, struct book_key *ret) {
+        book_key_in(w, &w->config->zone[e->zone], e->name, e->host_n, ret);
 }
 
 const struct revocations *watch_revocations(const struct watch *w, const struct watch_entry *e) {
@@ -99,17 +103,20 @@ void watch_untold_leave(struct watch *w, struct watch_entry *e) {
         e->untold = false;
 }
 
-/* What a revocation has changed is told behind it: no sooner than a restart would know it too. */
-static void changed(struct watch *w, struct watch_entry *e, bool revoked) {
-        if (!revoked && !e->untold) {
-                tell_changed(w, e);
-                return;
-        }
+static void tell_behind(struct watch *w, struct watch_entry *e) {
         if (e->untold)
                 return;
         e->untold = true;
         e->untold_next = w->untold;
         w->untold = e;
+}
+
+/* What a revocation has changed is told behind it: no sooner than a restart would know it too. */
+static void changed(struct watch *w, struct watch_entry *e, bool revoked) {
+        if (revoked || e->untold)
+                tell_behind(w, e);
+        else
+                tell_changed(w, e);
 }
 
 /* Where finalized itself has moved past a key nothing is revoked, and yet it must not be served a
@@ -649,7 +656,8 @@ void watch_pump(struct watch *w, uint64_t now) {
         pump_fetches(w, now);
 }
 
-void watch_note(struct watch *w, const struct watch_entry *e, const struct revocation *r) {
+static void announce(
+                struct watch *w, const char *name, const char *chain, const struct revocation *r) {
         struct watch_note *note = NULL;
 
         if (w->n_announced < ELEMENTSOF(w->announce))
@@ -658,10 +666,67 @@ void watch_note(struct watch *w, const struct watch_entry *e, const struct revoc
                 w->unannounced++;
                 return;
         }
-        memcpy(note->name, e->name, sizeof(note->name));
-        memcpy(note->chain, e->group->run->config.name, sizeof(note->chain));
+        (void) snprintf(note->name, sizeof(note->name), "%s", name);
+        (void) snprintf(note->chain, sizeof(note->chain), "%s", chain);
         note->revocation = *r;
         w->announce[w->n_announced++] = note;
+}
+
+void watch_note(struct watch *w, const struct watch_entry *e, const struct revocation *r) {
+        announce(w, e->name, e->group->run->config.name, r);
+}
+
+/* Adds a note of the whole record, or moves it up; false where there is one that high already. A
+ * record that has no room for one more needs no other. */
+static bool revoke_whole(
+                const struct revocations *before, const struct block_ref *at, struct revocations *ret) {
+        struct revocation whole = { .field = RECORD_FIELDS, .at = *at };
+
+        ret->n = 0;
+        for (size_t i = 0; before && i < before->n; i++) {
+                const struct revocation *r = &before->r[i];
+
+                if (r->field == RECORD_FIELDS && r->at.number >= at->number)
+                        return false;
+                if (r->field != RECORD_FIELDS)
+                        ret->r[ret->n++] = *r;
+        }
+        if (ret->n == SERVED_REVOCATIONS_MAX)
+                ret->n = 0;
+        ret->r[ret->n++] = whole;
+        return true;
+}
+
+void watch_revoke(struct watch *w, const char *name, const struct block_ref *at) {
+        const struct revocation whole = { .field = RECORD_FIELDS, .at = *at };
+        const struct revocations *before;
+        const struct config_zone *zone;
+        struct watch_entry *e;
+        struct revocations all;
+        struct book_key key;
+        struct view subject;
+        bool first;
+        size_t z;
+
+        if (lookup_zone(w->config, name, &z, &subject) < 0)
+                return;
+        zone = &w->config->zone[z];
+        book_key_in(w, zone, name, subject.n, &key);
+        before = book_find(w->book, &key);
+        first = !known_revocation(before, &whole);
+        if (!revoke_whole(before, at, &all))
+                return;
+        if (book_set(w->book, &key, &all) < 0)
+                log_error("%s: no room left to note that it is revoked", name);
+        if (!first)
+                return;
+        w->urgent = true;
+        announce(w, name, w->runs[zone->chain_index]->config.name, &whole);
+        e = watch_find_entry(w, name);
+        if (!e || !e->known)
+                return;
+        tell_behind(w, e);
+        watch_apply(w, e);
 }
 
 static void tell_revoked(const struct watch *w, const struct watch_note *note) {

@@ -65,6 +65,84 @@ START_TEST(hosts_have_roles_and_ssh_keys_also_at_the_apex) {
         ck_assert_int_eq(ask("gw1.plant.fleet")->result, QUERY_ABSENT); /* that is another record */
 } END_TEST
 
+#define GW1 "_wg.gw1.plant.fleet"
+
+START_TEST(a_gateway_is_told_with_its_keys_and_places) {
+        const struct watch_reply *r;
+
+        set("gw1.wg_key", RECORD_WG_KEY, PIN_A, PIN_A);
+        set("gw1.wg_key_next", RECORD_WG_KEY_NEXT, PIN_B, PIN_B);
+        set("gw1.wg_endpoint", RECORD_WG_ENDPOINT, "192.0.2.1", "192.0.2.1");
+        set("gw1.wg_ip", RECORD_WG_IP, "10.9.0.1", "10.9.0.1");
+        set("gw1.wg_port", RECORD_WG_PORT, "51821", "51821");
+        set("gw1.server_ip", RECORD_SERVER_IP, "192.0.2.7", "192.0.2.7");
+        set("gw1.server_ip6", RECORD_SERVER_IP6, "2001:db8::7", "2001:db8::7");
+        w.fake.final_root.b[0] = w.fake.head_root.b[0] = 1;
+        heads(100, 103);
+        r = ask(GW1);
+        ck_assert_int_eq(r->result, QUERY_OK);
+        ck_assert_uint_eq(r->answer.n_pins, 2);
+        ck_assert_uint_eq(r->answer.n_addrs, 4);
+        ck_assert_uint_eq(r->answer.port, 51821);
+        ck_assert_uint_eq(ask("gw1.plant.fleet")->answer.n_addrs, 2);
+} END_TEST
+
+static size_t n_record_news;
+
+static void count_records(void *userdata _unused_, const struct news *news) {
+        n_record_news += news->kind == NEWS_RECORD;
+}
+
+/* Which address is the endpoint and which the tunnel's, an answer does not say. */
+START_TEST(a_gateways_value_that_moves_to_another_field_is_news) {
+        static const char *const fields[] = { "gw1.wg_endpoint", "gw1.wg_ip", "gw1.server_ip" };
+        struct news_desk desk = { 0 };
+
+        n_record_news = 0;
+        ck_assert_int_eq(news_listen(&desk, count_records, NULL), 0);
+        w.watch.news = &desk;
+        set("gw1.wg_key", RECORD_WG_KEY, PIN_A, PIN_A);
+        set("gw1.wg_key_next", RECORD_WG_KEY_NEXT, PIN_B, PIN_B);
+        set(fields[0], RECORD_WG_ENDPOINT, "192.0.2.1", "192.0.2.1");
+        w.fake.final_root.b[0] = w.fake.head_root.b[0] = 1;
+        heads(100, 103);
+        (void) ask(GW1);
+        ck_assert_uint_eq(n_record_news, 1);
+        contract_changes(104);
+        pump();
+        ck_assert_uint_eq(n_record_news, 1);
+        for (size_t i = 1; i < ELEMENTSOF(fields); i++) {
+                set(fields[i - 1], RECORD_WG_IP, "", "");
+                set(fields[i], RECORD_WG_IP, "192.0.2.1", "192.0.2.1");
+                w.fake.final_root.b[0]++;
+                contract_changes(104 + i);
+                pump();
+                ck_assert_uint_eq(n_record_news, 1 + i);
+        }
+        set("gw1.wg_key", RECORD_WG_KEY, NULL, PIN_B); /* of two keys, head wants the other */
+        set("gw1.wg_key_next", RECORD_WG_KEY_NEXT, NULL, PIN_A);
+        contract_changes(110);
+        pump();
+        ck_assert_uint_eq(n_record_news, 4);
+        ck_assert_uint_eq(entry(GW1)->reply.answer.n_pins, 2);
+        w.fake.final_root = w.fake.head_root; /* finalized follows, and nothing is fetched for it */
+        set("gw1.wg_key", RECORD_WG_KEY, PIN_B, NULL);
+        set("gw1.wg_key_next", RECORD_WG_KEY_NEXT, PIN_A, NULL);
+        heads(110, 111);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        ck_assert_uint_eq(n_record_news, 5);
+        w.watch.news = NULL;
+} END_TEST
+
+START_TEST(a_gateways_age_is_judged_by_net_alone) {
+        w.config.role[ROLE_NET].max_age_ms = 1000;
+        set("gw1.wg_key", RECORD_WG_KEY, PIN_A, PIN_A);
+        w.fake.final_root.b[0] = w.fake.head_root.b[0] = 1;
+        heads(100, 103);
+        ck_assert_uint_eq(ask(GW1)->answer.deadline_ms, now_ms() + 1000);
+} END_TEST
+
 START_TEST(a_bit_that_head_took_is_gone_at_once_and_alone) {
         const struct watch_reply *r;
 
@@ -591,6 +669,9 @@ int main(void) {
         tcase_add_checked_fixture(t, setup, teardown);
         tcase_add_test(t, a_user_is_told_with_his_bits_and_keys);
         tcase_add_test(t, hosts_have_roles_and_ssh_keys_also_at_the_apex);
+        tcase_add_test(t, a_gateway_is_told_with_its_keys_and_places);
+        tcase_add_test(t, a_gateways_value_that_moves_to_another_field_is_news);
+        tcase_add_test(t, a_gateways_age_is_judged_by_net_alone);
         tcase_add_test(t, a_bit_that_head_took_is_gone_at_once_and_alone);
         tcase_add_test(t, a_bit_that_finalized_took_is_urgent_too);
         tcase_add_test(t, a_bit_that_was_given_is_told_and_not_urgent);
