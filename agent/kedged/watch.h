@@ -194,6 +194,9 @@ const struct revocations *watch_revocations(const struct watch *w, const struct 
  * noted in the book, and if it is known, judged again. watch_announce() follows. */
 void watch_revoke(struct watch *w, const char *name, const struct block_ref *at);
 
+/* The same by a record's name, whether it is known or not. */
+const struct revocations *watch_revocations_of(const struct watch *w, const char *name);
+
 /* Starts what is due; drops names that nobody asks for any more. */
 void watch_pump(struct watch *w, uint64_t now);
 void watch_expire(struct watch *w, uint64_t now);

@@ -53,6 +53,17 @@ const struct revocations *watch_revocations(const struct watch *w, const struct 
         return book_find(w->book, &key);
 }
 
+const struct revocations *watch_revocations_of(const struct watch *w, const char *name) {
+        struct book_key key;
+        struct view host;
+        size_t zone;
+
+        if (lookup_zone(w->config, name, &zone, &host) < 0)
+                return NULL;
+        book_key_in(w, &w->config->zone[zone], name, host.n, &key);
+        return book_find(w->book, &key);
+}
+
 static bool known_revocation(const struct revocations *all, const struct revocation *r) {
         for (size_t i = 0; all && i < all->n; i++)
                 if (all->r[i].field == r->field && hash32_eq(&all->r[i].key, &r->key))
