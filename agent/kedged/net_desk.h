@@ -11,6 +11,7 @@
 #include "agent/kedged/net_store.h"
 #include "agent/kedged/netd.h"
 #include "agent/kedged/news.h"
+#include "agent/kedged/watch.h"
 #include "base/cleanup.h"
 #include "wire/name.h"
 
@@ -58,10 +59,11 @@ uint64_t net_desk_wake_ms(const struct net_desk *d); /* the next revert; UINT64_
 void net_desk_on_news(void *userdata, const struct news *news);
 void net_desk_moved(struct agent *a, const struct run *run);
 
-/* Names=tunnel. false: the name is no member's of such a network, and answers as its record says.
- * true: ret is what it answers instead: its tunnel addresses, or unproven with ret_why. */
-_must_check_ bool net_desk_name(const struct net_desk *d, const char *name, struct name_answer *ret,
-                char ret_why[NET_WHY_MAX]);
+/* Names=tunnel (net_name.c; see watch_tunnel_fn). false: the name is no member's of such a network,
+ * and answers as its record says. true: ret is what it answers instead: its tunnel addresses, or
+ * unproven; ret_why says why. w is the watch that has the members' records. */
+_must_check_ bool net_desk_name(const struct net_desk *d, const struct watch *w, const char *name,
+                struct name_answer *ret, char ret_why[NET_WHY_MAX]);
 
 /* The operator's word. ret_why is set where the result is not 0. -ENOENT: no such network, or
  * nothing to go back to; -EINVAL; -ENOTCONN: no kedge-netd. timeout_ms 0: without. */
