@@ -17,6 +17,7 @@
 #include "agent/kedged/util.h"
 #include "core/record.h"
 
+#define NET_PREFIX_MIN   8    /* as kedge-netd has it */
 #define NET_MTU_MIN      1280 /* RFC 8200, section 5 */
 #define NET_MTU_MAX      65000
 #define NET_PORT         51820
@@ -122,6 +123,9 @@ static void add_prefix(struct net_reader *in, const char *key, struct view word,
                 ini_complain_word(&in->text, key, word,
                                 "which holds addresses that no host has, or every host: loopback, "
                                 "multicast, link-local, unspecified");
+        else if (p->len < NET_PREFIX_MIN)
+                ini_complain_word(&in->text, key, word,
+                                "which is a route to half of the world: 8 bits at least");
         else if (p->len == ip_bits(&p->ip))
                 ini_complain_word(&in->text, key, word, "which has room for one host alone");
         else if (n->n_prefixes > 0 && n->prefix[0].ip.family == p->ip.family)

@@ -62,6 +62,27 @@ static void check_prefixes(const struct net_network *n) {
         }
 }
 
+/* kedge-netd takes what follows from it. */
+static void check_messages(const struct net_network *n) {
+        struct netd_message m, again;
+
+        netd_message_init(&m, NETD_BEGIN, 1, n->link);
+        m.begin.n_rules = (uint32_t) n->n_rules;
+        m.begin.listen_port = n->listen_port;
+        m.begin.mtu = n->mtu;
+        m.begin.keepalive_s = n->keepalive_s;
+        m.begin.n_prefixes = (uint8_t) n->n_prefixes;
+        m.begin.n_only = (uint8_t) n->n_only;
+        memcpy(m.begin.prefix, n->prefix, sizeof(m.begin.prefix));
+        memcpy(m.begin.only, n->only, sizeof(m.begin.only));
+        MUST(netd_message_check(VIEW(&m, sizeof(m)), true, &again) == 0);
+        for (size_t i = 0; i < n->n_rules; i++) {
+                netd_message_init(&m, NETD_RULE, 1, n->link);
+                m.rule = n->rule[i];
+                MUST(netd_message_check(VIEW(&m, sizeof(m)), true, &again) == 0);
+        }
+}
+
 static void check_network(const struct net_network *n) {
         MUST(n->name[0] && netd_link_valid(n->link) && strcmp(n->link, "lo") != 0);
         MUST(n->zone_index < 2 && strcmp(n->zone, config.zone[n->zone_index].suffix) == 0);
@@ -76,6 +97,7 @@ static void check_network(const struct net_network *n) {
                 MUST(netd_link_valid(n->only[i]) && strcmp(n->only[i], n->link) != 0);
         check_prefixes(n);
         check_rules(n);
+        check_messages(n);
 }
 
 static void check_two(const struct net_network *a, const struct net_network *b) {

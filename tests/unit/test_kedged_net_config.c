@@ -120,6 +120,8 @@ static const struct bad {
         { HEAD "Prefix=ff00::/8\n", "which holds addresses that no host has" },
         { HEAD "Prefix=fe80::/10\n", "which holds addresses that no host has" },
         { HEAD "Prefix=fe00::/7\n", "which holds addresses that no host has" },
+        { HEAD "Prefix=16.0.0.0/7\n", "which is a route to half of the world" },
+        { HEAD "Prefix=2000::/7\n", "which is a route to half of the world" },
         { HEAD "Prefix=10.77.0.1/32\n", "which has room for one host alone" },
         { HEAD "Prefix=fd77:1::1/128\n", "which has room for one host alone" },
         { HEAD "Prefix=10.77.0.0/16 10.78.0.0/16\n",
@@ -299,6 +301,7 @@ START_TEST(defaults) {
                         0);
         ck_assert(strlen(n->name) == 31 && strlen(n->host) == 63 && strlen(n->link) == 15);
         ck_assert_uint_eq(n->keepalive_s, 65535);
+        ck_assert_int_eq(read_text(HEAD "Prefix=10.0.0.0/8 fd00::/8\n"), 0);
 }
 END_TEST
 
