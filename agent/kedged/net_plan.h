@@ -143,4 +143,8 @@ struct net_plan {
 _must_check_ int net_plan_make(const struct net_case *c, struct net_plan *ret);
 void net_plan_done(struct net_plan *p);
 
+/* Is a key that stands in force, as far as its member's record is known? */
+_must_check_ bool net_key_in_force(const struct net_member *m, const uint8_t key[NETD_KEY_SIZE]);
+
+const char *net_row_host(const struct net_row *row);
 const char *net_fate_word(enum net_fate fate); /* "stays", "add", ...: one word each */

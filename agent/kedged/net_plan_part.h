@@ -67,8 +67,6 @@ _must_check_ int net_plan_limit(struct net_work *w);
 /* A row is not to stand; what it says there. */
 void net_plan_out(struct net_work *w, size_t row, enum net_fate fate);
 
-const char *net_row_host(const struct net_row *row);
-
 /* What does not fit is left out: it is for people. */
 void net_plan_say(char why[NET_WHY_MAX], const char *format, ...) _printf_(2, 3);
 

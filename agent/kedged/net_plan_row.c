@@ -157,8 +157,7 @@ static void keep_places(const struct net_work *w, struct net_row *row, struct ne
                                 MIN(n->n_roles, NETD_ROLES_MAX), &w->plan->settings);
 }
 
-/* Is the key that stands in force, as far as its record is known? */
-static bool key_stands(const struct net_member *m, const uint8_t key[NETD_KEY_SIZE]) {
+bool net_key_in_force(const struct net_member *m, const uint8_t key[NETD_KEY_SIZE]) {
         static const uint8_t none[NETD_KEY_SIZE];
 
         if (memcmp(key, none, sizeof(none)) == 0)
@@ -186,7 +185,7 @@ static bool keep(const struct net_work *w, struct net_row *row) {
         size_t n = 0;
 
         memset(&p, 0, sizeof(p));
-        if (!row->member || !key_stands(row->member, was->key)) {
+        if (!row->member || !net_key_in_force(row->member, was->key)) {
                 net_plan_say(row->why, "its key is in force no more");
                 return false;
         }
@@ -336,7 +335,7 @@ static void judge_known(struct net_work *w, size_t i) {
                 net_plan_out(w, i, NET_WAITS);
                 break;
         case NET_INVALID:
-                if (row->standing && key_stands(m, row->standing->peer.key)) {
+                if (row->standing && net_key_in_force(m, row->standing->peer.key)) {
                         judge_kept(w, i, true, "");
                         return;
                 }

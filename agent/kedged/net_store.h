@@ -2,10 +2,10 @@
  * in this hour. Survives kill -9 and reboots, so that tunnels stand before a chain answers, a
  * pending rollback is not forgotten, and a restart is no new allowance.
  *
- * Additions are on disk before kedge-netd is told them: net_state_take() sees to it, so that no
- * kill -9 forgets who stands, or that an allowance is spent. Removals wait for nothing. They go
- * into both generations of the file, so that no damage to the newer one brings back who was
- * revoked. */
+ * What is taken is in memory first. What goes is told to kedge-netd at once; what is new, once
+ * net_state_save() has it on disk, so that no kill -9 forgets who stands, or that an allowance is
+ * spent. Removals go into both generations of the file, so that no damage to the newer one brings
+ * back who was revoked. */
 #pragma once
 
 #include <stdbool.h>
@@ -53,10 +53,9 @@ _must_check_ int net_state_save(struct net_state *s);
  * member was proven, an hour after the first addition, or with another boot, whichever is first. */
 uint32_t net_state_allowance(const struct net_state *s, const struct net_network *n, uint64_t now);
 
-/* Takes over what a plan says shall stand, and what it cost, and saves it where anything differs.
- * Whoever is revoked is forgotten in before, too. 0: what is new is on disk, and the plan may be
- * told (dirty: removals are not yet; net_state_save() again later). Another result: what is new is
- * neither taken nor to be told; tell the removals, and plan again with hold. */
+/* Takes over, in memory, what a plan says shall stand, and what it cost; dirty where anything
+ * differs. Whoever is revoked is forgotten in before, too. 0, -ENOMEM: nothing is changed, and
+ * nothing new of the plan may be told. */
 _must_check_ int net_state_take(struct net_state *s, const struct net_plan *p, uint64_t now);
 
 /* The operator has said apply: nothing is held any more. */
