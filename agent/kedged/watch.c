@@ -272,14 +272,39 @@ bool watch_is_current(const struct watch_entry *e, uint64_t now) {
         return recorded(e, now, &reply);
 }
 
-void watch_tunnel_moved(struct watch *w, const char *name, bool urgent) {
-        struct watch_entry *e = watch_find_entry(w, name);
+/* What watch_tunnel_fn says of a name, in a number: 0, it answers as its record says; MARK_NOTHING,
+ * nothing; else its addresses. */
+#define MARK_NOTHING 1
 
-        if (!e || !e->known)
-                return;
-        w->changed = true;
-        w->urgent = w->urgent || urgent;
-        watch_note_change(w, e);
+uint64_t watch_tunnel_mark(const struct watch_entry *e) {
+        struct name_answer tunnel = { 0 };
+        uint64_t mark = UINT64_C(14695981039346656037); /* FNV-1a */
+        char why[LOOKUP_WHY_MAX];
+
+        if (e->shape->kind != NAME_RECORD_HOST || !e->watch->tunnel ||
+                        !e->watch->tunnel(e->watch->tunnel_userdata, e->name, &tunnel, why))
+                return 0;
+        if (tunnel.verdict != NAME_PRESENT || tunnel.n_addrs == 0)
+                return MARK_NOTHING;
+        for (size_t i = 0; i < sizeof(tunnel.addr); i++)
+                mark = (mark ^ ((const uint8_t *) tunnel.addr)[i]) * UINT64_C(1099511628211);
+        return MAX(mark, MARK_NOTHING + 1);
+}
+
+void watch_tunnel_look(struct watch *w) {
+        for (size_t i = 0; i < WATCH_BUCKETS; i++)
+                for (struct watch_entry *e = w->bucket[i]; e; e = e->bucket_next) {
+                        uint64_t was = e->tunnel_mark;
+
+                        if (!e->known)
+                                continue;
+                        e->tunnel_mark = watch_tunnel_mark(e);
+                        if (e->tunnel_mark == was)
+                                continue;
+                        w->changed = true;
+                        w->urgent = w->urgent || was != MARK_NOTHING;
+                        watch_note_change(w, e);
+                }
 }
 
 const struct watch_entry *watch_find(const struct watch *w, const char *name) {

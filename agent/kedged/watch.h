@@ -77,6 +77,7 @@ struct watch_entry {
         enum served_why field_why[LOOKUP_FIELDS];
         struct watch_proven_by by;
         uint64_t changed_us; /* when reply last became another; no two are the same */
+        uint64_t tunnel_mark; /* what watch_tunnel_fn said last: see watch_tunnel_mark() */
         size_t n_waiters;
         struct watch_waiter *waiters;
 };
@@ -183,9 +184,9 @@ void watch_stands(const struct watch_entry *e, uint64_t now, struct watch_reply 
 /* Its record is proven and not too old, whatever its name answers. */
 _must_check_ bool watch_is_current(const struct watch_entry *e, uint64_t now);
 
-/* What watch_tunnel_fn says of a name is another: told, and published; urgent: at once, since it
- * answers less than it did. */
-void watch_tunnel_moved(struct watch *w, const char *name, bool urgent);
+/* watch_tunnel_fn may say something else than before: names of which it does are told, and
+ * published, at once where another address or none is to be used. */
+void watch_tunnel_look(struct watch *w);
 
 /* The revocations in force of e's record; NULL: none. Good until the next proof. */
 const struct revocations *watch_revocations(const struct watch *w, const struct watch_entry *e);
@@ -228,4 +229,5 @@ void watch_apply(struct watch *w, struct watch_entry *e);
 _must_check_ int watch_prove(struct watch *w, struct watch_entry *e, uint64_t now);
 void watch_note(struct watch *w, const struct watch_entry *e, const struct revocation *r);
 void watch_note_change(struct watch *w, struct watch_entry *e);
+uint64_t watch_tunnel_mark(const struct watch_entry *e);
 void watch_untold_leave(struct watch *w, struct watch_entry *e);

@@ -199,6 +199,8 @@ void watch_apply(struct watch *w, struct watch_entry *e) {
                 changed(w, e, revoked);
         }
         w->urgent = w->urgent || (e->known && takes_back(&e->reply, &j));
+        if (!e->known)
+                e->tunnel_mark = watch_tunnel_mark(e);
         e->known = true;
         e->flushed = e->moved = false;
         e->reply.result = j.result;

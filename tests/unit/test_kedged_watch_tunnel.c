@@ -197,22 +197,34 @@ START_TEST(records_of_other_kinds_are_not_asked_about) {
         ck_assert_uint_eq(tunnel.asked, 0);
 } END_TEST
 
-START_TEST(tunnel_that_goes_is_told_at_once) {
-        uint64_t before;
+static void look(bool is_told, bool is_urgent) {
+        uint64_t before = w.watch.changed_us;
 
+        w.watch.changed = w.watch.urgent = false;
+        watch_tunnel_look(&w.watch);
+        ck_assert(w.watch.changed == is_told && w.watch.urgent == is_urgent);
+        ck_assert_ptr_eq(watch_changed_after(&w.watch, before), is_told ? watch_find(&w.watch, NAME) : NULL);
+}
+
+START_TEST(tunnel_that_moves_is_told) {
         set("pump1.server_ip", RECORD_SERVER_IP, PUBLIC, PUBLIC);
         prove(NAME);
-        w.watch.changed = w.watch.urgent = false;
-        before = w.watch.changed_us;
-        watch_tunnel_moved(&w.watch, "pump2.plant.fleet", true); /* nobody asked for it */
-        ck_assert(!w.watch.changed && !w.watch.urgent);
-        watch_tunnel_moved(&w.watch, NAME, false);
-        ck_assert(w.watch.changed && !w.watch.urgent);
-        ck_assert_ptr_eq(watch_changed_after(&w.watch, before), watch_find(&w.watch, NAME));
-        watch_tunnel_moved(&w.watch, NAME, true);
-        ck_assert(w.watch.urgent);
-        watch_tunnel_moved(&w.watch, NAME, false);
-        ck_assert(w.watch.urgent); /* until it is published */
+        look(false, false);
+        tunnel.answer.deadline_ms++; /* no other address */
+        look(false, false);
+        tunnel.answer.addr[0].b[3] = 9;
+        look(true, true);
+        look(false, false);
+        tunnel.answer.verdict = NAME_UNPROVEN;
+        look(true, true);
+        tunnel.answer.verdict = NAME_PRESENT; /* nobody has a wrong one until then */
+        look(true, false);
+        tunnel.is_member = false;
+        look(true, true);
+        tunnel.is_member = true; /* everybody has a public one until then */
+        look(true, true);
+        w.watch.tunnel = NULL;
+        look(true, true);
 } END_TEST
 
 /* What a reboot restores is the record, whatever the tunnel says now. */
@@ -238,7 +250,7 @@ int main(void) {
         tcase_add_test(tc, tunnel_does_not_heal_a_bad_record);
         tcase_add_test(tc, others_answer_as_their_records_say);
         tcase_add_test(tc, records_of_other_kinds_are_not_asked_about);
-        tcase_add_test(tc, tunnel_that_goes_is_told_at_once);
+        tcase_add_test(tc, tunnel_that_moves_is_told);
         tcase_add_test(tc, record_behind_a_tunnel_is_kept);
         suite_add_tcase(suite, tc);
         return unit_run(suite);
