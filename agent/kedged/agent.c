@@ -44,7 +44,7 @@ static void tell_systemd(struct agent *a) {
 }
 
 static void set_deadline(struct agent *a, uint64_t now) {
-        uint64_t at = proofs_wake_ms(&a->proofs);
+        uint64_t at = MIN(proofs_wake_ms(&a->proofs), net_desk_wake_ms(&a->net));
 
         if (a->watch.changed)
                 at = MIN(at, MAX(a->publish.published_ms, now) + PUBLISH_EVERY_MS);
@@ -64,10 +64,12 @@ static int on_post(sd_event_source *source _unused_, void *userdata) {
                 uint64_t before = a->proofs.next_serial + a->proofs.finished;
 
                 watch_pump(&a->watch, now);
+                net_desk_ask(a, now);
                 proofs_pump(&a->proofs, now);
                 if (a->proofs.next_serial + a->proofs.finished == before)
                         break; /* nothing was asked, nothing has ended */
         }
+        net_desk_pump(a, now); /* before readers are told, which takes the urgency away */
         tell_readers(a, now);
         sessions_pump(a, now);
         set_deadline(a, now);
@@ -104,6 +106,7 @@ static int on_housekeeping(sd_event_source *source, uint64_t usec _unused_, void
         if (now - a->retried_ms >= AGENT_RETRY_MS) {
                 a->retried_ms = now;
                 login_desk_keep(a, now);
+                net_desk_keep(a, now);
                 watch_expire(&a->watch, now);
                 watch_announce(&a->watch);
                 (void) agent_floor_s(a);
@@ -336,6 +339,12 @@ static void load_budgets(struct agent *a) {
         a->budget_saved_ms = now_ms();
 }
 
+/* What an earlier run knew: names, and what stands of networks. */
+static int open_known(struct agent *a) {
+        kept_open(&a->kept, a->state_fd, a->publish.boot_id, &a->watch, now_ms());
+        return net_desk_open(a);
+}
+
 static int open_news(struct agent *a) {
         int r = news_listen(&a->news, metrics_on_news, &a->metrics);
 
@@ -379,7 +388,7 @@ int agent_new(const char *config_path, struct config *config_take, struct agent 
         if (r >= 0)
                 r = open_readers(a);
         if (r >= 0)
-                kept_open(&a->kept, a->state_fd, a->publish.boot_id, &a->watch, now_ms());
+                r = open_known(a);
         if (r >= 0)
                 r = open_sockets(a);
         if (r >= 0 && a->config->bus)
@@ -416,6 +425,7 @@ int agent_serve(struct agent *a) {
 struct agent *agent_free(struct agent *a) {
         if (!a)
                 return NULL;
+        net_desk_done(&a->net);
         proofs_done(&a->proofs);
         bus_done(&a->bus);
         query_done(&a->query);

@@ -14,6 +14,7 @@
 #include "agent/kedged/keys.h"
 #include "agent/kedged/login_desk.h"
 #include "agent/kedged/metrics.h"
+#include "agent/kedged/net_desk.h"
 #include "agent/kedged/news.h"
 #include "agent/kedged/operator.h"
 #include "agent/kedged/proof.h"
@@ -59,6 +60,7 @@ struct agent {
         struct query query;
         struct bus bus;
         struct login_desk login;
+        struct net_desk net;
         struct prove prove;
         uint64_t prove_client; /* who waits for its bundle, */
         uint32_t prove_id;     /* by which question */

@@ -173,6 +173,7 @@ static void on_moved(void *userdata, struct run *run) {
         floor_keep(&a->floor, now_ms(), false); /* before anything is made of the new head */
         tell_how_old(run);
         watch_moved(&a->watch, run);
+        net_desk_moved(a, run);
         if (run->status.has_head)
                 news_tell(&a->news, &news);
         agent_tell_states(a, now_ms());

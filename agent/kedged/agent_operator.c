@@ -159,6 +159,7 @@ int agent_import(struct agent *a, const char *chain, const struct block_ref *che
                                 strerror(-r));
         a->config->chain[run->index] = next;
         watch_forget_chain(&a->watch, run);
+        net_desk_forget_chain(a, run);
         run_begin_anew(run, &next, &store, TAKE_PTR(machine));
         tell_begun(run);
         return 0;

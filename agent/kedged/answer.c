@@ -53,6 +53,10 @@ void agent_on_name(void *userdata, uint64_t client, uint32_t id, const struct wa
                 login_heard(a, client, id, reply);
                 return;
         }
+        if (client & NET_CLIENT) {
+                net_desk_heard(a);
+                return;
+        }
         query_reply_init(&out, id, QUERY_UNPROVEN);
         put_name(&out, reply);
         query_reply(&a->query, client, &out);

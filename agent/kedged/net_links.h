@@ -30,7 +30,7 @@ struct net_links {
 void net_links_open(struct net_links *l, int state_fd);
 
 /* 0: it is on disk. */
-_must_check_ int net_links_save(struct net_links *l);
+int net_links_save(struct net_links *l);
 
 /* From now on network keeps link. -E2BIG. */
 _must_check_ int net_links_note(struct net_links *l, const char *network, const char *link);

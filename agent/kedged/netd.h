@@ -51,5 +51,6 @@ static inline bool netd_is_up(const struct netd *n) {
  * does not read what we send. */
 _must_check_ int netd_desire(struct netd *n, const char *link, const struct net_settings *settings,
                 const struct netd_peer *peers, size_t n_peers, uint64_t *ret_serial);
-_must_check_ int netd_tell(struct netd *n, enum netd_kind kind,
-                const char *link); /* REMOVE, OBSERVE, NEXT_KEY */
+
+/* REMOVE, OBSERVE, NEXT_KEY. -ENOTCONN; errors as above. */
+int netd_tell(struct netd *n, enum netd_kind kind, const char *link);
