@@ -52,6 +52,7 @@ enum ctl_exit verb_doctor(const struct ctl *ctl, int argc _unused_, char **argv 
         doctor_agent(d);
         doctor_files(d);
         doctor_login(d);
+        doctor_net(d);
         for (size_t i = 0; i < d->n; i++) {
                 const struct doctor_finding *f = &d->finding[i];
 

@@ -38,5 +38,8 @@ void doctor_login(struct doctor *d);
 /* doctor_sshd.c: the ways into sshd that pass by what the chain says. */
 void doctor_sshd(struct doctor *d);
 
+/* doctor_net.c: the networks of net.conf, and kedge-netd. */
+void doctor_net(struct doctor *d);
+
 /* doctor_agent.c: whether it answers and what it says of itself. Sets d->agent. */
 void doctor_agent(struct doctor *d);

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 
+#include "agent/kedgectl/net.h"
 #include "agent/kedgectl/proof.h"
 #include "core/record.h"
 
@@ -107,6 +108,8 @@ const char *explain_means(
 
         if (hash32_is_zero(raw))
                 return strcpy(ret, "absent");
+        if (strncmp(field, "wg_key", 6) == 0)
+                return net_key(raw, ret); /* as wg(8) has it */
         if (record_field_of(VIEW_TEXT(field), &f) < 0 || record_value_parse(f, raw, &v) < 0 ||
                         record_value_text(f, &v, ret, RECORD_TEXT_MAX) < 0)
                 return strcpy(ret, "no value of this field");
@@ -243,6 +246,7 @@ static void print_explain(const struct ctl *ctl, const char *name, const struct 
                         ctl_paint(ctl, ctl_state_colour(e->state)), ctl_state_name(e->state),
                         ctl_paint(ctl, CTL_PLAIN));
         print_contract(e);
+        net_print_member(ctl, name);
         ctl_row("proven", "%s ago",
                         ctl_words_of_ms(now > e->proven_ms ? now - e->proven_ms : 0, age));
         ctl_row_block("finalized", &e->final);
@@ -347,8 +351,12 @@ enum ctl_exit verb_explain(const struct ctl *ctl, int argc _unused_, char **argv
         if (r < 0)
                 return ctl_unreachable(ctl, r);
         code = code_of(all.reply.result);
-        if (ctl->json)
-                return ctl_print_json(code, explain_json(name, &all));
+        if (ctl->json) {
+                json_t *o = explain_json(name, &all);
+
+                (void) json_object_set_new(o, "networks", net_json_member(ctl, name));
+                return ctl_print_json(code, o);
+        }
         print_explain(ctl, name, &all);
         return code;
 }

@@ -167,6 +167,71 @@ static enum ctl_exit tell(
         return ctl->json ? each(ctl, name, json, json_array()) : each(ctl, name, print, NULL);
 }
 
+/* The host's part of name, in the zone of n; NULL: it lies in another. */
+static const char *host_in(
+                const struct query_net *n, const char *name, char ret[NAME_MAX_LEN + 3]) {
+        size_t all = strlen(name), z = strlen(n->zone);
+
+        if (all < z || strcmp(name + all - z, n->zone) != 0 ||
+                        (all > z && name[all - z - 1] != '.'))
+                return NULL;
+        memcpy(ret, name, all - z);
+        ret[all > z ? all - z - 1 : 0] = '\0';
+        return ret;
+}
+
+typedef void member_fn(const struct ctl *ctl, const struct query_net *n,
+                const struct query_net_peer *p, json_t *list);
+
+static void each_member(const struct ctl *ctl, const char *name, member_fn *fn, json_t *list) {
+        if (strncmp(name, "_wg.", 4) == 0)
+                name += 4;
+        if (name[0] == '_') /* a record that no network stands on */
+                return;
+        for (uint32_t i = 0; i < NET_NETS_MAX; i++) {
+                struct query_request of = { .verb = QUERY_NET, .index = i };
+                struct query_request who = {
+                        .verb = QUERY_NET_PEER, .index = i, .item = QUERY_PEER_HOST
+                };
+                struct query_reply network, peer;
+
+                if (ctl_get(ctl, &of, &network) < 0 || network.result != QUERY_OK)
+                        return;
+                if (host_in(&network.net, name, who.name) && ctl_get(ctl, &who, &peer) >= 0 &&
+                                peer.result == QUERY_OK)
+                        fn(ctl, &network.net, &peer.net_peer, list);
+        }
+}
+
+static void print_member(const struct ctl *ctl _unused_, const struct query_net *n,
+                const struct query_net_peer *p, json_t *list _unused_) {
+        char addrs[NET_ADDRS_MAX];
+
+        ctl_row("network", "%s: %s%s%s, %s", n->name, net_fate_name(p->fate), p->why[0] ? ": " : "",
+                        p->why, net_addrs(p->tunnel, addrs));
+}
+
+void net_print_member(const struct ctl *ctl, const char *name) {
+        each_member(ctl, name, print_member, NULL);
+}
+
+static void add_member(const struct ctl *ctl _unused_, const struct query_net *n,
+                const struct query_net_peer *p, json_t *list) {
+        char addrs[NET_ADDRS_MAX];
+
+        (void) json_array_append_new(
+                        list, json_pack("{s:s, s:s, s:s, s:b, s:s}", "network", n->name, "fate",
+                                              net_fate_name(p->fate), "why", p->why, "stands",
+                                              p->stands, "addresses", net_addrs(p->tunnel, addrs)));
+}
+
+json_t *net_json_member(const struct ctl *ctl, const char *name) {
+        json_t *list = json_array();
+
+        each_member(ctl, name, add_member, list);
+        return list;
+}
+
 enum ctl_exit verb_net(const struct ctl *ctl, int argc, char **argv) {
         const char *verb = argc > 0 ? argv[0] : "status", *name = argc > 1 ? argv[1] : NULL;
         bool may_time = strcmp(verb, "apply") == 0 || strcmp(verb, "rollback") == 0;

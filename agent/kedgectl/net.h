@@ -49,6 +49,11 @@ _must_check_ enum ctl_exit net_find(const struct ctl *ctl, const char *name, boo
 /* What of a network is not as it should be, as an exit code: 0, 1, 3. */
 enum ctl_exit net_code(const struct query_net *n);
 
+/* What the networks say of the member with this name, or of its record `_wg.NAME`; nothing where
+ * there is none: a line each, or an array in the end. Errors are not told. */
+void net_print_member(const struct ctl *ctl, const char *name);
+json_t *net_json_member(const struct ctl *ctl, const char *name);
+
 /* Tells of one network; with a list, into that. CTL_OK, or what went wrong, and was told;
  * *ret_state is the exit code that its state calls for. */
 typedef enum ctl_exit net_tell_fn(const struct ctl *ctl, uint32_t index, const struct query_net *n,

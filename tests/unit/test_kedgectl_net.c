@@ -88,6 +88,19 @@ static void say_many(const struct query_request *q, struct query_reply *reply) {
         (void) snprintf(reply->net_peer.host, sizeof(reply->net_peer.host), "p%05zu", at);
 }
 
+static void say_explain(const struct query_request *q, struct query_reply *reply) {
+        static const char *const fields[] = { "wg_key", "server_ip" };
+        struct query_explain *e = &reply->explain;
+
+        *e = (struct query_explain){ .zone = "plant.fleet", .chain = "diode", .n_fields = 2,
+                .serial = 1, .result = QUERY_OK };
+        strcpy(e->field, fields[q->item]);
+        strcpy(e->why, "granted");
+        if (q->item == 0)
+                e->field_final = e->field_head = key(5);
+        reply->result = QUERY_OK;
+}
+
 static void say_peer(const struct query_request *q, struct query_reply *reply) {
         memset(&reply->net_peer, 0, sizeof(reply->net_peer));
         reply->result = QUERY_UNKNOWN;
@@ -100,6 +113,11 @@ static void say_peer(const struct query_request *q, struct query_reply *reply) {
                         reply->result = QUERY_OK;
                         reply->net_peer = script.peer[i];
                         return;
+                }
+        for (size_t i = 0; q->item == QUERY_PEER_HOST && i < script.n_peers; i++)
+                if (strcmp(script.peer[i].host, q->name) == 0) {
+                        reply->result = QUERY_OK;
+                        reply->net_peer = script.peer[i];
                 }
         for (size_t i = 0; q->item == QUERY_PEER_FOREIGN && i < script.n_foreign; i++)
                 if (memcmp(script.foreign[i].seen_key.b, q->key.b, HASH32_SIZE) > 0) {
@@ -124,6 +142,16 @@ static enum agent_act says(
                         reply->net = script.net[q->index];
         } else if (q->verb == QUERY_NET_PEER && q->index == 0)
                 say_peer(q, reply);
+        else if (q->verb == QUERY_EXPLAIN)
+                say_explain(q, reply);
+        else if (q->verb == QUERY_STATUS) {
+                memset(&reply->status, 0, sizeof(reply->status));
+                reply->result = q->index == 0 ? QUERY_OK : QUERY_UNKNOWN;
+                reply->status.n_chains = 1;
+        } else if (q->verb == QUERY_RESOLVE) {
+                reply->result = QUERY_OK;
+                reply->name = agent_record(0);
+        }
         else
                 reply->result = QUERY_UNKNOWN;
         return act;
@@ -544,6 +572,125 @@ START_TEST(key_is_ours) {
 }
 END_TEST
 
+START_TEST(explain_tells_what_becomes_of_a_member) {
+        json_t *o, *n;
+
+        begin();
+        (void) peer("pump1", 5);
+        ck_assert_int_eq(run("explain _wg.pump1.plant.fleet"), 0);
+        ck_assert_msg(strstr(out, "  network     plant: stays, 10.9.0.5\n") != NULL, "%s", out);
+        ck_assert_msg(strstr(out, "  value       " KEY5 "\n") != NULL, "%s", out);
+        ck_assert_int_eq(run("--json explain pump1.plant.fleet"), 0);
+        o = parse_out("ok");
+        n = json_array_get(json_object_get(o, "networks"), 0);
+        ck_assert_str_eq(json_string_value(json_object_get(n, "fate")), "stays");
+        json_decref(o);
+        ck_assert_int_eq(run("explain pump2.plant.fleet"), 0);
+        ck_assert_ptr_null(strstr(out, "network "));
+        ck_assert_int_eq(run("explain pump1.xplant.fleet"), 0);
+        ck_assert_ptr_null(strstr(out, "network "));
+        end();
+} END_TEST
+
+static void silent_peer(struct query_net *n) {
+        (void) n;
+        script.peer[0].handshake_s = UINT64_MAX;
+}
+
+static void behind_us(struct query_net *n) { /* it has to come to us */
+        silent_peer(n);
+        memset(&script.peer[0].endpoint, 0, sizeof(script.peer[0].endpoint));
+}
+
+static void all_well(struct query_net *n) {
+        (void) n;
+}
+
+static void no_wireguard(struct query_net *n) {
+        n->backend = NETD_NO_BACKEND;
+}
+
+static void unfiltered(struct query_net *n) {
+        n->firewall = 0;
+}
+
+static void unlisted(struct query_net *n) {
+        n->listed_key = key(0);
+}
+
+static void held(struct query_net *n) {
+        n->count[QUERY_FATE_HELD] = 2;
+}
+
+static void refuses(struct query_net *n) {
+        n->count[QUERY_FATE_REFUSED] = 2;
+}
+
+static void strange(struct query_net *n) {
+        n->n_foreign = 1;
+}
+
+static void armed(struct query_net *n) {
+        n->revert_ms = 5000;
+}
+
+static const struct doctor_case {
+        void (*change)(struct query_net *n);
+        const char *level, *has;
+} doctor_cases[] = {
+        { all_well, "ok  ", "plant: kedge0 is up, 0 peers stand" },
+        { not_connected, "FAIL", "kedge-netd is not connected" },
+        { no_wireguard, "FAIL", "cure: modprobe wireguard, or systemctl enable --now "
+                                "kedge-wireguard-go@kedge0" },
+        { failing, "FAIL", "plant: a peer: Device or resource busy" },
+        { not_up, "FAIL", "kedge0 is not up" },
+        { unfiltered, "FAIL", "table inet kedge does not stand" },
+        { unlisted, "FAIL", "cure: kedgectl record set gw1.plant.fleet wg_key=BwcH" },
+        { alarmed, "FAIL", "our key on chain is none of ours" },
+        { refuses, "FAIL", "2 members cannot be peers" },
+        { strange, "warn", "1 peers that nobody desired" },
+        { armed, "warn", "goes back in 5 s unless confirmed" },
+        { held, "warn", "what is new waits" },
+        { silent_peer, "warn", "no handshake with 1 peers" },
+        { behind_us, "ok  ", "kedge0 is up" },
+};
+
+START_TEST(doctor_looks_at_networks) {
+        const struct doctor_case *c = &doctor_cases[_i];
+        const char *line;
+
+        begin();
+        (void) peer("pump1", 5);
+        c->change(&script.net[0]);
+        (void) run("doctor --root /nowhere");
+        line = strstr(out, "  networks  ");
+        ck_assert_msg(line != NULL && line >= out + 4, "%s", out);
+        ck_assert_msg(strncmp(line - 4, c->level, 4) == 0, "%s", line - 4);
+        ck_assert_msg(strstr(line, c->has) != NULL, "%s", line);
+        ck_assert_ptr_null(strstr(line + 1, "  networks  "));
+        end();
+} END_TEST
+
+START_TEST(doctor_knows_links_of_only_fleet) {
+        char command[400];
+
+        begin();
+        script.n_nets = 0;
+        (void) snprintf(command, sizeof(command),
+                        "mkdir -p %s/r/etc/kedge %s/r/sys/class/net/eth1 && printf '[Network "
+                        "plant]\\n OnlyFleet = eth1 eth7\\n' > %s/r/etc/kedge/net.conf",
+                        agent.dir, agent.dir, agent.dir);
+        ck_assert_int_eq(system(command), 0);
+        (void) snprintf(command, sizeof(command), "doctor --root %s/r", agent.dir);
+        (void) run(command);
+        ck_assert_msg(strstr(out, "there is no link eth7, which OnlyFleet= names") != NULL, "%s", out);
+        ck_assert_ptr_null(strstr(out, "eth1"));
+        ck_assert_ptr_nonnull(strstr(out, "net.conf holds no network"));
+        (void) snprintf(command, sizeof(command), "rm -r %s/r", agent.dir);
+        ck_assert_int_eq(system(command), 0);
+        end();
+} END_TEST
+
 START_TEST(what_is_none_is_refused) {
         static const struct {
                 const char *args, *has;
@@ -593,6 +740,9 @@ int main(int argc, char **argv) {
         tcase_add_test(t, a_long_list_is_read_whole);
         tcase_add_test(t, several_networks_are_told_apart);
         tcase_add_test(t, key_is_ours);
+        tcase_add_test(t, explain_tells_what_becomes_of_a_member);
+        tcase_add_loop_test(t, doctor_looks_at_networks, 0, ELEMENTSOF(doctor_cases));
+        tcase_add_test(t, doctor_knows_links_of_only_fleet);
         tcase_add_test(t, what_is_none_is_refused);
         suite_add_tcase(s, t);
         return unit_run(s);
