@@ -18,18 +18,30 @@ static bool key_eq(const struct book_key *a, const struct book_key *b) {
                 address_eq(&a->contract, &b->contract) && strcmp(a->host, b->host) == 0;
 }
 
-static size_t position(const struct book *b, const struct book_key *key) {
-        size_t i = 0;
+static uint32_t *bucket_of(struct book *b, const struct book_key *key) {
+        uint64_t h = UINT64_C(14695981039346656037) ^ key->chain_id ^ key->slot << 32;
 
-        while (i < b->n && !key_eq(&b->entry[i]->key, key))
-                i++;
-        return i;
+        for (size_t i = 0; i < ADDRESS_SIZE; i++)
+                h = (h ^ key->contract.b[i]) * UINT64_C(1099511628211);
+        for (const char *p = key->host; *p; p++)
+                h = (h ^ (uint8_t) *p) * UINT64_C(1099511628211);
+        return &b->bucket[(h ^ h >> 32) % BOOK_BUCKETS];
+}
+
+/* What names the entry of this key: its bucket, or the entry before it. *at is 0 where there is
+ * none. */
+static uint32_t *reference(struct book *b, const struct book_key *key) {
+        uint32_t *at = bucket_of(b, key);
+
+        while (*at != 0 && !key_eq(&b->entry[*at - 1]->key, key))
+                at = &b->entry[*at - 1]->next;
+        return at;
 }
 
 const struct revocations *book_find(const struct book *b, const struct book_key *key) {
-        size_t i = position(b, key);
+        uint32_t at = *reference((struct book *) b, key); /* which it does not change */
 
-        return i < b->n ? &b->entry[i]->revocations : NULL;
+        return at != 0 ? &b->entry[at - 1]->revocations : NULL;
 }
 
 size_t book_count(const struct book *b) {
@@ -89,29 +101,85 @@ int book_settle(struct book *b, const struct book_key *key, const struct revocat
         return book_set(b, key, &all);
 }
 
+/* What an entry is on disk: see put_entry(). */
+static size_t bytes_of(const struct book_key *key, size_t n_revocations) {
+        return 38 + strlen(key->host) + 73 * n_revocations;
+}
+
+/* The last entry takes the place of the one that goes. */
+static void remove_entry(struct book *b, uint32_t *at) {
+        size_t i = *at - 1, last = b->n - 1;
+
+        b->bytes -= bytes_of(&b->entry[i]->key, b->entry[i]->revocations.n);
+        *at = b->entry[i]->next;
+        free(b->entry[i]);
+        if (i != last) {
+                *reference(b, &b->entry[last]->key) = (uint32_t) i + 1;
+                b->entry[i] = b->entry[last];
+        }
+        b->n--;
+        b->dirty = true;
+}
+
+static int grow(struct book *b) {
+        size_t cap = b->cap > 0 ? MIN(2 * b->cap, (size_t) BOOK_RECORDS_MAX) : 16;
+        struct book_entry **entry;
+
+        if (b->n == BOOK_RECORDS_MAX)
+                return -E2BIG;
+        if (b->n < b->cap)
+                return 0;
+        entry = realloc(b->entry, cap * sizeof(*entry));
+        if (!entry)
+                return -ENOMEM;
+        b->entry = entry;
+        b->cap = cap;
+        return 0;
+}
+
+/* An entry with as many revocations as r has; was may be NULL, and is freed. */
+static struct book_entry *fill_entry(
+                struct book_entry *was, const struct book_key *key, const struct revocations *r) {
+        size_t n = offsetof(struct revocations, r) + r->n * sizeof(r->r[0]);
+        struct book_entry *e = realloc(was, offsetof(struct book_entry, revocations) + n);
+
+        if (!e)
+                return NULL;
+        if (!was)
+                e->next = 0;
+        e->key = *key;
+        memcpy(&e->revocations, r, n);
+        return e;
+}
+
 int book_set(struct book *b, const struct book_key *key, const struct revocations *r) {
-        size_t i = position(b, key);
+        uint32_t *at = reference(b, key);
+        struct book_entry *e;
+        size_t bytes;
+        int result;
 
         if (r->n > SERVED_REVOCATIONS_MAX)
                 return -E2BIG;
         if (r->n == 0) {
-                if (i == b->n)
-                        return 0;
-                free(b->entry[i]);
-                b->entry[i] = b->entry[--b->n];
-                b->dirty = true;
+                if (*at != 0)
+                        remove_entry(b, at);
                 return 0;
         }
-        if (i == b->n) {
-                if (b->n == BOOK_RECORDS_MAX)
-                        return -E2BIG;
-                b->entry[i] = malloc(sizeof(*b->entry[i]));
-                if (!b->entry[i])
-                        return -ENOMEM;
-                b->entry[i]->key = *key;
-                b->n++;
-        }
-        b->entry[i]->revocations = *r;
+        bytes = b->bytes + bytes_of(key, r->n);
+        if (*at != 0)
+                bytes -= bytes_of(key, b->entry[*at - 1]->revocations.n);
+        if (bytes > BOOK_BYTES_MAX - 4)
+                return -E2BIG;
+        result = *at == 0 ? grow(b) : 0;
+        if (result < 0)
+                return result;
+        e = fill_entry(*at != 0 ? b->entry[*at - 1] : NULL, key, r);
+        if (!e)
+                return -ENOMEM;
+        if (*at == 0)
+                *at = (uint32_t) ++b->n;
+        b->entry[*at - 1] = e;
+        b->bytes = bytes;
         b->dirty = true;
         return 0;
 }
@@ -167,14 +235,12 @@ static void put_entry(struct buf *out, const struct book_entry *e) {
 int book_save(struct book *b) {
         _cleanup_(freep) uint8_t *p = NULL;
         struct view payload;
-        size_t cap = 4;
+        size_t cap = 4 + b->bytes;
         struct buf out;
         int r;
 
         if (!b->dirty)
                 return 0;
-        for (size_t i = 0; i < b->n; i++)
-                cap += 38 + strlen(b->entry[i]->key.host) + 73 * b->entry[i]->revocations.n;
         p = malloc(cap);
         if (!p)
                 return -ENOMEM;
@@ -243,7 +309,9 @@ int book_open(struct book *b, int state_fd) {
         size_t n;
         int r;
 
-        b->n = 0;
+        b->n = b->cap = b->bytes = 0;
+        b->entry = NULL;
+        memset(b->bucket, 0, sizeof(b->bucket));
         b->dirty = false;
         r = store_open(&b->store, state_fd, BOOK_FILE, BOOK_BYTES_MAX, &p, &n);
         if (r == -ENOENT)
@@ -256,5 +324,7 @@ int book_open(struct book *b, int state_fd) {
 void book_done(struct book *b) {
         for (size_t i = 0; i < b->n; i++)
                 free(b->entry[i]);
-        b->n = 0;
+        free(TAKE_PTR(b->entry));
+        b->n = b->cap = b->bytes = 0;
+        memset(b->bucket, 0, sizeof(b->bucket));
 }

@@ -11,8 +11,9 @@
 #include "core/served.h"
 #include "wire/name.h"
 
-#define BOOK_RECORDS_MAX 2048
-#define BOOK_BYTES_MAX   (4u << 20)
+#define BOOK_RECORDS_MAX 40960 /* all members of a zone with their roles, and as many others */
+#define BOOK_BYTES_MAX   (8U << 20) /* on disk: what would be more is not taken */
+#define BOOK_BUCKETS     4096
 
 struct book_key {
         uint64_t chain_id, slot;
@@ -21,14 +22,16 @@ struct book_key {
 };
 
 struct book_entry {
+        uint32_t next; /* in its bucket: one more than its place, 0: none */
         struct book_key key;
-        struct revocations revocations; /* never none */
+        struct revocations revocations; /* never none; there is memory for the n that are used */
 };
 
 struct book {
         struct store store;
-        size_t n;
-        struct book_entry *entry[BOOK_RECORDS_MAX];
+        size_t n, cap, bytes; /* on disk */
+        struct book_entry **entry;
+        uint32_t bucket[BOOK_BUCKETS];
         bool dirty; /* memory knows more than the disk */
 };
 

@@ -428,12 +428,82 @@ START_TEST(book_of_too_many_records_is_refused) {
                         p[4 + i * 111 + 28 + 7] = (uint8_t) i;
                         p[4 + i * 111 + 37] = 1; /* one revocation */
                 }
-                b.n = 0;
+                book_done(&b);
                 ck_assert_int_eq(book_parse(&b, VIEW(p, 4 + n * 111)),
                                 n > BOOK_RECORDS_MAX ? -EBADMSG : 0);
         }
         book_done(&b);
         free(p);
+} END_TEST
+
+/* In the order in which they come and go, whatever shares a bucket. */
+START_TEST(book_finds_what_it_holds_and_nothing_else) {
+        enum { HOSTS = 20000 };
+        static uint8_t held[HOSTS];
+        static struct book b;
+        uint32_t random = 1;
+        size_t n = 0;
+
+        ck_assert_int_eq(book_open(&b, dir_fd), 0);
+        for (size_t k = 0; k < 3 * HOSTS; k++) {
+                struct revocations r = one_revocation(500);
+                struct book_key key;
+                char host[32];
+                size_t i;
+
+                random = random * 1664525 + 1013904223;
+                i = k < HOSTS ? k : (random >> 8) % HOSTS;
+                (void) snprintf(host, sizeof(host), "_wg.host%zu", i);
+                r.n = k < HOSTS ? 1 : random >> 28 & 3; /* 0: it goes */
+                for (size_t x = 0; x < r.n; x++)
+                        r.r[x] = r.r[0];
+                n += (r.n > 0) - (held[i] > 0);
+                held[i] = (uint8_t) r.n;
+                key = key_of(host);
+                ck_assert_int_eq(book_set(&b, &key, &r), 0);
+                ck_assert_uint_eq(b.n, n);
+        }
+        ck_assert_int_eq(book_save(&b), 0);
+        for (int again = 0; again < 2; again++) {
+                for (size_t i = 0; i < HOSTS; i++) {
+                        char host[32];
+                        struct book_key key;
+
+                        (void) snprintf(host, sizeof(host), "_wg.host%zu", i);
+                        key = key_of(host);
+                        ck_assert_uint_eq(book_find(&b, &key) ? book_find(&b, &key)->n : 0, held[i]);
+                }
+                book_done(&b);
+                ck_assert_int_eq(book_open(&b, dir_fd), 0);
+        }
+        book_done(&b);
+} END_TEST
+
+/* What could not be read again is not taken. */
+START_TEST(book_of_too_many_bytes_is_refused) {
+        struct revocations r = { .n = SERVED_REVOCATIONS_MAX };
+        struct book_key key = key_of("pump1");
+        static struct book b, again;
+        int result = 0;
+
+        ck_assert_int_eq(book_open(&b, dir_fd), 0);
+        for (uint64_t i = 0; i < BOOK_RECORDS_MAX && result == 0; i++) {
+                key.slot = i;
+                result = book_set(&b, &key, &r);
+        }
+        ck_assert_int_eq(result, -E2BIG);
+        ck_assert_uint_lt(b.n, BOOK_RECORDS_MAX);
+        ck_assert_int_eq(book_save(&b), 0);
+        ck_assert_int_eq(book_open(&again, dir_fd), 0);
+        ck_assert_uint_eq(again.n, b.n);
+        key.slot = 0;
+        ck_assert_int_eq(book_set(&b, &key, &r), 0); /* what is there has its room */
+        r.n = 1;
+        ck_assert_int_eq(book_set(&b, &key, &r), 0);
+        key.slot = BOOK_RECORDS_MAX;
+        ck_assert_int_eq(book_set(&b, &key, &r), 0);
+        book_done(&b);
+        book_done(&again);
 } END_TEST
 
 START_TEST(device_key_is_made_once_and_kept) {
@@ -550,6 +620,8 @@ int main(void) {
         tcase_add_test(t, book_full_disk_keeps_the_effect);
         tcase_add_test(t, book_of_other_bytes_is_refused);
         tcase_add_test(t, book_of_too_many_records_is_refused);
+        tcase_add_test(t, book_finds_what_it_holds_and_nothing_else);
+        tcase_add_test(t, book_of_too_many_bytes_is_refused);
         tcase_add_test(t, device_key_is_made_once_and_kept);
         tcase_add_test(t, device_key_that_is_damaged_is_refused);
         tcase_add_test(t, evidence_is_bounded_and_never_overwritten);
