@@ -81,8 +81,8 @@ static void put_proof(const struct agent *a, const struct watch_entry *e, struct
 
         put_text(to->zone, sizeof(to->zone), zone->suffix);
         put_text(to->chain, sizeof(to->chain), zone->chain);
-        memcpy(to->final_upstream, e->by.final, sizeof(to->final_upstream));
-        memcpy(to->head_upstream, e->by.head, sizeof(to->head_upstream));
+        put_text(to->final_upstream, sizeof(to->final_upstream), e->by.final ?: "");
+        put_text(to->head_upstream, sizeof(to->head_upstream), e->by.head ?: "");
         to->contract = zone->contract;
         to->kind = (uint8_t) zone->kind;
         to->n_fields = (uint8_t) e->shape->n;
@@ -95,7 +95,7 @@ static void put_proof(const struct agent *a, const struct watch_entry *e, struct
         to->serial = e->serial;
 }
 
-_Static_assert(sizeof(((struct watch_proven_by *) 0)->final) ==
+_Static_assert(sizeof(((struct watch_url *) 0)->url) ==
                                sizeof(((struct query_explain *) 0)->final_upstream),
                 "what was kept is told whole");
 

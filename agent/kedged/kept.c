@@ -76,6 +76,18 @@ static bool is_worth_it(const struct watch_entry *e, uint64_t now) {
         return serves(e->watch, e->shape) && e->reply.result == QUERY_OK && watch_is_current(e, now);
 }
 
+/* What clients asked for goes before what a desk holds: that stands elsewhere too. */
+static size_t choose(const struct watch *w, bool desk, uint64_t now, const struct watch_entry **all,
+                size_t n) {
+        size_t most = MIN(w->n, (size_t) KEPT_RECORDS_MAX);
+
+        for (size_t i = 0; i < WATCH_BUCKETS; i++)
+                for (const struct watch_entry *e = w->bucket[i]; e && n < most; e = e->bucket_next)
+                        if (e->desk == desk && is_worth_it(e, now))
+                                all[n++] = e;
+        return n;
+}
+
 static int build(const struct kept *k, const struct watch *w, uint64_t now, struct buf *b,
                 struct hash32 *ret_sum, size_t *ret_n) {
         _cleanup_(freep) const struct watch_entry **all = calloc(w->n + 1, sizeof(*all));
@@ -84,10 +96,8 @@ static int build(const struct kept *k, const struct watch *w, uint64_t now, stru
 
         if (!all)
                 return -ENOMEM;
-        for (size_t i = 0; i < WATCH_BUCKETS; i++)
-                for (const struct watch_entry *e = w->bucket[i]; e && n < w->n; e = e->bucket_next)
-                        if (is_worth_it(e, now))
-                                all[n++] = e;
+        n = choose(w, false, now, all, n);
+        n = choose(w, true, now, all, n);
         buf_put(b, k->boot_id, sizeof(k->boot_id));
         buf_put_be(b, n, 4);
         for (size_t i = 0; i < n; i++)

@@ -2,7 +2,8 @@
  * can be proven and is asked for once a day, and is answered from here until its deadline. At most
  * WATCH_MAX of them: the one not asked for longest goes first, and one that is proven absent goes
  * before any that is there, so that asking for names that do not exist pushes out no name that
- * does; nor does it delay the news of one: see want(). */
+ * does; nor does it delay the news of one: see want(). What a desk of the agent's own holds is
+ * counted apart, WATCH_DESK_MAX at most, by the same rule. */
 
 #include "agent/kedged/watch.h"
 
@@ -66,6 +67,7 @@ struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e) {
                         at = &(*at)->bucket_next;
                 *at = e->bucket_next;
                 w->n--;
+                w->n_desk -= e->desk;
                 w->changed = w->changed || e->known;
                 unlink_fetch(&w->fetch, e);
                 unlink_fetch(&w->fetch_keys, e);
@@ -83,17 +85,17 @@ struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e) {
 
 /* Makes room by the rule that this file's head states. -EBUSY where every name has an open
  * proof. */
-static int make_room(struct watch *w) {
+static int make_room(struct watch *w, bool desk) {
         struct watch_entry *victim = NULL;
 
-        if (w->n < WATCH_MAX)
+        if (desk ? w->n_desk < WATCH_DESK_MAX : w->n - w->n_desk < WATCH_MAX)
                 return 0;
         for (size_t i = 0; i < WATCH_BUCKETS; i++)
                 for (struct watch_entry *e = w->bucket[i]; e; e = e->bucket_next) {
                         bool here = e->known && !watch_is_absent(e);
                         bool there = victim && victim->known && !watch_is_absent(victim);
 
-                        if (e->running)
+                        if (e->running || e->desk != desk)
                                 continue;
                         if (!victim || (there && !here) || (here == there && e->asked_ms < victim->asked_ms))
                                 victim = e;
@@ -104,8 +106,24 @@ static int make_room(struct watch *w) {
         return 0;
 }
 
-static int add(struct watch *w, const char *name, uint64_t now, struct watch_entry **ret) {
+/* A desk holds from now on what a client had asked for. */
+static int give_to_desk(struct watch *w, struct watch_entry *e) {
+        int r;
+
+        if (e->desk)
+                return 0;
+        r = make_room(w, true);
+        if (r < 0)
+                return r;
+        e->desk = true;
+        w->n_desk++;
+        return 0;
+}
+
+static int add(struct watch *w, const char *name, bool desk, uint64_t now,
+                struct watch_entry **ret) {
         const struct config_zone *zone;
+        size_t name_n = strlen(name) + 1;
         struct watch_entry *e;
         struct view host;
         size_t z;
@@ -113,10 +131,10 @@ static int add(struct watch *w, const char *name, uint64_t now, struct watch_ent
 
         if (r < 0)
                 return r;
-        r = make_room(w);
+        r = make_room(w, desk);
         if (r < 0)
                 return r;
-        e = calloc(1, sizeof(*e));
+        e = calloc(1, sizeof(*e) + name_n);
         if (!e)
                 return -ENOMEM;
         zone = &w->config->zone[z];
@@ -125,7 +143,8 @@ static int add(struct watch *w, const char *name, uint64_t now, struct watch_ent
                 free(e);
                 return -ENOMEM;
         }
-        memcpy(e->name, name, strlen(name) + 1);
+        memcpy(e->name, name, name_n);
+        e->desk = desk;
         e->watch = w;
         e->host_n = host.n;
         e->shape = name_record_shape_of(host);
@@ -136,6 +155,7 @@ static int add(struct watch *w, const char *name, uint64_t now, struct watch_ent
         e->bucket_next = w->bucket[hash_name(name)];
         w->bucket[hash_name(name)] = e;
         w->n++;
+        w->n_desk += desk;
         *ret = e;
         return 0;
 }
@@ -395,11 +415,13 @@ static int wait_for(struct watch_entry *e, uint64_t client, uint32_t id) {
 
 int watch_ask(struct watch *w, const char *name, uint64_t client, uint32_t id, uint64_t now) {
         struct watch_entry *e = watch_find_entry(w, name);
-        bool fresh = !e;
+        bool fresh = !e, desk = client & WATCH_DESK;
         int r = 0;
 
         if (!e)
-                r = add(w, name, now, &e);
+                r = add(w, name, desk, now, &e);
+        else if (desk)
+                r = give_to_desk(w, e);
         if (r < 0)
                 return r;
         e->asked_ms = now;
@@ -419,7 +441,8 @@ int watch_restore(struct watch *w, const char *name, const struct lookup_values 
 
         if (watch_find_entry(w, name))
                 return -EEXIST;
-        r = add(w, name, now, &e);
+        r = add(w, name, name_record_shape_of_name(VIEW_TEXT(name)) == name_record_shape(NAME_RECORD_WG),
+                        now, &e);
         if (r < 0)
                 return r;
         e->values = *values;
@@ -496,7 +519,7 @@ size_t watch_entries(const struct watch *w, uint64_t now, struct snapshot_entry 
                         if (e->shape->kind != NAME_RECORD_HOST || !current(e, now, &reply) ||
                                         (reply.result != QUERY_OK && reply.result != QUERY_ABSENT))
                                 continue;
-                        memcpy(ret[n].name, e->name, sizeof(ret[n].name));
+                        (void) snprintf(ret[n].name, sizeof(ret[n].name), "%s", e->name);
                         ret[n++].answer = reply.answer;
                 }
         return n;
@@ -528,6 +551,11 @@ void watch_done(struct watch *w) {
                 _cleanup_(freep) struct watch_group *g = w->groups;
 
                 w->groups = g->next;
+        }
+        while (w->urls) {
+                _cleanup_(freep) struct watch_url *u = w->urls;
+
+                w->urls = u->next;
         }
         for (size_t i = 0; i < w->n_announced; i++)
                 free(w->announce[i]);

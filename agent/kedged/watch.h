@@ -14,8 +14,10 @@
 #include "base/cleanup.h"
 #include "wire/snapshot.h"
 
-#define WATCH_MAX       4096
-#define WATCH_BUCKETS   1024
+#define WATCH_MAX       4096  /* names that clients asked for */
+#define WATCH_DESK_MAX  33024 /* and those that a desk holds: `_wg` and `_host` of 16384 members */
+#define WATCH_DESK      (UINT64_C(1) << 62) /* a client with this bit is such a desk */
+#define WATCH_BUCKETS   4096
 #define WATCH_KEEP_MS   (UINT64_C(24) * 3600 * 1000) /* after it was last asked for */
 #define WATCH_KEEP_ABSENT_MS                                                                       \
         10000                /* the same for one that is proven absent, when its contract changes */
@@ -46,17 +48,21 @@ typedef bool watch_tunnel_fn(void *userdata, const char *name, struct name_answe
 
 struct watch_group;
 
-/* Whose bytes proved it, at finalized and at head; copied, as upstreams come and go with the
- * configuration. Empty: not known. */
+/* A URL of an upstream, copied, as upstreams come and go with the configuration. */
+struct watch_url {
+        struct watch_url *next;
+        char url[WATCH_URL_MAX];
+};
+
+/* Whose bytes proved it, at finalized and at head: of the watch's own URLs. NULL: not known. */
 struct watch_proven_by {
-        char final[WATCH_URL_MAX], head[WATCH_URL_MAX];
+        const char *final, *head;
 };
 
 struct watch_entry {
         struct watch_entry *bucket_next, *group_next, *fetch_next, *untold_next;
         struct watch *watch;
         struct watch_group *group;
-        char name[NAME_MAX_LEN + 1];
         size_t host_n; /* the part of name that lies below the zone: a host, or a subject */
         const struct name_record_shape *shape;
         size_t zone;
@@ -70,6 +76,7 @@ struct watch_entry {
         bool untold;  /* has changed by a revocation: told when the disk knows it */
         bool dropped; /* goes when its proof ends */
         bool moved;   /* its values are others than at the last judgement */
+        bool desk;    /* counts among what desks hold */
         uint64_t serial; /* of the proof that values come from */
         struct hash32 final_root, head_root;
         struct lookup_values values;
@@ -80,6 +87,7 @@ struct watch_entry {
         uint64_t tunnel_mark; /* what watch_tunnel_fn said last: see watch_tunnel_mark() */
         size_t n_waiters;
         struct watch_waiter *waiters;
+        char name[]; /* with its NUL */
 };
 
 /* There is no such name, or none that can be proven: to ask for more of them costs nothing. */
@@ -128,6 +136,7 @@ struct watch {
         watch_reply_fn *reply;
         void *userdata;
         size_t n, n_fetching;
+        size_t n_desk; /* of n: that desks hold */
         bool changed; /* what readers should see has changed */
         bool urgent;  /* and it is a revocation */
         uint64_t changed_us; /* of the entry that changed last */
@@ -136,6 +145,7 @@ struct watch {
          * names that are absent. */
         struct watch_queue fetch_keys, fetch, fetch_absent;
         struct watch_group *groups;
+        struct watch_url *urls;
         const struct news_desk *news; /* may be NULL */
         watch_tunnel_fn *tunnel;      /* may be NULL */
         void *tunnel_userdata;
@@ -157,8 +167,9 @@ _must_check_ bool watch_peek(
 /* Counts as a question for a name, so that it stays; false: it is not known, nor asked for. */
 _must_check_ bool watch_hold(struct watch *w, const char *name, uint64_t now);
 
-/* Asks for name on behalf of client; the reply comes through the hook, never from inside. -ENOENT:
- * not a name of ours; -EBUSY: too many wait, or too many questions are open; -ENOMEM; -EINVAL: no
+/* Asks for name on behalf of client; the reply comes through the hook, never from inside. Names that
+ * clients asked for and names that a desk did do not take each other's room. -ENOENT: not a name of
+ * ours; -EBUSY: too many wait, or too many questions are open; -ENOMEM; -EINVAL: no
  * host of the zone. */
 _must_check_ int watch_ask(
                 struct watch *w, const char *name, uint64_t client, uint32_t id, uint64_t now);

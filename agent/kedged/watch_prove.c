@@ -212,20 +212,35 @@ void watch_apply(struct watch *w, struct watch_entry *e) {
         w->changed = true;
 }
 
-static void put_url(const struct run *run, unsigned upstream, char ret[WATCH_URL_MAX]) {
-        if (upstream < run->config.upstreams.n)
-                (void) snprintf(ret, WATCH_URL_MAX, "%.*s", WATCH_URL_MAX - 1,
-                                run->config.upstreams.u[upstream].shown);
+/* The watch's own copy; NULL where it is nobody's, or memory is short. */
+static const char *url_of(struct watch *w, const struct run *run, unsigned upstream) {
+        struct watch_url *u = w->urls;
+        const char *shown;
+
+        if (upstream >= run->config.upstreams.n)
+                return NULL;
+        shown = run->config.upstreams.u[upstream].shown;
+        while (u && strncmp(u->url, shown, sizeof(u->url) - 1) != 0)
+                u = u->next;
+        if (u)
+                return u->url;
+        u = malloc(sizeof(*u));
+        if (!u)
+                return NULL;
+        (void) snprintf(u->url, sizeof(u->url), "%.*s", WATCH_URL_MAX - 1, shown);
+        u->next = w->urls;
+        w->urls = u;
+        return u->url;
 }
 
 /* Where the finalized side was known already, by says who proved it then; and where there is no
  * head ahead of it, that stands for the head too. */
-static void take_proven_by(const struct run *run, const struct proof_result *result,
+static void take_proven_by(struct watch *w, const struct run *run, const struct proof_result *result,
                 struct watch_proven_by *by) {
-        put_url(run, result->final.upstream, by->final);
+        by->final = url_of(w, run, result->final.upstream) ?: by->final;
         if (result->head.upstream == PROOF_NO_UPSTREAM)
-                memcpy(by->head, by->final, sizeof(by->head));
-        put_url(run, result->head.upstream, by->head);
+                by->head = by->final;
+        by->head = url_of(w, run, result->head.upstream) ?: by->head;
 }
 
 static void take_values(struct watch_entry *e, const struct proof_result *result) {
@@ -248,7 +263,7 @@ static void take_values(struct watch_entry *e, const struct proof_result *result
         e->values.head_time = result->head.block.timestamp;
         e->values.proven_ms = result->head_moved_ms;
         e->values.time_head = result->time_head;
-        take_proven_by(e->group->run, result, &e->by);
+        take_proven_by(e->watch, e->group->run, result, &e->by);
         e->final_root = result->final.storage_root;
         e->head_root = result->head.storage_root;
         memcpy(e->values.final, final, sizeof(e->values.final));
@@ -320,8 +335,8 @@ static void on_walked(void *userdata, const struct ens_result *result) {
         if (fetched(e, result->proven, result->serial)) {
                 e->serial = result->serial;
                 e->values = result->values;
-                put_url(e->group->run, result->final_upstream, e->by.final);
-                put_url(e->group->run, result->head_upstream, e->by.head);
+                e->by.final = url_of(e->watch, e->group->run, result->final_upstream) ?: e->by.final;
+                e->by.head = url_of(e->watch, e->group->run, result->head_upstream) ?: e->by.head;
                 watch_apply(e->watch, e);
                 watch_announce(e->watch);
                 if (first)
@@ -472,7 +487,7 @@ static void on_refreshed(void *userdata, const struct proof_result *result) {
                 g->due = true;
                 g->retry_ms = now + WATCH_RETRY_MS;
         } else {
-                take_proven_by(g->run, result, &g->by);
+                take_proven_by(w, g->run, result, &g->by);
                 g->head_root = result->head.storage_root;
                 g->final_root = result->final.storage_root;
                 g->final_at = result->final.block.ref.hash;

@@ -552,6 +552,60 @@ START_TEST(watch_table_is_bounded_and_keeps_names_that_exist) {
         ck_assert(watch_peek(&w.watch, name, now_ms(), &peek));
 } END_TEST
 
+/* Names that do not exist, for both: what is there of the other stays. */
+START_TEST(what_a_desk_holds_is_counted_apart) {
+        struct watch_reply peek;
+        char name[64];
+
+        pump1();
+        set("gw1.wg_key", RECORD_WG_KEY, PIN_A, PIN_A);
+        heads(100, 100);
+        (void) ask("pump1.plant.fleet");
+        ck_assert_int_eq(watch_ask(&w.watch, "_wg.gw1.plant.fleet", WATCH_DESK, 0, now_ms()), 0);
+        pump();
+        ck_assert_uint_eq(w.watch.n_desk, 1);
+        for (int i = 0; i < WATCH_DESK_MAX + 10; i++) {
+                uint64_t client = i < 10 ? 7 : WATCH_DESK;
+
+                (void) snprintf(name, sizeof(name), "_wg.n%d.plant.fleet", i);
+                clock_ms++;
+                w.n_replies = 0;
+                ck_assert_int_eq(watch_ask(&w.watch, name, client, 0, now_ms()), 0);
+                proofs_pump(&w.proofs, now_ms());
+        }
+        ck_assert_uint_eq(w.watch.n_desk, WATCH_DESK_MAX);
+        ck_assert_uint_eq(w.watch.n, WATCH_DESK_MAX + 11);
+        for (int i = 0; i < WATCH_MAX + 10; i++) {
+                (void) snprintf(name, sizeof(name), "n%d.plant.fleet", i);
+                clock_ms++;
+                w.n_replies = 0;
+                ck_assert_int_eq(watch_ask(&w.watch, name, 7, 0, now_ms()), 0);
+                proofs_pump(&w.proofs, now_ms());
+        }
+        ck_assert_uint_eq(w.watch.n, WATCH_DESK_MAX + WATCH_MAX);
+        ck_assert(watch_peek(&w.watch, "_wg.gw1.plant.fleet", now_ms(), &peek));
+        ck_assert(watch_peek(&w.watch, "pump1.plant.fleet", now_ms(), &peek));
+        ck_assert_uint_eq(w.watch.n_desk, WATCH_DESK_MAX);
+} END_TEST
+
+START_TEST(a_desk_takes_over_what_a_client_had_asked_for) {
+        pump1();
+        set("gw1.wg_key", RECORD_WG_KEY, PIN_A, PIN_A);
+        heads(100, 100);
+        (void) ask("_wg.gw1.plant.fleet");
+        ck_assert_uint_eq(w.watch.n_desk, 0);
+        for (int i = 0; i < 2; i++) {
+                ck_assert_int_eq(watch_ask(&w.watch, "_wg.gw1.plant.fleet", WATCH_DESK, 0, now_ms()), 0);
+                pump();
+                ck_assert_uint_eq(w.watch.n_desk, 1);
+        }
+        (void) ask("_wg.gw1.plant.fleet");
+        ck_assert_uint_eq(w.watch.n_desk, 1);
+        watch_expire(&w.watch, now_ms() + WATCH_KEEP_MS + 1000);
+        ck_assert_uint_eq(w.watch.n_desk, 0);
+        ck_assert_uint_eq(w.watch.n, 0);
+} END_TEST
+
 START_TEST(watch_forgets_what_nobody_asks_for) {
         pump1();
         heads(100, 103);
@@ -724,6 +778,8 @@ int main(void) {
         tcase_add_test(t, watch_served_stale_never_revives_a_revocation);
         tcase_add_test(t, keys_of_an_old_head_are_told_by_which_clock);
         tcase_add_test(t, watch_table_is_bounded_and_keeps_names_that_exist);
+        tcase_add_test(t, what_a_desk_holds_is_counted_apart);
+        tcase_add_test(t, a_desk_takes_over_what_a_client_had_asked_for);
         tcase_add_test(t, watch_forgets_what_nobody_asks_for);
         tcase_add_test(t, watch_forgets_names_of_zones_that_changed);
         tcase_add_test(t, watch_forgotten_while_proving_is_answered);
