@@ -25,7 +25,7 @@ struct world {
         struct net_case c;
 };
 
-static inline struct hash32 key_of(char c) {
+static inline struct hash32 wg_key_of(char c) {
         struct hash32 k = { 0 };
 
         if (c != '-')
@@ -67,7 +67,7 @@ static inline void put_flags(const char *flags, struct net_member *m) {
                         m->known = NET_INVALID;
                         break;
                 case 'x':
-                        m->other_key = key_of(*++flags);
+                        m->other_key = wg_key_of(*++flags);
                         break;
                 default:
                         ck_abort_msg("flag %c", *flags);
@@ -89,7 +89,7 @@ static inline size_t put_members(const char *text, struct net_member ret[ROWS]) 
                 strcpy(ret[n].host, host);
                 ret[n].known = NET_GRANTED;
                 ret[n].block = 100;
-                ret[n].key = key_of(key);
+                ret[n].key = wg_key_of(key);
                 ret[n].wg_ip = address_of(address);
                 put_flags(flags, &ret[n]);
         }
@@ -124,7 +124,7 @@ static inline void world_init(struct world *w, const char *members, const char *
                 .n_members = put_members(members, w->member),
                 .standing = w->standing,
                 .n_standing = put_standing(standing, w->standing),
-                .own_public = key_of('9'),
+                .own_public = wg_key_of('9'),
                 .stale = STALE_KEEP,
                 .allowance = UINT32_MAX };
 }

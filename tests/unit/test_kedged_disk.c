@@ -1,8 +1,8 @@
-/* agent/kedged/store, book, operator, device, evidence, floor: the power goes before or after each of
+/* agent/kedged/store, book, operator, device, evidence, floor, net_store: the power goes before or after each of
  * their changes to the disk, and takes with it what was not synced. What had been announced is there
  * at the next start, and each start works. */
 
-#include "unit.h"
+#include "net_plan_world.h"
 
 #include <ftw.h>
 #include <sys/wait.h>
@@ -13,6 +13,7 @@
 #include "agent/kedged/evidence.h"
 #include "agent/kedged/floor.h"
 #include "agent/kedged/log.h"
+#include "agent/kedged/net_store.h"
 #include "agent/kedged/operator.h"
 #include "agent/kedged/util.h"
 #include "base/hex.h"
@@ -191,6 +192,53 @@ static void floor_check(const uint64_t *all, size_t n_all) {
         ck_assert_uint_eq(f.saved_s, 2100000000);
 }
 
+/* A network: two that stand; a third, with a revert armed; and one of the first is revoked. */
+static int net_step(struct net_state *s, const char *members) {
+        _cleanup_(net_plan_done) struct net_plan p = { 0 };
+        static struct world w;
+
+        world_init(&w, members, "");
+        w.c.standing = s->now.row;
+        w.c.n_standing = s->now.n;
+        w.c.allowance = net_state_allowance(s, &w.network, 1000);
+        plan(&w, &p);
+        ck_assert_int_eq(net_state_take(s, &p, 1000), 0);
+        return net_state_save(s);
+}
+
+static void net_work(void) {
+        struct net_state s;
+
+        (void) !net_state_open(&s, dir_fd, "plant", boot, 1000);
+        if (net_step(&s, "a:1:1 b:2:2 me:9:9") == 0)
+                announce(1);
+        (void) !net_state_arm(&s, 5000);
+        if (net_step(&s, "a:1:1 b:2:2 c:3:3 me:9:9") == 0)
+                announce(2);
+        if (net_step(&s, "a:1:1 b:2:2r c:3:3 me:9:9") == 0)
+                announce(3);
+        net_state_done(&s);
+}
+
+static void net_check(const uint64_t *all, size_t n_all) {
+        uint64_t last = n_all > 0 ? all[n_all - 1] : 0;
+        struct net_network network = { .add_per_hour = 32 };
+        struct net_state s;
+
+        ck_assert_int_eq(net_state_open(&s, dir_fd, "plant", boot, 1000), 0);
+        ck_assert(last < 1 || (net_table_find(&s.now, "a") && s.ever));
+        if (last >= 2) {
+                ck_assert_ptr_nonnull(net_table_find(&s.now, "c"));
+                ck_assert_uint_eq(s.revert_ms, 5000);
+                ck_assert_ptr_nonnull(net_table_find(&s.before, "a"));
+                ck_assert_uint_eq(net_state_allowance(&s, &network, 1000), 31);
+        }
+        if (last >= 3)
+                ck_assert(!net_table_find(&s.now, "b") && !net_table_find(&s.before, "b"));
+        ck_assert_int_eq(net_step(&s, "a:1:1 me:9:9"), 0);
+        net_state_done(&s);
+}
+
 /* An import: the word, the former state out of the way, and that noted. Then the new state. */
 static struct operator_entry import_of(bool begun) {
         struct operator_entry e = { .chain = "x", .imported = { 301, { { 1 } } }, .begun = begun };
@@ -281,6 +329,7 @@ static const struct {
         { "evidence", evidence_work, evidence_check, 10 },
         { "floor", floor_work, floor_check, 10 },
         { "import", import_work, import_check, 20 },
+        { "network", net_work, net_check, 20 },
 };
 
 static void begin(void) {

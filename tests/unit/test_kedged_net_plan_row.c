@@ -115,7 +115,7 @@ static void with_ip6(struct world *w, const char *prefix) {
 
 START_TEST(net_plan_derives_an_address_from_a_key) {
         _cleanup_(net_plan_done) struct net_plan p = { 0 };
-        struct hash32 key = key_of('1'), own = key_of('9');
+        struct hash32 key = wg_key_of('1'), own = wg_key_of('9');
         struct world w;
         struct ip want;
 
@@ -150,7 +150,7 @@ START_TEST(net_plan_derives_none_into_few_bits) {
 END_TEST
 
 START_TEST(net_plan_lets_nobody_have_a_derived_address_of_another) {
-        struct hash32 key = key_of('1');
+        struct hash32 key = wg_key_of('1');
         struct world w;
 
         for (int stood = 0; stood < 2; stood++) {
@@ -255,7 +255,7 @@ START_TEST(net_plan_alarms_of_ourselves) {
 
                 world_init(&w, cases[i].members, "");
                 strcpy(w.member[1].why, "so it is");
-                w.c.next_public = key_of('7');
+                w.c.next_public = wg_key_of('7');
                 plan(&w, &p);
                 ck_assert_str_eq(p.alarm, cases[i].alarm);
                 ck_assert_int_eq(p.row[0].fate, NET_ADD);
@@ -281,8 +281,8 @@ START_TEST(net_plan_tells_which_of_our_keys_the_chain_lists) {
 
                 members[9] = cases[i].chain;
                 world_init(&w, members, "");
-                w.c.own_public = key_of(cases[i].own);
-                w.c.next_public = key_of(cases[i].next);
+                w.c.own_public = wg_key_of(cases[i].own);
+                w.c.next_public = wg_key_of(cases[i].next);
                 plan(&w, &p);
                 ck_assert_int_eq(p.settings.begin.own_key[0], cases[i].want);
         }
@@ -298,7 +298,7 @@ START_TEST(net_plan_refuses_each_key_of_ours) {
                         "a:8:1 me:8:9" };
 
                 world_init(&w, members[i], "");
-                w.c.next_public = key_of('7');
+                w.c.next_public = wg_key_of('7');
                 if (i == 2)
                         w.c.own_public = (struct hash32){ 0 };
                 plan(&w, &p);
@@ -348,8 +348,8 @@ START_TEST(net_plan_holds_settings_but_for_our_key) {
         w.applied = p.settings;
         w.c.applied = &w.applied;
         w.c.hold = true;
-        w.c.next_public = key_of('7');
-        w.member[1].key = key_of('7');
+        w.c.next_public = wg_key_of('7');
+        w.member[1].key = wg_key_of('7');
         plan(&w, &q);
         ck_assert(!q.settings_wait);
         ck_assert_int_eq(q.settings.begin.own_key[0], '7');
