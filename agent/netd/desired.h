@@ -2,6 +2,7 @@
  * from what stands. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,14 +19,18 @@ struct desired {
         struct netd_peer *peer; /* begin.n_peers of them */
 };
 
-/* BEGIN; then RULE, PEER; then COMMIT. -EBADMSG where one does not belong here, with ret_why;
- * -ENOMEM. After an error *d is as desired_done() leaves it. */
+/* BEGIN; then RULE, PEER; then COMMIT: messages that netd_message_check() has passed. -EBADMSG
+ * where one does not belong here, with ret_why; -ENOMEM. After an error *d is as desired_done()
+ * leaves it.
+ */
 _must_check_ int desired_begin(struct desired *d, const struct netd_message *m);
 _must_check_ int desired_add(
                 struct desired *d, const struct netd_message *m, char ret_why[NETD_TEXT_MAX]);
 _must_check_ int desired_commit(
                 struct desired *d, const struct netd_message *m, char ret_why[NETD_TEXT_MAX]);
 void desired_done(struct desired *d);
+
+_must_check_ bool desired_has(const struct desired *d, const uint8_t key[NETD_KEY_SIZE]);
 
 /* What has to be done to peers, removals first. ret holds at most standing->n + d->n_peers. told:
  * the desired state before this one, whose endpoints were set; NULL: nothing is known of them, and

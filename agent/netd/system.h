@@ -54,8 +54,9 @@ struct iface_want {
         uint16_t mtu;                               /* 0: as it is */
         size_t n;                                   /* of both */
         struct ip_prefix own[NETD_PREFIXES_MAX];    /* family 0: no address of ours there yet */
-        struct ip_prefix prefix[NETD_PREFIXES_MAX]; /* routes to the link, proto NETD_ROUTE_PROTO */
-        bool look; /* change nothing: *ret_changed alone */
+        struct ip_prefix prefix[NETD_PREFIXES_MAX]; /* routes to the link, proto NETD_ROUTE_PROTO;
+                                                       no bits of a host are set */
+        bool look; /* nothing is changed: *ret_changed tells whether it would be */
 };
 
 #define NETD_ROUTE_PROTO 75 /* RTPROT_*: by this routes are known to be ours */
@@ -82,7 +83,7 @@ struct system_ops {
         _must_check_ int (*wg_remove)(void *s, const char *link);
 
         /* Addresses, routes of ours, MTU, up: as wanted, and what else of ours stands on the link
-         * goes. *ret_changed: something was not as wanted. */
+         * goes. *ret_changed: something was not as wanted. -ENODEV: there is no such link. */
         _must_check_ int (*iface_write)(void *s, const struct iface_want *want, bool *ret_changed);
 
         /* The table inet kedge is what these say, in one transaction; none: there is no table. */

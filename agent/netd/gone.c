@@ -1,0 +1,115 @@
+/* Addresses that may not speak as they did: of peers that went, that have another address or
+ * another role. Their entries of conntrack are deleted, so that no flow outlives the rule that has
+ * let it in. A flow that is still allowed is let in anew with its next packet. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/netd/apply_priv.h"
+
+#define GONE_MAX (NETD_PEERS_MAX * (NETD_PREFIXES_MAX + NETD_OUTER_MAX) * 2)
+
+void gone_done(struct gone *g) {
+        free(g->ip);
+        *g = (struct gone){ 0 };
+}
+
+static int by_address(const void *a, const void *b) {
+        return ip_cmp(a, b);
+}
+
+void gone_sort(struct gone *g) {
+        size_t n = 0;
+
+        if (g->n == 0)
+                return;
+        qsort(g->ip, g->n, sizeof(*g->ip), by_address);
+        for (size_t i = 0; i < g->n; i++)
+                if (i == 0 || !ip_eq(&g->ip[i], &g->ip[n - 1]))
+                        g->ip[n++] = g->ip[i];
+        g->n = n;
+}
+
+void gone_add(struct gone *g, const struct ip *a) {
+        if (a->family == 0)
+                return;
+        if (g->n == g->cap) {
+                size_t cap = MAX(2 * g->cap, (size_t) 16);
+                struct ip *ip;
+
+                gone_sort(g); /* the same one, again and again, while nothing can be deleted */
+                cap = g->n < g->cap / 2 ? g->cap : cap;
+                ip = cap > GONE_MAX ? NULL : realloc(g->ip, cap * sizeof(*ip));
+                if (!ip) {
+                        g->lost = true;
+                        return;
+                }
+                g->ip = ip;
+                g->cap = cap;
+        }
+        g->ip[g->n++] = *a;
+}
+
+static bool has(const struct ip *list, size_t n, const struct ip *a) {
+        for (size_t i = 0; i < n; i++)
+                if (ip_eq(&list[i], a))
+                        return true;
+        return false;
+}
+
+/* Those of the old list that the new one does not have. */
+static void add_missing(struct gone *g, const struct ip *old, const struct ip *new, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (!new || !has(new, n, &old[i]))
+                        gone_add(g, &old[i]);
+}
+
+static bool same_rules(const struct desired *a, const struct desired *b) {
+        return a->n_rules == b->n_rules &&
+               memcmp(a->rule, b->rule, a->n_rules * sizeof(*a->rule)) == 0;
+}
+
+/* Outer addresses may be those of many members, behind one router: of these none is gone before the
+ * last is. Both lists are sorted. */
+static void drop_shared(struct gone *outer, const struct desired *new) {
+        struct gone kept = { 0 };
+        size_t n = 0;
+
+        for (size_t i = 0; i < new->n_peers; i++)
+                for (size_t k = 0; k < NETD_OUTER_MAX; k++)
+                        gone_add(&kept, &new->peer[i].outer[k]);
+        gone_sort(&kept);
+        for (size_t i = 0; i < outer->n; i++)
+                if (kept.n == 0 || !bsearch(&outer->ip[i], kept.ip, kept.n, sizeof(*kept.ip),
+                                                   by_address))
+                        outer->ip[n++] = outer->ip[i];
+        outer->n = n;
+        gone_done(&kept);
+}
+
+void gone_between(struct gone *g, const struct desired *old, const struct desired *new) {
+        bool rules = !same_rules(old, new);
+        struct gone outer = { 0 };
+        size_t k = 0;
+
+        for (size_t i = 0; i < old->n_peers; i++) {
+                const struct netd_peer *was = &old->peer[i], *is;
+
+                while (k < new->n_peers && memcmp(new->peer[k].key, was->key, NETD_KEY_SIZE) < 0)
+                        k++;
+                is = k < new->n_peers &&memcmp(new->peer[k].key, was->key, NETD_KEY_SIZE) == 0
+                                     ? &new->peer[k]
+                                     : NULL;
+                add_missing(g, was->tunnel,
+                                is && !rules && (was->roles & ~is->roles) == 0 ? is->tunnel : NULL,
+                                NETD_PREFIXES_MAX);
+                add_missing(&outer, was->outer, is ? is->outer : NULL, NETD_OUTER_MAX);
+        }
+        if (old->begin.n_only > 0) {
+                drop_shared(&outer, new);
+                for (size_t i = 0; i < outer.n; i++)
+                        gone_add(g, &outer.ip[i]);
+        }
+        g->lost = g->lost || outer.lost;
+        gone_done(&outer);
+}
