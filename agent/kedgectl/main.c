@@ -53,6 +53,7 @@ void ctl_help(void) {
                 printf("  %-10s %-18s %s\n", verbs[i].name, verbs[i].args, verbs[i].help);
         puts("  record set NAME FIELD=VALUE... | clear NAME FIELD... | add NAME [FIELD=VALUE...]\n"
              "       | remove NAME | revoke NAME | promote NAME FIELD | host-role NAME BITS\n"
+             "       | wg NAME [key=KEY] [next=KEY] [endpoint=ADDRESS:PORT] [ip=ADDRESS]\n"
              "       | user set NAME FIELD=VALUE... | user clear NAME FIELD... | user revoke NAME\n"
              "       | user promote NAME FIELD\n"
              "                               a transaction that does so, for a wallet to sign");

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "agent/kedgectl/proof.h"
+#include "agent/kedgectl/record_value.h"
 
 static const char *word(enum proof_word w) {
         switch (w) {
@@ -41,7 +42,7 @@ static const char *value_text(enum record_field f, const struct hash32 *raw,
 
         if (hash32_is_zero(raw))
                 return "-";
-        if (record_value_parse(f, raw, &v) < 0 || record_value_text(f, &v, ret, RECORD_TEXT_MAX) < 0)
+        if (record_value_parse(f, raw, &v) < 0 || record_value_show(f, &v, ret) < 0)
                 return "no value of this field";
         return ret;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "agent/kedgectl/ctl.h"
+#include "agent/kedgectl/record_value.h"
 #include "base/hex.h"
 #include "core/record.h"
 #include "core/slot.h"
@@ -122,7 +123,7 @@ static const char *meaning(const char *key, const struct hash32 *raw, char ret[R
         if (record_field_of(VIEW_TEXT(dot ? dot + 1 : key), &f) < 0)
                 return ret;
         if (record_value_parse(f, raw, &v) < 0 ||
-                        record_value_text(f, &v, ret, RECORD_TEXT_MAX) < 0)
+                        record_value_show(f, &v, ret) < 0)
                 strcpy(ret, "not a value of this field");
         return ret;
 }

@@ -93,7 +93,7 @@ static enum ctl_exit encode(const struct ctl *ctl, const char *value, int field_
                                 record_value_kind(f));
         if (!v.present)
                 strcpy(l->means, "absent");
-        else if (record_value_text(f, &v, l->means, sizeof(l->means)) < 0)
+        else if (record_value_show(f, &v, l->means) < 0)
                 l->means[0] = '\0';
         return CTL_OK;
 }

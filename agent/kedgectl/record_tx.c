@@ -110,14 +110,9 @@ void tx_columns(const struct tx *tx, struct hash32 *ret_keys, struct hash32 *ret
         }
 }
 
-static enum ctl_exit make_set(struct tx *tx, int argc, char **argv, struct buf *b) {
+void tx_put_set(struct tx *tx, struct buf *b) {
         struct hash32 keys[TX_BATCH_MAX], values[TX_BATCH_MAX];
-        enum ctl_exit code = CTL_OK;
 
-        for (int i = 0; i < argc && code == CTL_OK; i++)
-                code = add_line(tx, argv[i], NULL);
-        if (code != CTL_OK)
-                return code;
         tx_columns(tx, keys, values);
         tx->call = tx->n == 1 ? "set(bytes32,bytes32)" : "setMany(bytes32[],bytes32[])";
         abi_put_call(b, tx->call,
@@ -128,7 +123,16 @@ static enum ctl_exit make_set(struct tx *tx, int argc, char **argv, struct buf *
                                                         values, NULL },
                         },
                         2);
-        return CTL_OK;
+}
+
+static enum ctl_exit make_set(struct tx *tx, int argc, char **argv, struct buf *b) {
+        enum ctl_exit code = CTL_OK;
+
+        for (int i = 0; i < argc && code == CTL_OK; i++)
+                code = add_line(tx, argv[i], NULL);
+        if (code == CTL_OK)
+                tx_put_set(tx, b);
+        return code;
 }
 
 static enum ctl_exit make_clear(struct tx *tx, int argc, char **argv, struct buf *b) {
@@ -279,6 +283,7 @@ static const struct tx_verb verbs[] = {
         { "revoke", "NAME", 0, 0, tx_find_host, make_revoke },
         { "promote", "NAME FIELD", 1, 1, tx_find_host, make_promote },
         { "host-role", "NAME BITS", 1, 1, tx_find_host, record_make_host_role },
+        { "wg", "NAME WORD=VALUE...", 1, 5, tx_find_host, record_make_wg },
 };
 
 static enum ctl_exit run(struct tx *tx, const struct tx_verb *verb, int argc, char **argv) {

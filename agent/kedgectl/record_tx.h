@@ -43,6 +43,12 @@ _must_check_ enum ctl_exit tx_add(
 /* The keys and values of what was added. */
 void tx_columns(const struct tx *tx, struct hash32 *ret_keys, struct hash32 *ret_values);
 
+/* The call that sets what was added. */
+void tx_put_set(struct tx *tx, struct buf *b);
+
+/* record_wg.c: record wg. */
+tx_make_fn record_make_wg;
+
 /* record_user.c: the verbs behind "record user"; NULL: none is called so. And host-role. */
 const struct tx_verb *record_user_verb(const char *word);
 tx_make_fn record_make_host_role;

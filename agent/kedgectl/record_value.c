@@ -6,11 +6,23 @@
 #include <stdlib.h>
 
 #include "agent/kedgectl/ssh_key.h"
+#include "base/base64.h"
 #include "core/record_ip.h"
 
 static bool is_ssh(enum record_field f) {
         return f == RECORD_SSH || f == RECORD_SSH_NEXT || f == RECORD_SSH_HOST ||
                f == RECORD_SSH_HOST_NEXT;
+}
+
+bool record_value_is_wg(enum record_field f) {
+        return f == RECORD_WG_KEY || f == RECORD_WG_KEY_NEXT;
+}
+
+int record_value_show(enum record_field f, const struct record_value *v, char ret[RECORD_TEXT_MAX]) {
+        if (!v->present || !record_value_is_wg(f))
+                return record_value_text(f, v, ret, RECORD_TEXT_MAX);
+        (void) base64_encode(VIEW_OF(&v->raw), ret);
+        return 0;
 }
 
 const char *record_value_kind(enum record_field f) {
@@ -21,6 +33,8 @@ const char *record_value_kind(enum record_field f) {
         case RECORD_TYPE_PORT:
                 return "a port, 1 to 65535";
         case RECORD_TYPE_BYTES:
+                if (record_value_is_wg(f))
+                        return "a public key as wg pubkey prints it, or 0x and 64 digits";
                 return is_ssh(f) ? "0x and 64 digits, SHA256: and 43 digits, or @ and the file of a "
                                    "public key"
                                  : "0x and 64 digits";

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "base/base64.h"
 #include "base/hex.h"
 #include "core/record_ip.h"
 
@@ -149,6 +150,18 @@ static int ip_of_text(enum record_field f, struct view text, struct hash32 *ret)
         return 0;
 }
 
+/* A key of WireGuard is also what wg(8) prints of it. */
+static int bytes_of_text(enum record_field f, struct view text, struct hash32 *ret) {
+        bool wg = f == RECORD_WG_KEY || f == RECORD_WG_KEY_NEXT;
+        size_t n = 0;
+        int r;
+
+        if (!wg || text.n != BASE64_ROOM(HASH32_SIZE) - 1)
+                return hex_decode(text, ret->b, HASH32_SIZE);
+        r = base64_decode(text, BASE64_PADDED, ret->b, HASH32_SIZE, &n);
+        return r < 0 || n == HASH32_SIZE ? r : -EINVAL;
+}
+
 /* A bit set is hexadecimal after "0x", right aligned, or a decimal number. */
 static int bits_of_text(struct view text, struct hash32 *ret) {
         uint64_t x;
@@ -186,7 +199,7 @@ int record_value_of_text(enum record_field f, struct view text, struct hash32 *r
                 raw.b[31] = (uint8_t) x;
                 break;
         case RECORD_TYPE_BYTES:
-                r = hex_decode(text, raw.b, HASH32_SIZE);
+                r = bytes_of_text(f, text, &raw);
                 break;
         case RECORD_TYPE_ADDRESS:
                 r = hex_decode(text, raw.b + 12, ADDRESS_SIZE);

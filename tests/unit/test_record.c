@@ -476,6 +476,34 @@ START_TEST(a_record_of_absent_fields_is_empty) {
         ck_assert(!record_is_empty(&r));
 } END_TEST
 
+START_TEST(a_key_of_wireguard_is_base64_too) {
+        static const struct {
+                enum record_field f;
+                const char *text;
+                bool good;
+        } cases[] = {
+                { RECORD_WG_KEY, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", true },
+                { RECORD_WG_KEY_NEXT, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", true },
+                { RECORD_SIGNATURE, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", false },
+                { RECORD_WG_KEY, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", false },
+                { RECORD_WG_KEY, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==", false },
+                { RECORD_WG_KEY, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9=", false },
+                { RECORD_WG_KEY, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                struct view in = heap_copy(VIEW_TEXT(cases[i].text));
+                struct hash32 raw = { { 9 } };
+                int r = record_value_of_text(cases[i].f, in, &raw);
+
+                ck_assert_msg(r == (cases[i].good ? 0 : -EINVAL), "%s: %d", cases[i].text, r);
+                for (size_t k = 0; cases[i].good && k < sizeof(raw.b); k++)
+                        ck_assert_uint_eq(raw.b[k], k);
+                ck_assert_uint_eq(raw.b[0], cases[i].good ? 0 : 9);
+                heap_drop(in);
+        }
+} END_TEST
+
 int main(void) {
         Suite *s = suite_create("record");
         TCase *t = tcase_create("record");
@@ -495,6 +523,7 @@ int main(void) {
         tcase_add_loop_test(t, a_host_is_lower_case_ldh, 0, ELEMENTSOF(host_cases));
         tcase_add_test(t, a_nul_is_no_part_of_a_host);
         tcase_add_test(t, a_record_of_absent_fields_is_empty);
+        tcase_add_test(t, a_key_of_wireguard_is_base64_too);
         suite_add_tcase(s, t);
         return unit_run(s);
 }
