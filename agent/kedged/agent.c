@@ -70,6 +70,7 @@ static int on_post(sd_event_source *source _unused_, void *userdata) {
                         break; /* nothing was asked, nothing has ended */
         }
         net_desk_pump(a, now); /* before readers are told, which takes the urgency away */
+        net_desk_tell_names(a);
         tell_readers(a, now);
         sessions_pump(a, now);
         set_deadline(a, now);
@@ -345,6 +346,21 @@ static int open_known(struct agent *a) {
         return net_desk_open(a);
 }
 
+/* See watch_tunnel_fn. */
+static bool tunnel_of(void *userdata, const char *name, struct name_answer *ret,
+                char ret_why[LOOKUP_WHY_MAX]) {
+        const struct agent *a = userdata;
+
+        return net_desk_name(&a->net, &a->watch, name, ret, ret_why);
+}
+
+static void init_watch(struct agent *a) {
+        watch_init(&a->watch, a->config, a->runs, &a->proofs, &a->book, agent_on_name, a);
+        a->watch.news = &a->news;
+        a->watch.tunnel = tunnel_of;
+        a->watch.tunnel_userdata = a;
+}
+
 static int open_news(struct agent *a) {
         int r = news_listen(&a->news, metrics_on_news, &a->metrics);
 
@@ -363,8 +379,7 @@ int agent_new(const char *config_path, struct config *config_take, struct agent 
         a->config = config_take;
         a->state_fd = a->run_fd = a->public_fd = a->lock_fd = -1;
         a->started_ms = now_ms();
-        watch_init(&a->watch, a->config, a->runs, &a->proofs, &a->book, agent_on_name, a);
-        a->watch.news = &a->news;
+        init_watch(a);
         r = open_news(a);
         if (r < 0)
                 return r;

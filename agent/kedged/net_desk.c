@@ -222,6 +222,8 @@ static void hear_state(struct agent *a, struct net_desk_network *n, const struct
         net_tell_state(a, n, s);
         n->stands = *s;
         n->has_stands = true;
+        n->link_up = s->up && n->applied_serial > 0;
+        a->net.names_due = a->net.names_due || n->config->tunnel_names;
         if (other)
                 stir(n, true);
 }
@@ -325,7 +327,10 @@ static int keep_network(
         bool same = n->config->all_members == config->all_members &&
                     same_zone(n->zone, &a->config->zone[config->zone_index]);
 
-        n->resend = n->resend || strcmp(n->config->link, config->link) != 0;
+        if (strcmp(n->config->link, config->link) != 0) {
+                n->resend = true;
+                n->link_up = false;
+        }
         n->config = config;
         n->ask_at = 0;
         stir(n, true);
@@ -370,6 +375,7 @@ void net_desk_replace(struct agent *a, struct net_config *next_take) {
                 if (was[i].config)
                         network_done(&was[i]);
         net_config_done(&before);
+        d->names_due = true;
         remove_gone(a);
         if (open_netd(a) < 0)
                 log_error("networks are not kept until kedged is started again");
@@ -542,6 +548,7 @@ int net_desk_plan(struct agent *a, struct net_desk_network *n, bool apply, uint6
         net_plan_done(&before);
         free(known);
         free(was);
+        a->net.names_due = a->net.names_due || n->config->tunnel_names;
         n->planned_ms = now_ms();
         n->cost_ms = n->planned_ms - now;
         return r;
@@ -588,6 +595,12 @@ void net_desk_pump(struct agent *a, uint64_t now) {
                 if (n->stirred && now >= plan_due(n))
                         (void) net_desk_plan(a, n, false, now);
         }
+}
+
+void net_desk_tell_names(struct agent *a) {
+        if (a->net.names_due)
+                watch_tunnel_look(&a->watch);
+        a->net.names_due = false;
 }
 
 uint64_t net_desk_wake_ms(const struct net_desk *d) {

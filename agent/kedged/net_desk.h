@@ -57,6 +57,8 @@ struct net_desk_network {
 
         /* And what it has told. */
         bool has_stands;
+        bool link_up; /* the link was up, with what we desire, when it told last; a kedge-netd that
+                         goes leaves it as it is */
         struct netd_state stands;
         struct netd_seen *seen; /* the last whole observation, sorted by key; heap */
         size_t n_seen;
@@ -78,6 +80,7 @@ struct net_desk {
         char netd_path[108];
         struct net_links links;
         size_t n_asked;
+        bool names_due; /* what names answer may be another: see watch_tunnel_look() */
         size_t n;
         struct net_desk_network network[NET_NETWORKS_MAX];
 };
@@ -99,6 +102,9 @@ void net_desk_keep(struct agent *a, uint64_t now);
 /* After each turn of the loop: plans what has stirred, remembers it, tells kedge-netd. Revocations
  * are told before anything new is. */
 void net_desk_pump(struct agent *a, uint64_t now);
+/* Has readers told of names that answer another tunnel, or none any more. */
+void net_desk_tell_names(struct agent *a);
+
 uint64_t net_desk_wake_ms(const struct net_desk *d); /* UINT64_MAX: nothing is due by time */
 
 /* See news_fn and watch_reply_fn. */

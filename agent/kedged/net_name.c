@@ -99,16 +99,14 @@ static void put_times(const struct net_row *row, const struct watch *w, const ch
 static void put_row(const struct net_desk_network *n, const struct net_row *row,
                 const struct watch *w, const char *name, struct name_answer *ret,
                 char ret_why[NET_WHY_MAX]) {
-        /* Without the link its route is not there, and what is meant for it would leave elsewhere.
-         */
-        bool up = n->stands.up && n->applied_serial > 0;
-
         if (!row->stands) {
                 (void) snprintf(ret_why, NET_WHY_MAX, "its tunnel is not in force: %.80s",
                                 row->why[0] ? row->why : net_fate_word(row->fate));
                 return;
         }
-        if (!up) {
+        /* Without the link its route is not there, and what is meant for it would leave elsewhere.
+         */
+        if (!n->link_up) {
                 (void) snprintf(ret_why, NET_WHY_MAX, "kedge-netd has not said yet that %s is up",
                                 n->config->link);
                 return;
@@ -149,7 +147,10 @@ bool net_desk_name(const struct net_desk *d, const struct watch *w, const char *
         for (size_t i = 0; i < d->n; i++) {
                 const struct net_desk_network *n = &d->network[i];
 
-                if (n->config->tunnel_names && n->config->zone_index == zone)
+                /* By name: while a reload is put into effect, places in the list are those of two
+                 * configurations. */
+                if (n->config->tunnel_names &&
+                                strcmp(n->config->zone, w->config->zone[zone].suffix) == 0)
                         return answer(n, w, name, host, ret, ret_why);
         }
         return false;

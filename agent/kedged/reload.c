@@ -35,8 +35,9 @@ static int make_machines(struct agent *a, const struct config *next, struct mach
         return 0;
 }
 
-static int replace(struct agent *a, struct config **next, struct login_config *login) {
-        _cleanup_(machines_done) struct machines m = { 0 };
+/* Files beside kedged.conf: all of them good, or nothing of any is taken. */
+static int load(struct agent *a, struct config **next, struct login_config *login,
+                struct net_config *net) {
         char why[CONFIG_WHY_MAX];
         int r;
 
@@ -44,13 +45,23 @@ static int replace(struct agent *a, struct config **next, struct login_config *l
         if (r >= 0)
                 r = login_config_load(a->config_path, *next, login, why);
         if (r >= 0)
+                r = net_config_load(a->config_path, *next, net, why);
+        if (r >= 0)
                 operator_apply(&a->words, *next);
         if (r >= 0)
                 r = config_may_replace(a->config, *next, why);
-        if (r < 0) {
+        if (r < 0)
                 log_error("%s; the running configuration stays", why);
+        return r;
+}
+
+static int replace(struct agent *a, struct config **next, struct login_config *login,
+                struct net_config *net) {
+        _cleanup_(machines_done) struct machines m = { 0 };
+        int r = load(a, next, login, net);
+
+        if (r < 0)
                 return r;
-        }
         r = make_machines(a, *next, &m);
         if (r >= 0)
                 r = publish_suffixes(&a->publish, *next);
@@ -78,22 +89,24 @@ static int replace(struct agent *a, struct config **next, struct login_config *l
 int agent_reload(struct agent *a) {
         _cleanup_(config_freep) struct config *next = NULL;
         _cleanup_(freep) struct login_config *login = malloc(sizeof(*login));
+        _cleanup_(net_config_done) struct net_config net = { 0 };
         struct config *was = a->config;
         int r;
 
         (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
                         (unsigned long long) now_ms() * 1000);
-        r = login ? replace(a, &next, login) : -ENOMEM;
+        r = login ? replace(a, &next, login, &net) : -ENOMEM;
         if (r >= 0) {
                 a->config = TAKE_PTR(next);
                 login_desk_replace(a, login);
+                net_desk_replace(a, &net);
                 sessions_stir(a);
                 if (strcmp(was->metrics, a->config->metrics) != 0)
                         metrics_withdraw(was->metrics);
                 a->metrics.due = true;
                 was = config_free(was);
                 agent_accept_configured(a);
-                log_info("reloaded: %zu zones", a->config->n_zones);
+                log_info("reloaded: %zu zones, %zu networks", a->config->n_zones, a->net.n);
         }
         (void) sd_notify(0, "READY=1");
         return r;

@@ -58,14 +58,15 @@ static void setup(void) {
         network[0].all_members = network[0].tunnel_names = true;
         strcpy(network[1].name, "hall");
         network[1].all_members = true;
-        network[1].zone_index = 1;
+        strcpy(network[0].zone, "plant.fleet");
+        strcpy(network[1].zone, "hall.plant.fleet");
+        network[0].zone_index = 7; /* of another configuration: not looked at */
         for (size_t i = 0; i < 2; i++) {
                 desk.network[i].config = &network[i];
                 desk.network[i].members = (struct members *) &list;
         }
         desk.n = 2;
-        desk.network[0].stands.up = 1;
-        desk.network[0].applied_serial = 1;
+        desk.network[0].link_up = true;
 
         add_row(0, "gw1", NET_SELF, false, "");
         add_row(1, "gw2", NET_STAYS, true, "");
@@ -123,11 +124,8 @@ START_TEST(member_that_is_not_in_force_is_unproven) {
         is_unproven("gw5.plant.fleet", "its tunnel is not in force: "); /* goes */
         is_unproven("gw9.plant.fleet", "its tunnel is not in force yet");
         is_unproven("pump.plant.fleet", "its tunnel is not in force yet");
-        desk.network[0].stands.up = 0;
+        desk.network[0].link_up = false;
         is_unproven("gw2.plant.fleet", "kedge-netd has not said yet that kedge0 is up");
-        desk.network[0].stands.up = 1;
-        desk.network[0].applied_serial = 0;
-        is_unproven("gw2.plant.fleet", "kedge-netd has not said yet");
 } END_TEST
 
 START_TEST(nobody_is_told_while_the_members_are_not_known) {
