@@ -71,6 +71,7 @@ static int on_post(sd_event_source *source _unused_, void *userdata) {
         }
         net_desk_pump(a, now); /* before readers are told, which takes the urgency away */
         net_desk_tell_names(a);
+        agent_net_look(a, now);
         tell_readers(a, now);
         sessions_pump(a, now);
         set_deadline(a, now);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "agent/kedged/answer_net.h"
 #include "agent/kedged/book.h"
 #include "agent/kedged/bus.h"
 #include "agent/kedged/config.h"
@@ -61,6 +62,7 @@ struct agent {
         struct bus bus;
         struct login_desk login;
         struct net_desk net;
+        struct net_asks net_asks;
         struct prove prove;
         uint64_t prove_client; /* who waits for its bundle, */
         uint32_t prove_id;     /* by which question */
@@ -107,6 +109,12 @@ bool agent_tell_watched(struct agent *a, const struct query_request *q, struct q
 bool agent_tell_role(const struct agent *a, const struct query_request *q, struct query_reply *ret);
 bool agent_tell_time(struct agent *a, const struct query_request *q, struct query_reply *ret);
 bool agent_tell_evidence(struct agent *a, const struct query_request *q, struct query_reply *ret);
+
+/* answer_net.c; see query_ask_fn. The other answers whoever waits until kedge-netd has looked. */
+bool agent_tell_net(struct agent *a, const struct query_client *client,
+                const struct query_request *q, struct query_reply *ret);
+void agent_net_look(struct agent *a, uint64_t now);
+
 /* Sets result and reason; true. */
 const struct run *agent_run_named(const struct agent *a, const char *name); /* empty: the first */
 bool agent_say(struct query_reply *ret, enum query_result result, const char *reason);

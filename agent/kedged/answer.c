@@ -284,7 +284,7 @@ bool agent_answer(void *userdata, struct query_client *client, const struct quer
                 return login_challenge(a, client, request, ret);
         case QUERY_NET:
         case QUERY_NET_PEER:
-                return agent_say(ret, QUERY_UNKNOWN, "no network of this number");
+                return agent_tell_net(a, client, request, ret);
         case QUERY_LOGIN:
         case QUERY_RESPONSE:
         case QUERY_KEY:

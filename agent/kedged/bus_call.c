@@ -195,7 +195,9 @@ static const struct bus_method *method_of(sd_bus_message *m) {
 
         if (!found)
                 found = find(bus_lists, member);
-        return found ? found : find(bus_changes, member);
+        if (!found)
+                found = find(bus_changes, member);
+        return found ? found : find(bus_nets, member);
 }
 
 /* At the end of the line: those of one sender go on in their order. */

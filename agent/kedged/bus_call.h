@@ -8,6 +8,7 @@
 
 #include "agent/kedged/bus.h"
 #include "agent/kedged/bus_args.h"
+#include "agent/kedged/net_config.h"
 #include "agent/kedged/run.h"
 #include "base/cleanup.h"
 #include "wire/query.h"
@@ -40,6 +41,8 @@ struct bus_call {
         struct bus_certificate certificate;
         uint32_t limit;         /* of rows */
         struct block_ref block; /* of an operator's word */
+        char network[NET_NAME_MAX];
+        uint64_t timeout_ms;
 };
 
 /* Every method call on our interface: an sd_bus_message_handler_t. */
@@ -63,6 +66,19 @@ void bus_call_ask(struct bus_call *call);
  * -EDQUOT, -ENOMEM, -EBUSY where the answer is not at hand. */
 _must_check_ int bus_call_item(struct bus_call *call, const struct query_request *request,
                 struct query_reply *ret);
+
+/* bus_list.c: a table. Puts its row number i: 0, -ENOENT where there are no more, or another
+ * error. */
+typedef int bus_row_fn(struct bus_call *call, size_t i, sd_bus_message *to);
+_must_check_ int bus_call_rows(struct bus_call *call, bus_row_fn *row, size_t max,
+                const char *type, sd_bus_message *to);
+
+/* These end the call, with the whole table as the answer, or with what r says. */
+void bus_call_serve_rows(struct bus_call *call, bus_row_fn *row, size_t max, const char *type);
+void bus_call_fail(struct bus_call *call, int r);
+
+/* bus_change.c: the same of what was to be changed; why is for the caller. */
+void bus_call_finish(struct bus_call *call, int r, const char *why);
 
 /* bus_ask.c: the chain that a question is about; NULL: none of ours. */
 const struct run *bus_run_of(const struct agent *a, const struct query_request *q);
@@ -106,5 +122,6 @@ const char *bus_result_word(unsigned result);
 /* bus_explain.c: tell() of Explain. */
 int bus_tell_explained(struct bus_call *call, const struct query_reply *from, sd_bus_message *to);
 
-/* The tables of methods: bus_ask.c, bus_list.c, bus_change.c. Each ends with an empty row. */
-extern const struct bus_method bus_asks[], bus_lists[], bus_changes[];
+/* The tables of methods: bus_ask.c, bus_list.c, bus_change.c, bus_net.c. Each ends with an empty
+ * row. */
+extern const struct bus_method bus_asks[], bus_lists[], bus_changes[], bus_nets[];

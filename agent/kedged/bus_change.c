@@ -88,7 +88,7 @@ void bus_call_check(struct bus_call *call) {
                                 "polkit cannot be asked: only root may do this");
 }
 
-static void finish(struct bus_call *call, int r, const char *why) {
+void bus_call_finish(struct bus_call *call, int r, const char *why) {
         sd_bus_message *to = NULL;
 
         if (r < 0) {
@@ -103,12 +103,12 @@ static void finish(struct bus_call *call, int r, const char *why) {
 static void reload(struct bus_call *call) {
         int r = agent_reload(call->bus->agent);
 
-        finish(call, r < 0 ? -EINVAL : 0, "the running configuration stays: the journal says why");
+        bus_call_finish(call, r < 0 ? -EINVAL : 0, "the running configuration stays: the journal says why");
 }
 
 static void flush(struct bus_call *call) {
         watch_flush(&call->bus->agent->watch, now_ms());
-        finish(call, 0, NULL);
+        bus_call_finish(call, 0, NULL);
 }
 
 static int read_hash(struct bus_call *call, const char **ret_why) {
@@ -139,14 +139,14 @@ static void import(struct bus_call *call) {
         char why[AGENT_WHY_MAX] = "";
         int r = agent_import(call->bus->agent, call->request.chain, &call->block, why);
 
-        finish(call, r, why);
+        bus_call_finish(call, r, why);
 }
 
 static void accept_conflict(struct bus_call *call) {
         char why[AGENT_WHY_MAX] = "";
         int r = agent_accept(call->bus->agent, call->request.chain, &call->block.hash, why);
 
-        finish(call, r, why);
+        bus_call_finish(call, r, why);
 }
 
 const struct bus_method bus_changes[] = {

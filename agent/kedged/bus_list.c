@@ -12,10 +12,7 @@
 #define BUS_ROWS_MAX  64 /* of a table that goes on in another call */
 #define BUS_FILES_MAX 16 /* the same, where each row is a file that is read */
 
-/* Puts row number i of a table: 0, -ENOENT where there are no more, or another error. */
-typedef int row_fn(struct bus_call *call, size_t i, sd_bus_message *to);
-
-static void fail(struct bus_call *call, int r) {
+void bus_call_fail(struct bus_call *call, int r) {
         if (r == -EDQUOT)
                 bus_call_error(call, BUS_ERROR "LimitsExceeded",
                                 "too much was asked by this user: ask again later");
@@ -25,7 +22,7 @@ static void fail(struct bus_call *call, int r) {
                 bus_call_error(call, SD_BUS_ERROR_NO_MEMORY, "out of memory");
 }
 
-static int rows(struct bus_call *call, row_fn *row, size_t max, const char *type,
+int bus_call_rows(struct bus_call *call, bus_row_fn *row, size_t max, const char *type,
                 sd_bus_message *to) {
         int r = sd_bus_message_open_container(to, 'a', type);
 
@@ -34,18 +31,18 @@ static int rows(struct bus_call *call, row_fn *row, size_t max, const char *type
         return r < 0 && r != -ENOENT ? r : sd_bus_message_close_container(to);
 }
 
-static void serve_rows(struct bus_call *call, row_fn *row, size_t max, const char *type) {
+void bus_call_serve_rows(struct bus_call *call, bus_row_fn *row, size_t max, const char *type) {
         sd_bus_message *to = NULL;
         int r = sd_bus_message_new_method_return(call->m, &to);
 
         if (r >= 0)
-                r = rows(call, row, max, type, to);
+                r = bus_call_rows(call, row, max, type, to);
         if (r >= 0) {
                 bus_call_send(call, to);
                 return;
         }
         (void) sd_bus_message_unref(to);
-        fail(call, r);
+        bus_call_fail(call, r);
 }
 
 /* A verb's answer for number index (and item); -ENOENT: there is none. */
@@ -75,7 +72,7 @@ static int chain_row(struct bus_call *call, size_t i, sd_bus_message *to) {
 }
 
 static void list_chains(struct bus_call *call) {
-        serve_rows(call, chain_row, CONFIG_CHAINS_MAX, "(sssttt)");
+        bus_call_serve_rows(call, chain_row, CONFIG_CHAINS_MAX, "(sssttt)");
 }
 
 static int zone_row(struct bus_call *call, size_t i, sd_bus_message *to) {
@@ -93,7 +90,7 @@ static int zone_row(struct bus_call *call, size_t i, sd_bus_message *to) {
 }
 
 static void list_zones(struct bus_call *call) {
-        serve_rows(call, zone_row, CONFIG_ZONES_MAX, "(ssssttt)");
+        bus_call_serve_rows(call, zone_row, CONFIG_ZONES_MAX, "(ssssttt)");
 }
 
 static int upstream_row(struct bus_call *call, size_t i, sd_bus_message *to) {
@@ -114,9 +111,9 @@ static int upstream_row(struct bus_call *call, size_t i, sd_bus_message *to) {
 
 static void list_upstreams(struct bus_call *call) {
         if (!bus_run_of(call->bus->agent, &call->request))
-                fail(call, -ENOENT);
+                bus_call_fail(call, -ENOENT);
         else
-                serve_rows(call, upstream_row, CHAIN_UPSTREAMS_MAX, "(ssttttttss)");
+                bus_call_serve_rows(call, upstream_row, CHAIN_UPSTREAMS_MAX, "(ssttttttss)");
 }
 
 static int role_row(struct bus_call *call, size_t i, sd_bus_message *to) {
@@ -140,9 +137,9 @@ static int role_row(struct bus_call *call, size_t i, sd_bus_message *to) {
 
 static void list_roles(struct bus_call *call) {
         if (!bus_run_of(call->bus->agent, &call->request))
-                fail(call, -ENOENT);
+                bus_call_fail(call, -ENOENT);
         else
-                serve_rows(call, role_row, ROLES, "(ssssttts)");
+                bus_call_serve_rows(call, role_row, ROLES, "(ssssttts)");
 }
 
 static int put_status(const struct query_status *s, sd_bus_message *to) {
@@ -177,7 +174,7 @@ static void get_status(struct bus_call *call) {
                 return;
         }
         (void) sd_bus_message_unref(to);
-        fail(call, r);
+        bus_call_fail(call, r);
 }
 
 const char *bus_result_word(unsigned result) {
@@ -238,7 +235,7 @@ static void list_watched(struct bus_call *call) {
         int r = sd_bus_message_new_method_return(call->m, &to);
 
         if (r >= 0)
-                r = rows(call, watched_row, call->limit, "(sssstttutts)", to);
+                r = bus_call_rows(call, watched_row, call->limit, "(sssstttutts)", to);
         if (r >= 0)
                 r = sd_bus_message_append(to, "s", call->request.name);
         if (r >= 0) {
@@ -246,7 +243,7 @@ static void list_watched(struct bus_call *call) {
                 return;
         }
         (void) sd_bus_message_unref(to);
-        fail(call, r);
+        bus_call_fail(call, r);
 }
 
 static int read_evidence(struct bus_call *call, const char **ret_why) {
@@ -274,7 +271,7 @@ static int evidence_row(struct bus_call *call, size_t i, sd_bus_message *to) {
 }
 
 static void list_evidence(struct bus_call *call) {
-        serve_rows(call, evidence_row, BUS_FILES_MAX, "(ssts)");
+        bus_call_serve_rows(call, evidence_row, BUS_FILES_MAX, "(ssts)");
 }
 
 const struct bus_method bus_lists[] = {

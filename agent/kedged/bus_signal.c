@@ -72,6 +72,14 @@ static void tell_state(struct bus *b, const struct news *news) {
         (void) sd_bus_emit_properties_changed(b->bus, BUS_PATH, BUS_NAME, "State", NULL);
 }
 
+static void tell_network(struct bus *b, const struct news *news) {
+        bool peer = news->kind == NEWS_PEER;
+
+        (void) sd_bus_emit_signal(b->bus, BUS_PATH, BUS_NAME, "NetChanged", "ssst", news->network,
+                        peer && news->name ? news->name : "", peer && news->field ? news->field : "",
+                        peer ? news->block.number : UINT64_C(0));
+}
+
 static void on_news(void *userdata, const struct news *news) {
         struct bus *b = userdata;
 
@@ -95,10 +103,12 @@ static void on_news(void *userdata, const struct news *news) {
                 (void) sd_bus_emit_signal(b->bus, BUS_PATH, BUS_NAME, "EvidenceKept", "sss",
                                 news->chain, news->file ? news->file : "", BUS_TEXT(news->why));
                 break;
-        case NEWS_UPSTREAM:
-        case NEWS_NOTE:
         case NEWS_PEER:
         case NEWS_NETWORK:
+                tell_network(b, news);
+                break;
+        case NEWS_UPSTREAM:
+        case NEWS_NOTE:
                 return;
         }
         bus_sent(b);

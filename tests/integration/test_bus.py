@@ -64,6 +64,9 @@ def test_every_error_has_its_name(folder):
         ("", "ListRoles", ["diode"]),
         ("Unknown", "ListRoles", ["other"]),
         ("", "ListChains", []),
+        ("", "ListNetworks", []),
+        ("Unknown", "ListPeers", ["plant", "", "u:0"]),
+        ("Refused", "ListPeers", ["", "", "u:0"]),
         ("", "ListZones", []),
         ("Refused", "VerifyCertificate", [NAME, "y:3000"]),
     ]

@@ -13,9 +13,11 @@ POLICY = "/usr/share/dbus-1/system.d/org.freedesktop.PolicyKit1.conf"
 DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 PASSWORD = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
 CHANGES = [("Flush", []), ("Reload", []), ("ImportCheckpoint", ["diode", "t:1", "0x" + "00" * 32]),
-           ("AcceptConflict", ["diode", "0x" + "00" * 32])]
+           ("AcceptConflict", ["diode", "0x" + "00" * 32]), ("NetApply", ["plant", "t:0"]), ("NetConfirm", ["plant"]),
+           ("NetRollback", ["plant", "t:0"]), ("NetNextKey", ["plant"])]
 # Let in, these are refused for what they are; that is not about rights.
-LET_IN = {"Flush": "", "Reload": "", "ImportCheckpoint": ERROR + "Failed", "AcceptConflict": ERROR + "Failed"}
+LET_IN = {"Flush": "", "Reload": "", "ImportCheckpoint": ERROR + "Failed", "AcceptConflict": ERROR + "Failed",
+          **{member: ERROR + "Unknown" for member in ("NetApply", "NetConfirm", "NetRollback", "NetNextKey")}}
 
 
 def as_own_user(machine, agent):
@@ -104,7 +106,8 @@ def test_the_installed_policy_names_every_member(folder):
     with open(SOURCE + "/packaging/polkit/org.kedge.agent1.policy") as f:
         actions = f.read()
     changes = [member for member, _ in CHANGES]
-    words = {"Flush": "flush", "Reload": "reload", "ImportCheckpoint": "import-checkpoint", "AcceptConflict": "accept-conflict"}
+    words = {"Flush": "flush", "Reload": "reload", "ImportCheckpoint": "import-checkpoint", "AcceptConflict": "accept-conflict",
+             "NetApply": "net-apply", "NetConfirm": "net-confirm", "NetRollback": "net-rollback", "NetNextKey": "net-next-key"}
     assert len(members) > 10
     for member in members:
         assert (f'send_member="{member}"' in everybody) == (member not in changes), member
