@@ -180,8 +180,10 @@ class FakeNetd(threading.Thread):
 
     def drop(self):
         """The connection goes, as if kedge-netd had been killed."""
-        if self.conn:
-            self.conn.shutdown(socket.SHUT_RDWR)
+        try:
+            self.conn and self.conn.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it went by itself
 
     def close(self):
         self.stopping = True
