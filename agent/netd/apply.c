@@ -177,6 +177,12 @@ void apply_next_key(struct apply *a, const char *link, struct netd_state *ret) {
         *ret = s;
 }
 
+uint64_t apply_serial(const struct apply *a, const char *link) {
+        const struct apply_link *l = find((struct apply *) a, link);
+
+        return l ? l->want.serial : 0;
+}
+
 bool apply_is_foreign(const struct apply *a, const char *link, const uint8_t key[NETD_KEY_SIZE]) {
         const struct apply_link *l = find((struct apply *) a, link);
 

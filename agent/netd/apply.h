@@ -83,6 +83,9 @@ void apply_again(struct apply *a, const struct apply_now *now);
 /* When apply_again() has something to do; 0: never. */
 uint64_t apply_next_ms(const struct apply *a);
 
+/* Of the last COMMIT that was taken; 0: none. */
+uint64_t apply_serial(const struct apply *a, const char *link);
+
 /* Is the peer one that nobody desired? */
 bool apply_is_foreign(const struct apply *a, const char *link, const uint8_t key[NETD_KEY_SIZE]);
 
