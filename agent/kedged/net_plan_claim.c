@@ -41,8 +41,24 @@ static void add(struct net_claims *to, const struct netd_peer *p, size_t row) {
         to->n += net_plan_claims_of(p, row, &to->claim[to->n]);
 }
 
+/* Who is not served, because its record is old, claims what it did: whoever can keep a member's
+ * proofs from us is not to have its address given to another one. */
+static bool old_wants(const struct net_work *w, size_t row, struct netd_peer *ret) {
+        const struct net_member *m = w->plan->row[row].member;
+        struct ip wg_ip = net_plan_unmapped(&m->wg_ip);
+
+        memset(ret, 0, sizeof(*ret));
+        if (w->plan->row[row].fate == NET_SELF || hash32_is_zero(&m->key) ||
+                        net_plan_tunnels(&w->plan->settings.begin, &m->key, &wg_ip, ret->tunnel) <
+                                        0)
+                return false;
+        memcpy(ret->key, m->key.b, sizeof(ret->key));
+        return true;
+}
+
 static int collect(struct net_work *w) {
         size_t n = w->plan->n;
+        struct netd_peer old;
 
         /* One more: claims_of() clears as many as there may be. */
         w->want.claim = calloc(n + 1, NET_CLAIMS_MAX * sizeof(*w->want.claim));
@@ -52,8 +68,11 @@ static int collect(struct net_work *w) {
         for (size_t i = 0; i < n; i++) {
                 const struct net_row *row = &w->plan->row[i];
 
-                if (w->part[i].is == NET_PART_OUT)
+                if (w->part[i].is == NET_PART_OUT) {
+                        if (row->member && row->member->known == NET_OLD && old_wants(w, i, &old))
+                                add(&w->want, &old, i);
                         continue;
+                }
                 if (w->part[i].is == NET_PART_WANTS)
                         add(&w->want, &row->wanted, i);
                 if (row->standing)
@@ -119,9 +138,13 @@ static void drop_doubles(struct net_work *w) {
         for (size_t i = 0; i < w->have.n; i++) {
                 const struct net_claim *now = &w->have.claim[i];
 
-                if (i > 0 && !same(now, now - 1))
+                bool alone = i + 1 == w->have.n || !same(now, now + 1);
+
+                if (i == 0 || !same(now, now - 1))
                         first = w->plan->n;
-                if (!goes_on_with(w, now->row, now))
+                else
+                        alone = false;
+                if (alone || !goes_on_with(w, now->row, now))
                         continue;
                 if (first == w->plan->n)
                         first = now->row;
@@ -145,7 +168,7 @@ static void say(struct net_work *w, size_t row, const struct net_claim *claim, s
 
 static void lose(
                 struct net_work *w, const struct net_claim *claim, size_t other, const char *what) {
-        if (w->part[claim->row].lost)
+        if (w->part[claim->row].lost || w->part[claim->row].is == NET_PART_OUT)
                 return;
         w->part[claim->row].lost = true;
         say(w, claim->row, claim, other, what);
@@ -162,6 +185,7 @@ static size_t applied_by(const struct net_work *w, size_t from, size_t to) {
         return w->plan->n;
 }
 
+/* from is the first of those who want the same, to the first behind them. */
 static void settle(struct net_work *w, size_t from, size_t to) {
         size_t winner = to - from > 1 ? applied_by(w, from, to) : w->want.claim[from].row;
         bool nobody = winner == w->plan->n;
@@ -177,6 +201,28 @@ static void settle(struct net_work *w, size_t from, size_t to) {
                                         "claimed, too, by");
                 else if (claim->row != winner)
                         lose(w, claim, winner, "applied for");
+        }
+}
+
+/* Of both lists, side by side: what one alone wants, and nobody else has, is settled. */
+static void settle_all(struct net_work *w) {
+        size_t have = 0;
+
+        for (size_t from = 0, to; from < w->want.n; from = to) {
+                const struct net_claim *claim = &w->want.claim[from];
+                bool free;
+
+                for (to = from + 1; to < w->want.n && same(&w->want.claim[to], claim);)
+                        to++;
+                while (have < w->have.n && memcmp(w->have.claim[have].what, claim->what,
+                                                           sizeof(claim->what)) < 0)
+                        have++;
+                free = have == w->have.n || !same(&w->have.claim[have], claim) ||
+                       (w->have.claim[have].row == claim->row &&
+                                       (have + 1 == w->have.n ||
+                                                       !same(&w->have.claim[have + 1], claim)));
+                if (to - from > 1 || !free)
+                        settle(w, from, to);
         }
 }
 
@@ -199,7 +245,8 @@ static void knock_out(struct net_work *w, uint32_t *list, size_t n) {
                                         j < w->want.n && same(&w->want.claim[j], &own[k]); j++) {
                                 uint32_t other = w->want.claim[j].row;
 
-                                if (other == row || w->part[other].lost)
+                                if (other == row || w->part[other].lost ||
+                                                w->part[other].is == NET_PART_OUT)
                                         continue;
                                 lose(w, &w->want.claim[j], row, "applied for");
                                 list[n++] = other;
@@ -218,12 +265,7 @@ int net_plan_claims(struct net_work *w) {
         if (r < 0)
                 return r;
         drop_doubles(w);
-        for (size_t from = 0, to; from < w->want.n; from = to) {
-                for (to = from + 1;
-                                to < w->want.n && same(&w->want.claim[to], &w->want.claim[from]);)
-                        to++;
-                settle(w, from, to);
-        }
+        settle_all(w);
         for (size_t i = 0; i < w->plan->n; i++)
                 if (w->part[i].lost)
                         list[n++] = (uint32_t) i;

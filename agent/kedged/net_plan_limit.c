@@ -87,7 +87,7 @@ static void take(struct limit *l, size_t row) {
                 for (size_t k = 0; k < l->n_needs[l->list[i]]; k++) {
                         uint32_t other = l->needs[l->list[i]][k];
 
-                        if (l->held[other]) {
+                        if (l->held[other]) { /* it needs no less than that one */
                                 l->held[row] = true;
                                 return;
                         }

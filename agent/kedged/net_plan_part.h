@@ -47,6 +47,9 @@ void net_plan_settings(struct net_work *w);
 _must_check_ int net_plan_tunnels(const struct netd_begin *b, const struct hash32 *key,
                 const struct ip *wg_ip, struct ip ret[NETD_PREFIXES_MAX]);
 
+/* A v4-mapped address is its IPv4 address. */
+struct ip net_plan_unmapped(const struct ip *a);
+
 /* What can be said of a row without looking at others. */
 void net_plan_judge(struct net_work *w, size_t row);
 

@@ -8,17 +8,6 @@
 
 #include <errno.h>
 
-/* A v4-mapped address is its IPv4 address. */
-static struct ip unmapped(const struct ip *a) {
-        static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-        struct ip four = { .family = 4 };
-
-        if (a->family != 6 || memcmp(a->b, mapped, sizeof(mapped)) != 0)
-                return *a;
-        memcpy(four.b, a->b + sizeof(mapped), 4);
-        return four;
-}
-
 static bool in_prefixes(const struct netd_begin *b, const struct ip *a) {
         for (size_t i = 0; i < b->n_prefixes; i++)
                 if (ip_in_prefix(a, &b->prefix[i]))
@@ -65,9 +54,9 @@ static const char *bad_outer(const struct net_work *w, const struct ip *a) {
 }
 
 static const char *bad_endpoint(const struct net_work *w, const struct ip_endpoint *e) {
-        struct ip self = w->self ? unmapped(&w->self->endpoint.ip) : (struct ip){ 0 };
+        struct ip self = w->self ? net_plan_unmapped(&w->self->endpoint.ip) : (struct ip){ 0 };
         uint16_t port = w->self && w->self->endpoint.port ? w->self->endpoint.port
-                                                          : w->c->network->listen_port;
+                                                          : w->plan->settings.begin.listen_port;
 
         if (e->port == 0)
                 return "has no port";
@@ -82,12 +71,12 @@ static void put_endpoint(const struct net_work *w, struct ip_endpoint e, struct 
         const char *bad;
 
         e.zero = 0;
-        e.ip = unmapped(&e.ip);
+        e.ip = net_plan_unmapped(&e.ip);
         ret->endpoint = (struct ip_endpoint){ 0 };
         if (e.ip.family == 0)
                 return;
         if (e.port == 0)
-                e.port = w->c->network->listen_port;
+                e.port = w->plan->settings.begin.listen_port;
         bad = bad_endpoint(w, &e);
         if (!bad)
                 ret->endpoint = e;
@@ -104,7 +93,7 @@ static void put_outer(const struct net_work *w, const struct ip all[NETD_OUTER_M
 
         memset(ret->outer, 0, sizeof(ret->outer));
         for (size_t i = 0; i < NETD_OUTER_MAX; i++) {
-                struct ip a = unmapped(&all[i]);
+                struct ip a = net_plan_unmapped(&all[i]);
                 bool known = false;
 
                 if (a.family == 0 || bad_outer(w, &a))
@@ -222,7 +211,7 @@ static bool refuse(struct net_row *row, const char *what, const struct ip *a) {
 static bool want(const struct net_work *w, struct net_row *row) {
         const struct netd_begin *b = &w->plan->settings.begin;
         const struct net_member *m = row->member;
-        struct ip wg_ip = unmapped(&m->wg_ip), all[NETD_PREFIXES_MAX];
+        struct ip wg_ip = net_plan_unmapped(&m->wg_ip), all[NETD_PREFIXES_MAX];
         size_t n = 0;
         int r;
 
@@ -288,7 +277,7 @@ static void judge_granted(struct net_work *w, size_t i) {
 }
 
 /* Neither granted nor taken away: what stands may go on, nothing comes new. */
-static void judge_kept(struct net_work *w, size_t i, bool may, const char * not ) {
+static void judge_kept(struct net_work *w, size_t i, bool may, const char *else_why) {
         struct net_row *row = &w->plan->row[i];
         struct net_part *part = &w->part[i];
 
@@ -301,7 +290,7 @@ static void judge_kept(struct net_work *w, size_t i, bool may, const char * not 
                 return;
         }
         if (row->why[0] == 0)
-                net_plan_say(row->why, "%s%s%.80s", not, row->member->why[0] ? ": " : "",
+                net_plan_say(row->why, "%s%s%.80s", else_why, row->member->why[0] ? ": " : "",
                                 row->member->why);
         net_plan_out(w, i, NET_GOES);
 }

@@ -12,6 +12,16 @@
 
 #include "core/wg_address.h"
 
+struct ip net_plan_unmapped(const struct ip *a) {
+        static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+        struct ip four = { .family = 4 };
+
+        if (a->family != 6 || memcmp(a->b, mapped, sizeof(mapped)) != 0)
+                return *a;
+        memcpy(four.b, a->b + sizeof(mapped), 4);
+        return four;
+}
+
 int net_plan_tunnels(const struct netd_begin *b, const struct hash32 *key, const struct ip *wg_ip,
                 struct ip ret[NETD_PREFIXES_MAX]) {
         struct ip all[NETD_PREFIXES_MAX] = { { 0 } };
@@ -88,7 +98,7 @@ static bool own_as_applied(const struct net_case *c, struct netd_begin *b) {
 }
 
 static void own_addresses(struct net_work *w, struct netd_begin *b) {
-        struct ip own[NETD_PREFIXES_MAX], none = { 0 };
+        struct ip own[NETD_PREFIXES_MAX], wg_ip = { 0 };
         char text[IP_TEXT_MAX];
         int r;
 
@@ -96,9 +106,11 @@ static void own_addresses(struct net_work *w, struct netd_begin *b) {
                 return;
         if (w->self && w->self->known == NET_UNPROVEN)
                 return;
-        r = net_plan_tunnels(b, &w->own_key, self_is_proven(w) ? &w->self->wg_ip : &none, own);
+        if (self_is_proven(w))
+                wg_ip = net_plan_unmapped(&w->self->wg_ip);
+        r = net_plan_tunnels(b, &w->own_key, &wg_ip, own);
         if (r == -EBADMSG)
-                alarm(w, "our own wg_ip lies outside Prefix=: ", ip_text(&w->self->wg_ip, text));
+                alarm(w, "our own wg_ip lies outside Prefix=: ", ip_text(&wg_ip, text));
         if (r < 0)
                 alarm(w, "we have no tunnel address: our record needs a wg_ip inside Prefix=", "");
         for (size_t i = 0; r == 0 && i < b->n_prefixes; i++)
@@ -108,6 +120,7 @@ static void own_addresses(struct net_work *w, struct netd_begin *b) {
 
 /* What of ourselves the operator has to mend. */
 static void alarm_of_self(struct net_work *w) {
+        static const char publish[] = "publish what kedgectl net key shows";
         const struct net_case *c = w->c;
 
         if (!w->self) {
@@ -120,16 +133,13 @@ static void alarm_of_self(struct net_work *w) {
         case NET_GRANTED:
         case NET_OLD:
                 if (!hash32_is_zero(&c->own_public) && !is_ours(c, &w->self->key))
-                        alarm(w,
-                                        "its wg_key is no key of ours: publish what kedgectl net "
-                                        "key shows",
-                                        "");
+                        alarm(w, "its wg_key is no key of ours: ", publish);
                 break;
         case NET_REVOKED:
                 alarm(w, "we are revoked: ", w->self->why);
                 break;
         case NET_NO_KEY:
-                alarm(w, "it has no wg_key: publish what kedgectl net key shows", "");
+                alarm(w, "it has no wg_key: ", publish);
                 break;
         case NET_INVALID:
                 alarm(w, "our own record: ", w->self->why);

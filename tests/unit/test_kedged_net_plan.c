@@ -76,7 +76,12 @@ static const struct plan_case plan_cases[] = {
                         "a=refused*1@1 b=refused*2@2 c=kept*3@3", KEEP },
         { "a claim that is refused for another one counts", "a:1:1 b:1:2 c:3:2 me:9:9", "", "a=refused b=refused c=refused", KEEP },
         { "a claim that cannot be does not", "a:1:! b:1:2 me:9:9", "", "a=refused b=add*1@2", KEEP },
-        { "who is old and has nothing claims nothing", "a:1:1o b:1:1 me:9:9", "", "a=waits b=add*1@1", KEEP },
+        { "who is old claims what it did", "a:1:1o b:2:1 me:9:9", "", "a=waits b=refused", KEEP },
+        { "who is old and denied claims its key, too", "a:1:1o b:1:2 c:3:3 me:9:9", "a:1:1",
+                        "a=goes b=refused c=add*3@3", .stale = STALE_DENY },
+        { "who is old, and another has it", "a:1:1o b:2:1 me:9:9", "b:2:1", "a=waits b=stays*2@1", KEEP },
+        { "who is old outside of the prefix claims nothing", "a:1:!o b:1:1 me:9:9", "", "a=waits b=add*1@1", KEEP },
+        { "who is not proven claims nothing", "a:-:-u b:1:1 me:9:9", "", "a=waits b=add*1@1", KEEP },
         /* ourselves */
         { "our own key", "a:9:1 b:2:2 me:9:9", "", "a=refused b=add*2@2", KEEP },
         { "our own key, stood", "a:9:1 me:9:9", "a:9:1", "a=refused", KEEP },

@@ -398,6 +398,26 @@ START_TEST(net_state_what_the_operator_applies_costs_nothing) {
 }
 END_TEST
 
+/* One that comes and goes with each block has the allowance, and no more; who stands does not notice. */
+START_TEST(net_state_one_that_flaps_is_held) {
+        struct net_state s;
+        struct world w;
+        unsigned came = 0;
+
+        world_init(&w, "me:9:9", "");
+        state_open(&s, boot_a, 5);
+        (void) turn_at(&s, &w, "a:1:1 b:2:2 me:9:9", 10);
+        for (uint64_t now = 20; now < 2020; now += 20) {
+                (void) turn_at(&s, &w, "a:1:1 b:2:2r me:9:9", now);
+                ck_assert_str_eq(stands(&s.now), "a1@1");
+                came += strcmp(turn_at(&s, &w, "a:1:1 b:2:2 me:9:9", now + 10), "a=stays*1@1 b=add*2@2") == 0;
+        }
+        ck_assert_uint_eq(came, 32);
+        ck_assert_str_eq(stands(&s.now), "a1@1");
+        net_state_done(&s);
+}
+END_TEST
+
 /* ---- going back ---- */
 
 static void two_states(struct net_state *s, struct world *w) {
@@ -568,6 +588,7 @@ int main(void) {
         tcase_add_test(t, net_state_an_hour_has_its_allowance_once);
         tcase_add_test(t, net_state_a_clock_that_fell_is_no_allowance);
         tcase_add_test(t, net_state_what_the_operator_applies_costs_nothing);
+        tcase_add_test(t, net_state_one_that_flaps_is_held);
         tcase_add_test(t, net_state_goes_back_and_is_held);
         tcase_add_test(t, net_state_revert_survives_a_kill_and_is_due_in_another_boot);
         tcase_add_test(t, net_state_confirmed_goes_back_by_word_alone);
