@@ -221,7 +221,7 @@ static int feed_peers(struct uapi_answer *a, uint32_t n) {
 
         for (uint32_t i = 0; i < n && r == 0; i++) {
                 char line[128];
-                int len = snprintf(line, sizeof(line), "public_key=%08x%s\n", i, K1 + 8);
+                int len = snprintf(line, sizeof(line), "public_key=%08x%s\n", i, &K1[8]);
 
                 r = uapi_answer_feed(a, VIEW(line, len));
         }
