@@ -69,6 +69,13 @@ done
 for option in $(sed -n 's/^ *{ "\([a-z-]*\)", [a-z]*_argument,.*/--\1/p' agent/timed/main.c); do
         stands "$option" docs/man/kedge-timed.8.rst "the option"
 done
+for key in $(sed -n '/^} keys\[\]/,/^};/s/^ *{ "\([A-Za-z]*\)",.*/\1/p' agent/netd/conf.c); do
+        stands "$key" docs/man/netd.conf.5.rst "the key"
+        stands "$key" packaging/examples/netd.conf "the key"
+done
+for option in $(sed -n 's/^ *{ "\([a-z-]*\)", [a-z]*_argument,.*/--\1/p' agent/netd/main.c); do
+        stands "$option" docs/man/kedge-netd.8.rst "the option"
+done
 for id in $(sed -n 's/^#define MESSAGE_ID_.*"\([0-9a-f]*\)"$/\1/p' agent/kedged/message_id.h); do
         stands "$id" docs/man/kedged.8.rst "the message"
         stands "$id" packaging/journal/kedge.catalog "the message"
