@@ -73,6 +73,54 @@ static void put_logins(FILE *f, const struct login_desk *d) {
                                 login_verdict_name(v), NULL);
 }
 
+enum net_figure { PEERS = 0, HELD, REFUSED, KEPT, LINK_UP, APPLIED, GONE, NET_FIGURES };
+
+static const struct {
+        const char *name, *type, *help;
+} net_figures[NET_FIGURES] = {
+        [PEERS] = { "kedge_net_peers", "gauge", "Peers that are to stand." },
+        [HELD] = { "kedge_net_held", "gauge", "Additions and changes that wait for the operator." },
+        [REFUSED] = { "kedge_net_refused", "gauge", "Members that cannot be peers." },
+        [KEPT] = { "kedge_net_kept", "gauge", "Peers that stand though they are not proven now." },
+        [LINK_UP] = { "kedge_net_up", "gauge", "1 while kedge-netd says that the link is up." },
+        [APPLIED] = { "kedge_net_applied", "gauge",
+                        "1 while kedge-netd has taken all that it was told." },
+        [GONE] = { "kedge_net_revoked_total", "counter",
+                        "Peers that were taken away since the start, as nobody vouches for them." },
+};
+
+static uint64_t net_figure(const struct net_desk_network *n, enum net_figure figure) {
+        switch (figure) {
+        case PEERS:
+                return n->plan.settings.begin.n_peers;
+        case HELD:
+                return n->plan.count[NET_HELD];
+        case REFUSED:
+                return n->plan.count[NET_REFUSED];
+        case KEPT:
+                return n->plan.count[NET_KEPT];
+        case LINK_UP:
+                return n->has_stands && n->stands.up;
+        case APPLIED:
+                return n->has_stands && n->stands.error == 0 && n->serial > 0 &&
+                       n->applied_serial >= n->serial;
+        case GONE:
+                return n->n_revoked;
+        case NET_FIGURES:
+                break;
+        }
+        return 0;
+}
+
+static void put_networks(FILE *f, const struct net_desk *d) {
+        for (enum net_figure i = PEERS; d->n > 0 && i < NET_FIGURES; i++) {
+                metrics_head(f, net_figures[i].name, net_figures[i].type, net_figures[i].help);
+                for (size_t k = 0; k < d->n; k++)
+                        metrics_put(f, net_figures[i].name, net_figure(&d->network[k], i),
+                                        "network", d->network[k].config->name, NULL);
+        }
+}
+
 static void put_states(FILE *f, const struct agent *a, uint64_t now) {
         metrics_head(f, "kedge_chain_state", "gauge", "1 for the state that the chain is in.");
         for (size_t i = 0; i < a->n_runs; i++)
@@ -190,6 +238,7 @@ static void put_upstreams(FILE *f, enum upstream_figure figure, const struct run
 static void put_all(FILE *f, struct agent *a, uint64_t now) {
         put_agent(f, a, now);
         put_sessions(f, a);
+        put_networks(f, &a->net);
         put_answers(f, &a->query);
         put_logins(f, &a->login);
         put_states(f, a, now);

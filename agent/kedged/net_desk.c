@@ -154,7 +154,7 @@ static void remove_gone(struct agent *a) {
                 if (!configured(d, l->network))
                         remove_state(a, l->network);
                 if (!link_is_configured(d, l->link))
-                        (void) netd_tell(&d->netd, NETD_REMOVE, l->link);
+                        netd_tell(&d->netd, NETD_REMOVE, l->link);
         }
 }
 
@@ -166,7 +166,7 @@ static void forget_link(struct net_desk *d, const char *link) {
                                    "away",
                                         link, d->links.row[i].network);
                         net_links_drop(&d->links, i);
-                        (void) net_links_save(&d->links);
+                        net_links_save(&d->links);
                         return;
                 }
 }
@@ -358,6 +358,8 @@ void net_desk_replace(struct agent *a, struct net_config *next_take) {
         int r = 0;
 
         memcpy(was, d->network, sizeof(was));
+        for (size_t i = 0; i < n_was; i++) /* theirs is about to be overwritten */
+                was[i].config = &before.network[was[i].config - d->config.network];
         d->config = *next_take;
         memset(next_take, 0, sizeof(*next_take));
         d->n = 0;
@@ -504,7 +506,7 @@ static void note_link(struct agent *a, const struct net_desk_network *n) {
         struct net_links *l = &a->net.links;
 
         if (net_links_note(l, n->config->name, n->config->link) >= 0)
-                (void) net_links_save(l); /* said by the store; tried again later */
+                net_links_save(l); /* said by the store; tried again later */
 }
 
 /* What goes is told before the disk is asked, what is new behind it. Whether kedge-netd is there
@@ -593,7 +595,7 @@ void net_desk_pump(struct agent *a, uint64_t now) {
                 if (now >= n->look_ms)
                         stir(n, false);
                 if (n->stirred && now >= plan_due(n))
-                        (void) net_desk_plan(a, n, false, now);
+                        net_desk_plan(a, n, false, now);
         }
 }
 
@@ -609,6 +611,8 @@ uint64_t net_desk_wake_ms(const struct net_desk *d) {
         for (size_t i = 0; i < d->n; i++) {
                 const struct net_desk_network *n = &d->network[i];
 
+                if (n->ask_at < 2 * n->n_known && d->n_asked < NET_ASKED_MAX && !d->crowded)
+                        return 0; /* a plan has named somebody new */
                 at = MIN(at, n->look_ms);
                 if (n->stirred)
                         at = MIN(at, plan_due(n));
@@ -643,6 +647,7 @@ void net_desk_ask(struct agent *a, uint64_t now) {
                         members_pump(n->members, now);
                 while (n->ask_at < 2 * n->n_known && a->net.n_asked < NET_ASKED_MAX) {
                         ask_one(a, n, n->ask_at, now, &full);
+                        a->net.crowded = full;
                         if (full)
                                 return;
                         n->ask_at++;
@@ -657,13 +662,15 @@ void net_desk_keep(struct agent *a, uint64_t now) {
                 if (n->ask_at >= 2 * n->n_known)
                         n->ask_at = 0;
         }
-        (void) net_links_save(&a->net.links);
+        a->net.crowded = false;
+        net_links_save(&a->net.links);
         remove_gone(a);
         net_desk_ask(a, now);
 }
 
 void net_desk_heard(struct agent *a) {
         a->net.n_asked -= a->net.n_asked > 0;
+        a->net.crowded = false;
 }
 
 void net_desk_moved(struct agent *a, const struct run *run) {

@@ -81,6 +81,7 @@ struct net_desk {
         struct net_links links;
         size_t n_asked;
         bool names_due; /* what names answer may be another: see watch_tunnel_look() */
+        bool crowded; /* the watch takes no more questions at the moment */
         size_t n;
         struct net_desk_network network[NET_NETWORKS_MAX];
 };

@@ -1,20 +1,246 @@
 #!/usr/bin/env python3
 """Networks, from the chain to what kedge-netd is told: the real agent, and a kedge-netd that only writes down."""
+import os
+import signal
 import sys
+import time
 
-from harness import run
-from net_world import NetWorld, ZONE, address, key
+from harness import run, wait
+from net_world import CONF, NetWorld, ZONE, address, key
+
+DAY = "MaxAge=1d\n"
+
+
+def settled(world, n=12):
+    """The chain goes on until what was set is final for the agent."""
+    number = world.dn.peak()[0]
+    world.finalize(n)
+    world.agent.wait_following(number + 1)
 
 
 def test_members_come_when_final_and_go_at_the_head(folder):
     world = NetWorld(folder, members=4)
-    last = world.netd.wait_peers("the members", world.peers(1, 2, 3))
+    netd, dn = world.netd, world.dn
+    last = netd.wait_peers("the members", world.peers(1, 2, 3))
     assert last.own == [(address(0), 16)] and last.prefixes == [("10.77.0.0", 16)] and last.port == 51820, vars(last)
     assert last.peers[key(2)].tunnel == [address(2)], last.peers[key(2)].tunnel
     assert last.peers[key(2)].endpoint == ("198.51.100.2", 51820)
     assert last.own_key == key(0)
+
+    world.publish(4)
+    world.list_members([f"gw{i}" for i in range(5)])
+    dn.mine(3)
+    world.agent.wait_status("the head", lambda s: s["head"] >= dn.peak()[0] - 1)
+    assert netd.last().keys() == set(world.peers(1, 2, 3)), "not final yet"
+    assert dn.final()[0] < dn.peak()[0]
+    settled(world)
+    netd.wait_peers("the new one", world.peers(1, 2, 3, 4))
+
+    final = dn.final()[0]
+    world.withdraw("gw2")
+    dn.mine(2)
+    last = netd.wait_peers("gw2 without a key", world.peers(1, 3, 4))
+    assert dn.final()[0] <= final + 2 < dn.peak()[0] + 2
+    world.agent.kedged.wait_log("network plant: peer gw2." + ZONE + " goes")
+
+    world.list_members(["gw0", "gw1", "gw4"])  # gw3 keeps its record, and is no member
+    dn.mine(3)
+    netd.wait_peers("gw3 off the list", world.peers(1, 4))
+    world.close()
+
+
+def test_a_revocation_outlives_a_restart_and_an_older_head(folder):
+    world = NetWorld(folder, members=4)
+    netd, dn = world.netd, world.dn
+    netd.wait_peers("the members", world.peers(1, 2, 3))
+    world.withdraw("gw2")
+    world.list_members(["gw0", "gw1", "gw2"])
+    dn.mine(3)
+    netd.wait_peers("gw2 and gw3 gone", world.peers(1))
+    for stopped in (True, False):
+        world.agent.kedged.kill()
+        for i in range(len(dn.nodes)):  # nobody shows anything any more, or an older block
+            dn.fault(i, "silent" if stopped else "none")
+        n = len(netd.history())
+        world.agent.kedged.start()
+        wait("what it says first", lambda: len(netd.history()) > n)
+        first = netd.history()[n]
+        assert first.keys() == set(world.peers(1)), [k.hex()[:12] for k in first.keys()]
+    assert all(d.keys() <= set(world.peers(1)) for d in netd.history()[n:])
+    world.close()
+
+
+def test_keep_stands_before_the_chain_answers(folder):
+    """And deny does not."""
+    world = NetWorld(folder, members=3)
+    netd, dn = world.netd, world.dn
+    netd.wait_peers("the members", world.peers(1, 2))
+    for i in range(len(dn.nodes)):
+        dn.fault(i, "silent")
+    for _ in range(3):
+        n = len(netd.history())
+        world.agent.restart()
+        wait("what it says first", lambda: len(netd.history()) > n)
+        assert netd.history()[n].keys() == set(world.peers(1, 2)), "a restart is felt"
+    world.agent.kedged.kill()
+    world.agent.net_role = "[net]\nStale=deny\nMaxAge=1h\n"
+    world.agent.write_config()
+    world.agent.kedged.start()
+    netd.wait_peers("nobody", [])
+    for i in range(len(dn.nodes)):
+        dn.fault(i, "none")
+    netd.wait_peers("them again", world.peers(1, 2))
+    world.close()
+
+
+def test_claims_of_one_key_or_address(folder):
+    def prepare(world):
+        world.publish(5, "twin1", k=key(50), ip=address(50))
+        world.publish(5, "twin2", k=key(50), ip=address(51))  # one key, two new ones: neither
+        world.publish(6, "here1", k=key(60), ip=address(60))
+        world.publish(6, "here2", k=key(61), ip=address(60))  # one address: neither
+        world.publish(7, "alien", k=key(70), ip="10.78.0.1")
+        world.publish(8, "self", k=key(0), ip=address(80))
+        world.publish(9, "ours", k=key(90), ip=address(0))
+        world.list_members(world.labels + ["twin1", "twin2", "here1", "here2", "alien", "self", "ours"])
+
+    world = NetWorld(folder, members=3, prepare=prepare)
+    netd, dn = world.netd, world.dn
+    netd.wait_peers("those who are no trouble", world.peers(1, 2))
+    log = world.agent.kedged
+    for host in ("twin1", "twin2", "here1", "here2", "alien", "self", "ours"):
+        log.wait_log(f"network plant: {host}.{ZONE} is refused as a peer: ")
+    # gw3 comes and claims what gw1 has applied: gw1 keeps it.
+    world.publish(3, k=key(1), ip=address(3))
+    world.publish(4, k=key(4), ip=address(2))
+    world.list_members(world.labels + ["gw3", "gw4"])
+    settled(world)
+    log.wait_log(f"network plant: gw3.{ZONE} is refused as a peer: ")
+    log.wait_log(f"network plant: gw4.{ZONE} is refused as a peer: ")
+    last = netd.last()
+    assert last.keys() == set(world.peers(1, 2)) and last.peers[key(1)].tunnel == [address(1)]
+    settled(world)
+    settled(world)
+    for host in ("twin1", "gw3"):
+        assert log.text().count(f"{host}.{ZONE} is refused") == 1, "an alarm is told once"
+    world.close()
+
+
+def test_a_member_that_flaps(folder):
+    world = NetWorld(folder, members=3, conf=CONF + "AddPerHour=2\n")
+    netd, dn = world.netd, world.dn
+    netd.wait_peers("the members", world.peers(1, 2))
+    for i in range(3):
+        world.withdraw("gw2")
+        dn.mine(3)
+        netd.wait_peers("gw2 gone", world.peers(1))
+        world.publish(2)
+        settled(world)
+        if i < 2:
+            netd.wait_peers("gw2 again", world.peers(1, 2))
+    world.agent.kedged.wait_log("network plant: 1 peers wait (over AddPerHour=2)")
+    settled(world)
+    assert netd.last().keys() == set(world.peers(1))
+    world.agent.restart()  # no new allowance
+    world.agent.wait_following(dn.final()[0])
+    settled(world)
+    assert netd.last().keys() == set(world.peers(1))
+    world.withdraw("gw1")  # what is held holds no revocation back
+    dn.mine(3)
+    netd.wait_peers("nobody", [])
+    world.close()
+
+
+def test_endpoints_move_and_cost_nothing(folder):
+    world = NetWorld(folder, members=3, conf=CONF + "AddPerHour=0\n")
+    netd = world.netd
+    netd.wait_peers("the members", world.peers(1, 2))
+    for port in (4000, 4001, 4002):
+        world.publish(1, port=port)
+        settled(world)
+        wait("the new port", lambda: netd.last().peers[key(1)].endpoint == ("198.51.100.1", port))
+    world.publish(1, endpoint="127.0.0.1")
+    settled(world)
+    wait("an endpoint that cannot be is left out", lambda: netd.last().peers[key(1)].endpoint is None)
+    assert netd.last().keys() == set(world.peers(1, 2))
+    world.publish(1, endpoint="198.51.100.77")
+    settled(world)
+    wait("a good one", lambda: netd.last().peers[key(1)].endpoint == ("198.51.100.77", 4002))
+    world.close()
+
+
+def test_kedge_netd_comes_and_goes(folder):
+    world = NetWorld(folder, members=3)
+    netd = world.netd
+    netd.wait_peers("the members", world.peers(1, 2))
+    for _ in range(3):
+        n, c = len(netd.history()), netd.connections
+        netd.drop()
+        wait("another connection", lambda: netd.connections > c and len(netd.history()) > n)
+        assert netd.history()[n].keys() == set(world.peers(1, 2)), "all of it at once"
+    netd.drop()
+    netd.reading.clear()  # and what goes while it does not read is gone when it does
+    world.withdraw("gw1")
+    world.dn.mine(3)
+    world.agent.kedged.wait_log("peer gw1." + ZONE + " goes")
+    netd.reading.set()
+    netd.wait_peers("gw2 alone", world.peers(2))
+    world.close()
+
+
+def test_another_net_conf(folder):
+    world = NetWorld(folder, members=3)
+    netd, agent = world.netd, world.agent
+    netd.wait_peers("the members", world.peers(1, 2))
+
+    def reload(text):
+        agent.net_conf(text)
+        agent.kedged.p.send_signal(signal.SIGHUP)
+    reload(CONF.replace("51820", "51821"))
+    wait("the other port", lambda: netd.last().port == 51821)
+    assert netd.last().keys() == set(world.peers(1, 2))
+    assert netd.last().peers[key(1)].endpoint == ("198.51.100.1", 51821)
+    reload(CONF + "Nonsense=1\n")
+    agent.kedged.wait_log("the running configuration stays")
+    reload(CONF.replace("kedge0", "kedge7"))
+    netd.wait_peers("the members on another link", world.peers(1, 2), "kedge7")
+    wait("the old link is taken away", lambda: netd.removed == ["kedge0"])
+    agent.kedged.kill()  # and what is gone while nobody looks
+    agent.net_conf("")
+    assert os.path.exists(agent.state + "/net.plant")
+    agent.kedged.start()
+    wait("the link is taken away", lambda: netd.removed == ["kedge0", "kedge7"])
+    wait("nothing is remembered", lambda: not os.path.exists(agent.state + "/net.plant"))
+    agent.kedged.wait_log("link kedge7 of network plant, which is gone from net.conf, was taken away")
+    reload(CONF)
+    netd.wait_peers("from nothing", world.peers(1, 2))
+    world.close()
+
+
+def test_killed_at_any_moment(folder):
+    """What kedge-netd is told after a kill is never less than what stood and is granted, and never a revoked one."""
+    world = NetWorld(folder, members=12)
+    netd, dn = world.netd, world.dn
+    netd.wait_peers("the members", world.peers(*range(1, 12)))
+    gone = set()
+    for i in range(1, 9):
+        world.withdraw(f"gw{i}")
+        gone.add(key(i))
+        dn.mine(3)
+        wait("one less", lambda: not netd.last().keys() & gone)
+        time.sleep(0.002 * i)  # a kill at another place each time
+        n = len(netd.history())
+        world.agent.restart()
+        wait("what it says first", lambda: len(netd.history()) > n)
+        for d in netd.history()[n:]:
+            assert not d.keys() & gone, "a revoked one came back"
+            assert d.keys() == set(world.peers(*range(i + 1, 12))), "one who is granted was felt"
     world.close()
 
 
 if __name__ == "__main__":
-    sys.exit(run([test_members_come_when_final_and_go_at_the_head]))
+    tests = [test_members_come_when_final_and_go_at_the_head,
+             test_a_revocation_outlives_a_restart_and_an_older_head, test_keep_stands_before_the_chain_answers,
+             test_claims_of_one_key_or_address, test_a_member_that_flaps, test_endpoints_move_and_cost_nothing,
+             test_kedge_netd_comes_and_goes, test_another_net_conf, test_killed_at_any_moment]
+    sys.exit(run([t for t in tests if not sys.argv[1:] or t.__name__ in sys.argv[1:]]))
