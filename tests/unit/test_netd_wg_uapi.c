@@ -364,13 +364,19 @@ START_TEST(what_is_no_socket_is_refused) {
 }
 END_TEST
 
+static bool nothing_was_said(void) {
+        struct stat st;
+
+        return stat(heard, &st) < 0 || st.st_size == 0;
+}
+
 START_TEST(a_strangers_socket_is_refused) {
         if (geteuid() != 0)
                 return;
         serve(WELL, "errno=0\n\n", 0);
         ck_assert_int_eq(chown(sock, 1234, 0), 0);
         all_say(-EPERM, -EPERM, -EPERM);
-        ck_assert_int_lt(access(heard, F_OK), 0);
+        ck_assert(nothing_was_said());
 }
 END_TEST
 
@@ -380,7 +386,7 @@ START_TEST(a_stranger_behind_roots_socket_is_refused) {
         ck_assert_int_eq(chmod(folder, 0777), 0);
         serve(WELL, "errno=0\n\n", 1234);
         all_say(-EPERM, -EPERM, -EPERM);
-        ck_assert_int_lt(access(heard, F_OK), 0);
+        ck_assert(nothing_was_said());
 }
 END_TEST
 
