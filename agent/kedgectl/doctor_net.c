@@ -56,7 +56,7 @@ static void look_at_key(struct doctor *d, const struct query_net *n, bool *good)
         if (hash32_is_zero(&n->public_key) || hash32_eq(&n->public_key, &n->listed_key))
                 return;
         *good = false;
-        (void) snprintf(cure, sizeof(cure), "kedgectl record set %s%s%s wg_key=%s", n->host,
+        (void) snprintf(cure, sizeof(cure), "kedgectl record wg %s%s%s key=%s", n->host,
                         n->host[0] ? "." : "", n->zone, net_key(&n->public_key, key));
         doctor_say(d, DOCTOR_FAIL, check, cure, "%s: the chain %s as ours, so nobody lets us in",
                         n->name,

@@ -188,7 +188,7 @@ static size_t differences(const struct net_sum *sum) {
 enum ctl_exit net_plan_code(const struct query_net *n, const struct net_sum *sum) {
         enum ctl_exit code = net_code(n);
 
-        return code == CTL_OK && differences(sum) > 0 ? CTL_FAILURE : code;
+        return code == CTL_OK && (differences(sum) > 0 || n->n_foreign > 0) ? CTL_FAILURE : code;
 }
 
 const char *net_next(const struct query_net *n, const struct net_sum *sum, char ret[NET_WHAT_MAX]) {

@@ -85,7 +85,7 @@ static void put_numbers(const struct query_net *n, json_t *o) {
         } numbers[] = {
                 { "listen_port", n->listen_port },
                 { "actual_port", n->actual_port },
-                { "peers", n->n_seen },
+                { "standing", n->n_seen },
                 { "foreign", n->n_foreign },
                 { "add_per_hour", n->add_per_hour },
                 { "max_peers", n->max_peers },

@@ -192,7 +192,7 @@ struct plan_rows {
         const struct ctl *ctl;
         const struct query_net *network;
         struct net_sum sum;
-        size_t unproven;
+        size_t unproven, foreign;
 };
 
 static enum ctl_exit plan_row(void *userdata, const struct query_net_peer *p) {
@@ -202,6 +202,7 @@ static enum ctl_exit plan_row(void *userdata, const struct query_net_peer *p) {
         net_diff(rows->network, p, &c);
         net_sum_add(&rows->sum, &c);
         rows->unproven += p->fate == QUERY_FATE_WAITS;
+        rows->foreign += p->foreign;
         if (c.mark == NET_SAME)
                 return CTL_OK;
         printf("  %s%c %-24s%s %s", ctl_paint(rows->ctl, marks[c.mark].colour), marks[c.mark].sign,
@@ -236,7 +237,11 @@ static void print_sum(const struct query_net *n, const struct plan_rows *rows) {
                 printf("%s%zu %s", comma, counts[i].n, counts[i].what);
                 comma = ", ";
         }
-        printf("%s\n", comma[0] ? "" : "nothing to do: what stands is what is desired");
+        if (rows->foreign == 0 && n->n_foreign > 0)
+                printf("%s%u that nobody desired, which root is told of: sudo kedgectl net plan\n", comma,
+                                n->n_foreign);
+        else
+                printf("%s\n", comma[0] ? "" : "nothing to do: what stands is what is desired");
         if (!net_is_sighted(n))
                 ctl_row("", "what kedge-netd has is not known: this is against what was applied "
                             "last");

@@ -124,7 +124,7 @@ static void print_key(const struct ctl *ctl, const struct query_net *n) {
         printf("%s%s%s\n", ctl_paint(ctl, CTL_BOLD), n->name, ctl_paint(ctl, CTL_PLAIN));
         ctl_row("key", "%s", net_key(&n->public_key, key));
         ctl_row("next key", "%s", net_key(&n->next_key, key));
-        ctl_row("publish", "kedgectl record set %s wg_key_next=%s", name, key);
+        ctl_row("publish", "kedgectl record wg %s next=%s", name, key);
         ctl_row("then", "when that is final, at all members: kedgectl record promote %s wg_key",
                         name);
         ctl_row("", "kedge-netd goes over to it when the chain lists it as ours");

@@ -194,7 +194,7 @@ def test_a_next_key(folder):
     assert net(world, "key")["next_key"] is None
     code, out, err = world.agent.kedgectl("net", "key", "--next")
     said = b64(key(0xfffffff0))
-    assert code == 0 and f"kedgectl record set {HOST} wg_key_next={said}" in out and "record promote" in out, (out, err)
+    assert code == 0 and f"kedgectl record wg {HOST} next={said}" in out and "record promote" in out, (out, err)
     assert net(world, "key")["next_key"] == said
     world.close()
 

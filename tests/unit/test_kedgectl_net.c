@@ -368,6 +368,9 @@ START_TEST(plan_tells_what_nobody_desired) {
         ck_assert_ptr_nonnull(strstr(out, "foreign"));
         script.may_not = true;
         ck_assert_int_eq(run("net plan plant"), 0);
+        script.net[0].n_foreign = 1;
+        ck_assert_int_eq(run("net plan plant"), 1);
+        ck_assert_ptr_nonnull(strstr(out, "  1 that nobody desired, which root is told of"));
         end();
 }
 END_TEST
@@ -645,7 +648,7 @@ static const struct doctor_case {
         { failing, "FAIL", "plant: a peer: Device or resource busy" },
         { not_up, "FAIL", "kedge0 is not up" },
         { unfiltered, "FAIL", "table inet kedge does not stand" },
-        { unlisted, "FAIL", "cure: kedgectl record set gw1.plant.fleet wg_key=BwcH" },
+        { unlisted, "FAIL", "cure: kedgectl record wg gw1.plant.fleet key=BwcH" },
         { alarmed, "FAIL", "our key on chain is none of ours" },
         { refuses, "FAIL", "2 members cannot be peers" },
         { strange, "warn", "1 peers that nobody desired" },
