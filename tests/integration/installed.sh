@@ -142,7 +142,7 @@ done
 if command -v systemd-analyze >/dev/null; then
         for unit in "$root"/lib/systemd/system/*.service; do
                 systemd-analyze verify --man=no --root="$work" "$unit" 2>&1 |
-                        grep -vE 'Unit [a-z-]*\.(target|socket) not found|Command /(usr/)?bin/[a-z]* is not executable' >"$work/log"
+                        grep -vE 'Unit [a-z-]*\.(target|socket) not found|Command /(usr/)?bin/[a-z-]* is not executable' >"$work/log"
                 [ -s "$work/log" ] && { cat "$work/log"; say "systemd does not like $(basename "$unit")"; }
                 systemd-analyze security --offline=true --threshold=20 --root="$work" --no-pager "$unit" >"$work/log" 2>&1 ||
                         { tail -1 "$work/log"; say "$(basename "$unit") is exposed more than 2.0"; }
