@@ -160,7 +160,7 @@ int net_plan_make(const struct net_case *c, struct net_plan *ret) {
         _cleanup_(work_done) struct net_work w = { .c = c, .plan = &p };
         int r;
 
-        if (c->n_members > NETD_PEERS_MAX + 1 || c->n_standing > NETD_PEERS_MAX || !is_sorted(c))
+        if (c->n_members > NET_MEMBERS_MAX || c->n_standing > NETD_PEERS_MAX || !is_sorted(c))
                 return -EINVAL;
         p.free = c->allowance == UINT32_MAX;
         p.row = calloc(c->n_members + c->n_standing + 1, sizeof(*p.row));

@@ -14,7 +14,8 @@
 #include "core/served.h"
 #include "wire/netd.h"
 
-#define NET_WHY_MAX 120
+#define NET_WHY_MAX     120
+#define NET_MEMBERS_MAX (4 * NETD_PEERS_MAX) /* listed, named, and who stands or stood before */
 
 /* What is known of a member: of its record `_wg.HOST`, its listing, and its roles. */
 enum net_known {
@@ -139,7 +140,7 @@ struct net_plan {
  * standing as UNPROVEN.
  *
  * What comes out keeps netd_desired_check(), whatever goes in. 0; -ENOMEM; -EINVAL: a table is not
- * sorted, or has a host twice, or more than NETD_PEERS_MAX rows. */
+ * sorted, or has a host twice, or more rows than its limit. */
 _must_check_ int net_plan_make(const struct net_case *c, struct net_plan *ret);
 void net_plan_done(struct net_plan *p);
 

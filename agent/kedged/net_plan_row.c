@@ -53,16 +53,28 @@ static const char *bad_outer(const struct net_work *w, const struct ip *a) {
         return NULL;
 }
 
-static const char *bad_endpoint(const struct net_work *w, const struct ip_endpoint *e) {
-        struct ip self = w->self ? net_plan_unmapped(&w->self->endpoint.ip) : (struct ip){ 0 };
-        uint16_t port = w->self && w->self->endpoint.port ? w->self->endpoint.port
-                                                          : w->plan->settings.begin.listen_port;
+/* Our own record says that we are there, or are to be reached there: behind one router with us, at
+ * another port, a member may be. */
+static bool is_own_endpoint(const struct net_work *w, const struct ip_endpoint *e) {
+        uint16_t port = w->plan->settings.begin.listen_port;
 
+        if (!w->self)
+                return false;
+        for (size_t i = 0; i < 3; i++) {
+                const struct ip *a = i == 0 ? &w->self->endpoint.ip : &w->self->server[i - 1];
+                struct ip own = net_plan_unmapped(a);
+                bool same = own.family != 0 && ip_eq(&own, &e->ip);
+
+                if (same && (e->port == port || (i == 0 && e->port == w->self->endpoint.port)))
+                        return true;
+        }
+        return false;
+}
+
+static const char *bad_endpoint(const struct net_work *w, const struct ip_endpoint *e) {
         if (e->port == 0)
                 return "has no port";
-        if (self.family != 0 && ip_eq(&self, &e->ip) && port == e->port)
-                return "is our own";
-        return bad_outer(w, &e->ip);
+        return is_own_endpoint(w, e) ? "is our own" : bad_outer(w, &e->ip);
 }
 
 static void put_endpoint(const struct net_work *w, struct ip_endpoint e, struct net_row *row,

@@ -228,6 +228,11 @@ START_TEST(net_plan_refuses_tables_that_are_not_sorted) {
         ck_assert_int_eq(net_plan_make(&w.c, &p), -EINVAL);
         world_init(&w, "me:9:9", "a:1:1 a:2:2");
         ck_assert_int_eq(net_plan_make(&w.c, &p), -EINVAL);
+        w.c.n_members = NET_MEMBERS_MAX + 1; /* is not looked at */
+        ck_assert_int_eq(net_plan_make(&w.c, &p), -EINVAL);
+        w.c.n_members = 0;
+        w.c.n_standing = NETD_PEERS_MAX + 1;
+        ck_assert_int_eq(net_plan_make(&w.c, &p), -EINVAL);
         ck_assert_ptr_null(p.row);
 }
 END_TEST

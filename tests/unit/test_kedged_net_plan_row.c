@@ -24,6 +24,11 @@ START_TEST(net_plan_leaves_out_an_endpoint_that_cannot_be) {
                 { "198.51.100.9", 999, "none",
                                 "endpoint 198.51.100.9:999 left out: it is our own" },
                 { "198.51.100.9", 998, "198.51.100.9:998", "" }, /* behind one NAT with us */
+                { "198.51.100.9", 51820, "none",
+                                "endpoint 198.51.100.9:51820 left out: it is our own" },
+                { "198.51.100.8", 51820, "none",
+                                "endpoint 198.51.100.8:51820 left out: it is our own" },
+                { "198.51.100.8", 999, "198.51.100.8:999", "" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -34,6 +39,7 @@ START_TEST(net_plan_leaves_out_an_endpoint_that_cannot_be) {
                 world_init(&w, "a:1:1 me:9:9", "");
                 w.member[0].endpoint = (struct ip_endpoint){ ip_of(cases[i].ip), 0, cases[i].port };
                 w.member[1].endpoint = (struct ip_endpoint){ ip_of("198.51.100.9"), 0, 999 };
+                w.member[1].server[1] = ip_of("198.51.100.8");
                 w.c.own_addrs[w.c.n_own_addrs++] = ip_of("192.0.2.1");
                 plan(&w, &p);
                 ck_assert_int_eq(p.row[0].fate, NET_ADD);
