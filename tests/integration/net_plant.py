@@ -210,7 +210,17 @@ class Gateway:
         self.netd = self.space.process("netd", program("agent/netd/kedge-netd"), "--listen=" + self.sock,
                                        f"--config={self.home}/netd.conf", f"--state={self.home}/netd",
                                        "--kedged-uid=0", "--uapi=" + UAPI)
-        wait("kedge-netd to listen", lambda: os.path.exists(self.sock))
+        wait("kedge-netd to listen", self.listens)
+
+    def listens(self):
+        """Its socket is there before it can be reached."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            return s.connect_ex(self.sock) == 0
+
+    def addresses(self, family="-4"):
+        """Of the link."""
+        out = self.space.call("ip", family, "-o", "address", "show", "dev", LINK, "scope", "global")
+        return re.findall(r"inet6? (\S+)/\d+", out)
 
     def peers(self):
         """What stands, as wg tells: public keys in base64, and what belongs to each."""
@@ -324,13 +334,13 @@ def strangers(n):
     return [(b"\x77" + i.to_bytes(4, "big") + bytes(27), f"10.77.{1 + i // 250}.{1 + i % 250}", "", 0) for i in range(n)]
 
 
+ANYTHING = "Allow=any\n"
 NET_CONF = """[Network plant]
 Zone={zone}
 Host={host}
 Interface={link}
 Prefix={prefix}
 ListenPort={port}
-Allow=any
 {more}"""
 
 
@@ -419,18 +429,22 @@ class Plant:
     """Gateways gw1, gw2 ... of a fleet, that know of each other what the chain says and nothing else. more: lines of
     each one's network, or those of some by their numbers."""
 
-    def __init__(self, folder, n=3, more="", prefix="10.77.0.0/16", interval=100, buses=(), start=True, **chain):
+    def __init__(self, folder, n=3, more="", prefix="10.77.0.0/16", interval=100, buses=(), start=True, allow=ANYTHING, **chain):
         self.folder, self.prefix = folder, prefix
         self.bridge, self.fleet = Outside(folder), Fleet(folder, interval)
         self.gateways = [Gateway(folder, self.bridge, i + 1) for i in range(n)]
         for g in self.gateways:
             g.conf = NET_CONF.format(zone=ZONE, host=g.name, link=LINK, prefix=prefix, port=PORT,
-                                    more=more if isinstance(more, str) else more.get(g.number, ""))
+                                    more=allow + (more if isinstance(more, str) else more.get(g.number, "")))
             g.agent = NetAgent(g, self.fleet.node, g.conf, g.number in buses, **chain)
         for g in self.gateways:
-            self.fleet.add(g.name, g.wait_key(), g.outer, g.tunnel)
+            self.enter(g)
         if start:
             self.settles()
+
+    def enter(self, g):
+        """What the chain is told of a gateway."""
+        self.fleet.add(g.name, g.wait_key(), g.outer, g.tunnel)
 
     def settles(self, members=None, timeout=40):
         """Each of them has the others as peers, with the keys that they have, and nobody else."""

@@ -10,8 +10,8 @@ import threading
 import time
 
 from harness import run, wait
-from net_plant import (PORT, ZONE, Driver, Echo, Gateway, Iperf, Outside, Pings, Plant, need_machine, private_dirty,
-                       strangers, text)
+from net_plant import (PORT, TCP_SERVER, ZONE, Driver, Echo, Gateway, Iperf, Outside, Pings, Plant, Space, need_machine,
+                       private_dirty, strangers, text)
 
 ICMP, TCP = 3, 1
 ANYONE = 255
@@ -204,6 +204,66 @@ def test_net_names_resolve_to_tunnel_addresses(folder):
     p.fleet.revoke("gw2")
     wait("no address", lambda: p.nss(a, "getent", "ahosts", name).returncode != 0)
     assert "198.51.100.7" not in p.nss(a, "getent", "ahosts", name).stdout
+
+
+class Six(Plant):
+    """Without wg_ip, and reached over IPv6: a member's address follows from its key."""
+
+    def enter(self, g):
+        self.fleet.add(g.name, g.wait_key(), g.outer6)
+
+
+def test_net_addresses_follow_from_keys(folder):
+    p = Six(folder, 2, prefix="fd77:1::/64")
+    a, b = p.gateways
+    address, = wait("an address of b", lambda: b.addresses("-6"))
+    assert address.startswith("fd77:1:") and address != a.addresses("-6")[0]
+    assert a.peers()[text(b.key())]["allowed"] == address + "/128"
+    ping = Pings(a.space, address)
+    ping.flows("to the address that follows from b's key"), Echo(a.space, b.space, address).flows("the same")
+    p.fleet.revoke("gw2")
+    ping.stops("revoked")
+
+
+def test_net_roles_open_ports(folder):
+    """gw2 has the role that may reach 7007 of gw1, gw3 has not; ICMP is for everybody. Then it is gw3 who has it."""
+    role = "[Role 3]\nNetwork=plant\nAllow=tcp/7007\n"
+    p = Plant(folder, 3, allow="Allow=icmp\n", more={1: role}, start=False)
+    a, b, c = p.gateways
+    bit = (1 << 3).to_bytes(32, "big")
+    p.fleet.node.set("_host.gw2.role", bit)
+    p.settles()
+    Pings(c.space, a.tunnel).flows("ICMP is for everybody")
+    a.space.process("server", "python3", "-c", TCP_SERVER, a.tunnel, "7007").wait_log("listens")
+    wait("7007 from gw2", lambda: reaches(b, a.tunnel, 7007))
+    assert not reaches(c, a.tunnel, 7007)
+    p.fleet.clear("_host.gw2.role")
+    p.fleet.node.set("_host.gw3.role", bit)
+    wait("gw3 to have the role", lambda: reaches(c, a.tunnel, 7007), 40)
+    wait("gw2 to have none", lambda: not reaches(b, a.tunnel, 7007))
+
+
+def reaches(gateway, address, port):
+    """A TCP connection comes about within a second."""
+    r = gateway.space.call("python3", "-c", "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 1)",
+                           address, str(port), check=False)
+    return r.returncode == 0
+
+
+def test_net_only_the_fleet_may_come_in(folder):
+    """OnlyFleet= on the outer link: members come in by their verified addresses, and nobody else does."""
+    p = Plant(folder, 2, more={1: "OnlyFleet=outer0\n"})
+    a, b = p.gateways
+    stranger = Space(folder, "stranger")
+    p.bridge.join(stranger, "192.0.2.66/24")
+    Pings(a.space, b.tunnel).flows("the tunnel is open")
+    Pings(b.space, a.outer).flows("b is of the fleet")
+    assert stranger.call("ping", "-c", "2", "-i", "0.2", "-W", "1", a.outer, check=False).returncode == 1
+    assert stranger.call("ping", "-c", "1", "-W", "5", b.outer, check=False).returncode == 0
+    outside = Pings(b.space, a.outer, name="outside")
+    outside.flows("b is of the fleet")
+    p.fleet.revoke("gw2")
+    outside.stops("b is none of the fleet")
 
 
 def test_net_killed_at_any_moment(folder, rounds=6):
