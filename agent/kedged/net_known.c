@@ -160,7 +160,7 @@ static int add_all(const struct asking *as, struct table *t) {
         /* Ourselves, whoever is listed: our own record has our address. */
         if (!as->n->members)
                 return add(t, c->host, NET_GRANTED, 0, "");
-        return as->n->list_proven ? add(t, c->host, NET_REVOKED, 0, "the list does not name us")
+        return as->n->list_proven ? add(t, c->host, NET_REVOKED, 0, "the list of members does not name us")
                                   : add(t, c->host, NET_UNPROVEN, 0, "not proven yet");
 }
 

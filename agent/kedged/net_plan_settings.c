@@ -136,7 +136,7 @@ static void alarm_of_self(struct net_work *w) {
                         alarm(w, "its wg_key is no key of ours: ", publish);
                 break;
         case NET_REVOKED:
-                alarm(w, "we are revoked: ", w->self->why);
+                alarm(w, "we are no member: ", w->self->why);
                 break;
         case NET_NO_KEY:
                 alarm(w, "it has no wg_key: ", publish);
