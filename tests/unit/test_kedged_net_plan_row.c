@@ -248,7 +248,7 @@ START_TEST(net_plan_alarms_of_ourselves) {
                 { "a:1:1 me:7:9", "" }, /* the next one */
                 { "a:1:1", "me: is not a member: nobody has a tunnel to us" },
                 { "a:1:1 me:-:9n", "me: it has no wg_key: publish what kedgectl net key shows" },
-                { "a:1:1 me:9:9r", "me: we are revoked: so it is" },
+                { "a:1:1 me:9:9r", "me: we are no member: so it is" },
                 { "a:1:1 me:9:9i", "me: our own record: so it is" },
                 { "a:1:1 me:9:-", "me: we have no tunnel address: our record needs a wg_ip inside "
                                   "Prefix=" },
