@@ -68,6 +68,8 @@ struct net_desk_network {
 
         /* What the journal was told. */
         enum net_hold hold;
+        uint64_t hold_ms; /* since when */
+        bool hold_told;
         char hold_why[NET_WHY_MAX]; /* empty: nothing waits */
         char alarm[NET_WHY_MAX];
         char error[NETD_TEXT_MAX];

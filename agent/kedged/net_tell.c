@@ -184,35 +184,52 @@ static enum net_hold hold_of(const struct net_desk_network *n) {
         return n->config->apply == NET_APPLY_CONFIRM ? NET_HOLD_CONFIRM : NET_HOLD_LIMIT;
 }
 
-static void tell_hold(const struct agent *a, struct net_desk_network *n) {
-        enum net_hold hold = hold_of(n);
-        const char *why = "";
-        char text[NET_WHY_MAX] = "";
-
+static void hold_text(const struct net_desk_network *n, enum net_hold hold, char ret[NET_WHY_MAX]) {
         switch (hold) {
         case NET_HOLD_NONE:
-                break;
+                ret[0] = 0;
+                return;
         case NET_HOLD_REVERTED:
-                why = "it was rolled back";
-                break;
+                (void) snprintf(ret, NET_WHY_MAX, "it was rolled back");
+                return;
         case NET_HOLD_CONFIRM:
-                why = "Apply=confirm";
-                break;
+                (void) snprintf(ret, NET_WHY_MAX, "Apply=confirm");
+                return;
         case NET_HOLD_LIMIT:
-                (void) snprintf(text, sizeof(text), "over AddPerHour=%u",
+                (void) snprintf(ret, NET_WHY_MAX, "over AddPerHour=%u",
                                 (unsigned) n->config->add_per_hour);
-                why = text;
-                break;
+                return;
         }
-        if (hold != NET_HOLD_NONE && hold != n->hold)
-                net_tell(a, n, LOG_NOTICE,
-                                "%u peers%s wait (%s): look with kedgectl net plan %s, then type "
-                                "kedgectl net apply %s",
-                                (unsigned) n->plan.count[NET_HELD],
-                                n->plan.settings_wait ? " and settings" : "", why, n->config->name,
-                                n->config->name);
-        n->hold = hold;
-        (void) snprintf(n->hold_why, sizeof(n->hold_why), "%s", why);
+}
+
+/* Said once, when it is known of all for whom the chain was asked, or after NET_AGAIN_MS. */
+static void tell_hold(const struct agent *a, struct net_desk_network *n) {
+        unsigned held = n->plan.count[NET_HELD];
+        enum net_hold hold = hold_of(n);
+        uint64_t now = now_ms();
+        char text[48];
+
+        if (hold != n->hold) {
+                n->hold = hold;
+                n->hold_ms = now;
+                n->hold_told = false;
+        }
+        hold_text(n, hold, n->hold_why);
+        if (hold == NET_HOLD_NONE || n->hold_told)
+                return;
+        if ((n->plan.count[NET_WAITS] > 0 || held == 0) && now < n->hold_ms + NET_AGAIN_MS) {
+                n->look_ms = MIN(n->look_ms, n->hold_ms + NET_AGAIN_MS);
+                return;
+        }
+        n->hold_told = true;
+        (void) snprintf(text, sizeof(text), "%u peer%s", held, held == 1 ? "" : "s");
+        net_tell(a, n, LOG_NOTICE,
+                        "%s%s%s wait%s (%s): look with kedgectl net plan %s, then type kedgectl "
+                        "net apply %s",
+                        held > 0 ? text : "", held > 0 && n->plan.settings_wait ? " and " : "",
+                        n->plan.settings_wait ? "settings" : "",
+                        held == 1 && !n->plan.settings_wait ? "s" : "", n->hold_why,
+                        n->config->name, n->config->name);
 }
 
 void net_tell_plan(

@@ -5,10 +5,9 @@ import signal
 import sys
 import time
 
+from bus_harness import Bus
 from harness import run, wait
-from net_world import CONF, NetWorld, ZONE, address, key
-
-DAY = "MaxAge=1d\n"
+from net_world import ANY_ROLE, CONF, NetAgent, NetWorld, ZONE, address, key
 
 
 def settled(world, n=12):
@@ -138,7 +137,7 @@ def test_a_member_that_flaps(folder):
         settled(world)
         if i < 2:
             netd.wait_peers("gw2 again", world.peers(1, 2))
-    world.agent.kedged.wait_log("network plant: 1 peers wait (over AddPerHour=2)")
+    world.agent.kedged.wait_log("network plant: 1 peer waits (over AddPerHour=2)")
     settled(world)
     assert netd.last().keys() == set(world.peers(1))
     world.agent.restart()  # no new allowance
@@ -238,9 +237,121 @@ def test_killed_at_any_moment(folder):
     world.close()
 
 
+def test_a_pending_rollback_outlives_a_kill(folder):
+    """And does not bring back who was revoked meanwhile; another boot does not wait for it."""
+    bus = Bus(folder)
+    os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = bus.address
+    NetAgent.BUS = "yes"
+    try:
+        world = NetWorld(folder, members=4, conf=CONF + "Apply=confirm\n")
+        netd, dn, agent = world.netd, world.dn, world.agent
+
+        def word(*argv):
+            got = wait(lambda: f"{argv}", lambda: agent.kedgectl("net", *argv)[0] == 0, every=0.2)
+            assert got
+        agent.kedged.wait_log("3 peers and settings wait (Apply=confirm)")
+        word("apply")
+        netd.wait_peers("the members", world.peers(1, 2, 3))
+        for n in (4, 5):
+            world.publish(n)
+        world.list_members([f"gw{i}" for i in range(6)])
+        settled(world)
+        agent.kedged.wait_log("2 peers wait (Apply=confirm)")
+        word("apply", "--timeout=6s")
+        netd.wait_peers("the new ones too", world.peers(1, 2, 3, 4, 5))
+        agent.restart()
+        world.withdraw("gw2")
+        dn.mine(3)
+        netd.wait_peers("gw2 gone", world.peers(1, 3, 4, 5))
+        agent.restart()
+        netd.wait_peers("what stood before, without gw2", world.peers(1, 3))
+        settled(world)
+        agent.restart()
+        world.agent.wait_following(dn.final()[0])
+        settled(world)
+        assert netd.last().keys() == set(world.peers(1, 3))
+        world.close()
+    finally:
+        NetAgent.BUS = "no"
+
+
+def test_keys_are_rotated(folder):
+    """The next key is a peer's from the head on that promotes it, if it was final as the next one; ours is told too."""
+    world = NetWorld(folder, members=3)
+    netd, dn = world.netd, world.dn
+    netd.wait_peers("the members", world.peers(1, 2))
+    dn.set("gw1.wg_key_next", key(101))
+    dn.set("gw0.wg_key_next", key(100))
+    settled(world)
+    assert netd.last().keys() == set(world.peers(1, 2)) and netd.last().own_key == key(0)
+    netd.next["kedge0"] = key(100)
+    netd.conn.send(netd.state_of("kedge0"))
+    for host, new in (("gw1", 101), ("gw0", 100)):
+        dn.set(f"{host}.wg_key", key(new))
+        dn.command(f"clear {host}.wg_key_next")
+    n = len(netd.history())
+    dn.mine(2)
+    netd.wait_peers("the next key of gw1", world.peers(101, 2))
+    wait("ours", lambda: netd.last().own_key == key(100))
+    assert all(key(2) in d.keys() and key(1) not in d.keys() for d in netd.history()[n:])
+    settled(world)
+    assert netd.last().keys() == set(world.peers(101, 2))
+    dn.set("gw2.wg_key", key(102))  # without a next one: the old is revoked at the head, the new one comes when final
+    dn.mine(2)
+    netd.wait_peers("gw2 without a key", world.peers(101))
+    settled(world)
+    netd.wait_peers("gw2 with another", world.peers(101, 102))
+    world.close()
+
+
+def test_roles_say_what_may_be_spoken_to(folder):
+    def prepare(world):
+        world.dn.set("_host.gw1.role", (1 << 3).to_bytes(32, "big"))
+    world = NetWorld(folder, members=3, prepare=prepare,
+                     conf=CONF + "Allow=icmp\n[Role 3]\nAllow=tcp/443\n[Role 9]\nAllow=udp/5000-5010\n")
+    netd, dn = world.netd, world.dn
+    last = netd.wait_peers("the members", world.peers(1, 2))
+    assert (ANY_ROLE, 3, 0, 0) in last.rules and (0, 1, 443, 443) in last.rules, last.rules
+    assert (1, 2, 5000, 5010) in last.rules and len(last.rules) == 3, last.rules
+    assert (last.peers[key(1)].roles, last.peers[key(2)].roles) == (1, 0)
+    dn.set("_host.gw2.role", (1 << 9 | 1 << 4).to_bytes(32, "big"))
+    settled(world)
+    wait("role 9 of gw2", lambda: netd.last().peers[key(2)].roles == 2)
+    dn.set("_host.gw1.role", bytes(32))
+    dn.mine(3)
+    wait("gw1 without its role, at the head", lambda: netd.last().peers[key(1)].roles == 0)
+    assert netd.last().keys() == set(world.peers(1, 2))
+    world.close()
+
+
+def test_a_thousand_members(folder):
+    n = 1000
+    start = time.monotonic()
+    world = NetWorld(folder, members=n + 1)
+    netd, dn = world.netd, world.dn
+    made = time.monotonic()
+    netd.wait_peers("all of them", world.peers(*range(1, n + 1)), timeout=120)
+    filled = time.monotonic()
+    states = len(netd.history())
+    world.withdraw("gw500")
+    head = time.monotonic()
+    dn.mine(2)
+    gone = netd.wait_peers("one less", world.peers(*(i for i in range(1, n + 1) if i != 500)), timeout=60)
+    took = gone.at - head
+    print(f"# {n} members: made in {made - start:.1f} s, proven and told in {filled - made:.1f} s by {states} states, "
+          f"one revoked {took * 1000:.0f} ms after its blocks were mined (polled each 100 ms)")
+    n_states = len(netd.history())
+    world.agent.restart()
+    wait("what it says first", lambda: len(netd.history()) > n_states)
+    assert len(netd.history()[n_states].peers) == n - 1 and key(500) not in netd.history()[n_states].keys()
+    world.close()
+
+
 if __name__ == "__main__":
     tests = [test_members_come_when_final_and_go_at_the_head,
              test_a_revocation_outlives_a_restart_and_an_older_head, test_keep_stands_before_the_chain_answers,
              test_claims_of_one_key_or_address, test_a_member_that_flaps, test_endpoints_move_and_cost_nothing,
-             test_kedge_netd_comes_and_goes, test_another_net_conf, test_killed_at_any_moment]
+             test_kedge_netd_comes_and_goes, test_another_net_conf, test_killed_at_any_moment,
+             test_a_pending_rollback_outlives_a_kill, test_keys_are_rotated, test_roles_say_what_may_be_spoken_to,
+             test_a_thousand_members]
     sys.exit(run([t for t in tests if not sys.argv[1:] or t.__name__ in sys.argv[1:]]))
