@@ -119,17 +119,34 @@ static void put_row(const struct net_desk_network *n, const struct net_row *row,
         put_times(row, w, name, ret);
 }
 
-static bool answer(const struct net_desk_network *n, const struct watch *w, const char *name,
-                const char *host, struct name_answer *ret, char ret_why[NET_WHY_MAX]) {
+static bool answer(const struct net_network *config, const struct net_desk_network *n,
+                const struct watch *w, const char *name, const char *host, struct name_answer *ret,
+                char ret_why[NET_WHY_MAX]) {
         const struct net_row *row;
 
-        if (strcmp(host, n->config->host) == 0)
+        if (strcmp(host, config->host) == 0)
                 return false;
+        if (!n) {
+                (void) snprintf(ret_why, NET_WHY_MAX,
+                                "network %s could not be opened: journalctl "
+                                "-u kedged",
+                                config->name);
+                return config->all_members || is_named(config, host);
+        }
         row = find_row(&n->plan, host);
         if (!row)
                 return may_be_member(n, host, ret_why);
         put_row(n, row, w, name, ret, ret_why);
         return true;
+}
+
+/* Of one that is configured; NULL: it could not be opened, see net_desk_replace(). */
+static const struct net_desk_network *kept_of(
+                const struct net_desk *d, const struct net_network *config) {
+        for (size_t i = 0; i < d->n; i++)
+                if (d->network[i].config == config)
+                        return &d->network[i];
+        return NULL;
 }
 
 bool net_desk_name(const struct net_desk *d, const struct watch *w, const char *name,
@@ -144,14 +161,13 @@ bool net_desk_name(const struct net_desk *d, const struct watch *w, const char *
                 return false;
         memcpy(host, subject.p, subject.n);
         host[subject.n] = 0;
-        for (size_t i = 0; i < d->n; i++) {
-                const struct net_desk_network *n = &d->network[i];
+        for (size_t i = 0; i < d->config.n; i++) {
+                const struct net_network *n = &d->config.network[i];
 
                 /* By name: while a reload is put into effect, places in the list are those of two
                  * configurations. */
-                if (n->config->tunnel_names &&
-                                strcmp(n->config->zone, w->config->zone[zone].suffix) == 0)
-                        return answer(n, w, name, host, ret, ret_why);
+                if (n->tunnel_names && strcmp(n->zone, w->config->zone[zone].suffix) == 0)
+                        return answer(n, kept_of(d, n), w, name, host, ret, ret_why);
         }
         return false;
 }

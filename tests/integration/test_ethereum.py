@@ -59,14 +59,14 @@ def moved(en, agent, slots=1):
     return agent.wait_status(f"head {n}", lambda s: s["head"] >= n)
 
 
-def getent(agent, name):
+def getent(agent, name, table="ahostsv4"):
     """What a program gets that knows nothing of us: in a mount namespace where the agent's folders stand in their
     places. (exit status, output)"""
     build = os.path.dirname(program("nss/libnss_kedge.so.2"))
     script = f"""mount -t tmpfs none /run && mkdir /run/kedge && mount --bind {agent.run} /run/kedge &&
                  mount -t tmpfs none /var/lib && mkdir /var/lib/kedge && mount --bind {agent.state} /var/lib/kedge &&
                  echo 'hosts: kedge [!UNAVAIL=return]' >/run/nsswitch && mount --bind /run/nsswitch /etc/nsswitch.conf &&
-                 exec getent ahostsv4 {name}"""
+                 exec getent {table} {name}"""
     r = subprocess.run(["unshare", "-m", "--propagation", "private", "sh", "-c", script], capture_output=True, text=True,
                        timeout=30, env={**os.environ, "LD_LIBRARY_PATH": build})
     return r.returncode, r.stdout

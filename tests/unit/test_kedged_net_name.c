@@ -9,8 +9,8 @@
 
 static struct config config;
 static struct watch watch;
-static struct net_network network[2];
 static struct net_desk desk;
+static struct net_network *const nets = desk.config.network;
 static struct net_member member[4];
 static struct net_standing standing;
 static struct net_row row[5];
@@ -45,27 +45,26 @@ static void add_row(size_t i, const char *host, enum net_fate fate, bool stands,
 static void setup(void) {
         memset(&config, 0, sizeof(config));
         memset(&desk, 0, sizeof(desk));
-        memset(network, 0, sizeof(network));
         strcpy(config.zone[0].suffix, "plant.fleet");
         strcpy(config.zone[1].suffix, "hall.plant.fleet");
         config.n_zones = 2;
         config.role[ROLE_NET].stale = STALE_KEEP;
         watch_init(&watch, &config, NULL, NULL, NULL, NULL, NULL);
 
-        strcpy(network[0].name, "plant");
-        strcpy(network[0].link, "kedge0");
-        strcpy(network[0].host, "gw1");
-        network[0].all_members = network[0].tunnel_names = true;
-        strcpy(network[1].name, "hall");
-        network[1].all_members = true;
-        strcpy(network[0].zone, "plant.fleet");
-        strcpy(network[1].zone, "hall.plant.fleet");
-        network[0].zone_index = 7; /* of another configuration: not looked at */
+        strcpy(nets[0].name, "plant");
+        strcpy(nets[0].link, "kedge0");
+        strcpy(nets[0].host, "gw1");
+        nets[0].all_members = nets[0].tunnel_names = true;
+        strcpy(nets[1].name, "hall");
+        nets[1].all_members = true;
+        strcpy(nets[0].zone, "plant.fleet");
+        strcpy(nets[1].zone, "hall.plant.fleet");
+        nets[0].zone_index = 7; /* of another configuration: not looked at */
         for (size_t i = 0; i < 2; i++) {
-                desk.network[i].config = &network[i];
+                desk.network[i].config = &nets[i];
                 desk.network[i].members = (struct members *) &list;
         }
-        desk.n = 2;
+        desk.n = desk.config.n = 2;
         desk.network[0].link_up = true;
 
         add_row(0, "gw1", NET_SELF, false, "");
@@ -145,16 +144,33 @@ START_TEST(others_answer_as_their_records_say) {
         ck_assert(!ask("plant.fleet"));
         ck_assert(!ask("gw2.hall.plant.fleet")); /* Names=records there */
         ck_assert(!ask("gw2.other.fleet"));
-        network[0].tunnel_names = false;
+        nets[0].tunnel_names = false;
         ck_assert(!ask("gw2.plant.fleet"));
+} END_TEST
+
+/* A reload for which there was no memory. */
+START_TEST(network_that_could_not_be_opened) {
+        char named[1][NET_HOST_MAX + 1] = { "gw2" };
+
+        desk.network[0] = desk.network[1];
+        desk.n = 1;
+        is_unproven("gw2.plant.fleet", "network plant could not be opened");
+        is_unproven("other.plant.fleet", "network plant could not be opened");
+        ck_assert(!ask("gw1.plant.fleet"));
+        ck_assert(!ask("gw2.hall.plant.fleet"));
+        nets[0].all_members = false;
+        nets[0].n_named = 1;
+        nets[0].named = named;
+        is_unproven("gw2.plant.fleet", "network plant could not be opened");
+        ck_assert(!ask("other.plant.fleet"));
 } END_TEST
 
 START_TEST(members_by_name) {
         char named[2][NET_HOST_MAX + 1] = { "gw8", "gw2" };
 
-        network[0].all_members = false;
-        network[0].n_named = 2;
-        network[0].named = named;
+        nets[0].all_members = false;
+        nets[0].n_named = 2;
+        nets[0].named = named;
         desk.network[0].members = NULL;
         desk.network[0].plan.n = 0;
         is_unproven("gw8.plant.fleet", "not in force yet");
@@ -172,6 +188,7 @@ int main(void) {
         tcase_add_test(tc, member_that_is_not_in_force_is_unproven);
         tcase_add_test(tc, nobody_is_told_while_the_members_are_not_known);
         tcase_add_test(tc, others_answer_as_their_records_say);
+        tcase_add_test(tc, network_that_could_not_be_opened);
         tcase_add_test(tc, members_by_name);
         suite_add_tcase(suite, tc);
         return unit_run(suite);
