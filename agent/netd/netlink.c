@@ -168,17 +168,31 @@ static int take_one(struct netlink *n, struct answer *a, const struct nlmsghdr *
         return 1;
 }
 
-static int take_packet(struct netlink *n, struct answer *a, const uint8_t *p, size_t size) {
-        const struct nlmsghdr *m = (const struct nlmsghdr *) p;
-        int left = (int) size, r;
+int netlink_next(const uint8_t **p, size_t *left, const struct nlmsghdr **ret) {
+        const struct nlmsghdr *m = (const struct nlmsghdr *) *p;
+        size_t n;
 
-        while (mnl_nlmsg_ok(m, left)) {
+        if (*left == 0)
+                return 0;
+        if (*left < sizeof(*m) || m->nlmsg_len < sizeof(*m) || m->nlmsg_len > *left)
+                return -EBADMSG;
+        n = MIN((size_t) MNL_ALIGN(m->nlmsg_len), *left); /* the last is not always filled up */
+        *p += n;
+        *left -= n;
+        *ret = m;
+        return 1;
+}
+
+static int take_packet(struct netlink *n, struct answer *a, const uint8_t *p, size_t size) {
+        const struct nlmsghdr *m;
+        int r;
+
+        while ((r = netlink_next(&p, &size, &m)) > 0) {
                 r = take_one(n, a, m);
                 if (r <= 0)
                         return r;
-                m = mnl_nlmsg_next(m, &left);
         }
-        return left > 0 ? -EBADMSG : 1; /* it ends where a message ends */
+        return r < 0 ? r : 1;
 }
 
 /* How much came; 0: it is not the kernel's, and counts for nothing. */

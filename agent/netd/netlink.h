@@ -23,6 +23,11 @@ struct netlink {
         char said[NETLINK_SAID_MAX]; /* what the kernel last said of a refusal, beside its number */
 };
 
+/* The next message of a packet that was received, which lies aligned. 0: there is none any more;
+ * 1; -EBADMSG: what is left is no whole message. (mnl_nlmsg_ok() takes a length over 2^31 for a
+ * small one.) */
+_must_check_ int netlink_next(const uint8_t **p, size_t *left, const struct nlmsghdr **ret);
+
 /* A message of the answer. A negative return ends the reading, and is the call's result. */
 typedef int (*netlink_take_fn)(const struct nlmsghdr *m, void *data);
 

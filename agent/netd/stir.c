@@ -183,12 +183,13 @@ static bool about_table(const struct nlmsghdr *m, const struct names *w) {
         return true;
 }
 
-static void take_packet(const uint8_t *p, int left, about_fn about, struct names *w) {
-        const struct nlmsghdr *m = (const struct nlmsghdr *) p;
+static void take_packet(const uint8_t *p, size_t n, about_fn about, struct names *w) {
+        const struct nlmsghdr *m;
+        int r = 1;
 
-        for (; !w->stirred && mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left))
+        while (!w->stirred && (r = netlink_next(&p, &n, &m)) > 0)
                 w->stirred = about(m, w);
-        if (!w->stirred && left > 0)
+        if (r < 0)
                 w->stirred = true; /* cut off: who knows of what */
 }
 
@@ -208,7 +209,7 @@ static int drain(int fd, about_fn about, struct names *w) {
                 if (k < 0 || (size_t) k > sizeof(buffer))
                         w->stirred = true; /* some are lost */
                 else if (from.nl_pid == 0)
-                        take_packet(buffer, (int) k, about, w);
+                        take_packet(buffer, (size_t) k, about, w);
         }
         return 0;
 }

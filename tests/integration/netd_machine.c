@@ -226,15 +226,10 @@ START_TEST(stir_tells_what_is_ours) {
                 const char *line;
                 bool want;
         } cases[] = {
-                { "ip link set kedge0 up", true },
+                /* The kernel tells of a link that has come up some time after: others first. */
                 { "ip link set other0 up", false },
-                { "ip addr add 10.9.0.1/16 dev kedge0", true },
                 { "ip addr add 10.8.0.1/16 dev other0", false },
-                { "ip route add 192.0.2.0/24 dev kedge0", true },
                 { "ip route add 203.0.113.0/24 dev other0", false },
-                { "ip -6 route add 2001:db8::/32 dev kedge0", true },
-                { "ip route del 192.0.2.0/24 dev kedge0", true },
-                { "ip addr del 10.9.0.1/16 dev kedge0", true },
                 { "nft add table inet other", false },
                 { "nft add table ip kedge", false },
                 { "nft add table inet kedge", true },
@@ -243,6 +238,12 @@ START_TEST(stir_tells_what_is_ours) {
                 { "nft 'add set inet kedge s { type ipv4_addr; }'", true },
                 { "nft 'add element inet kedge s { 10.0.0.1 }'", true },
                 { "nft flush ruleset", true },
+                { "ip link set kedge0 up", true },
+                { "ip addr add 10.9.0.1/16 dev kedge0", true },
+                { "ip route add 192.0.2.0/24 dev kedge0", true },
+                { "ip -6 route add 2001:db8::/32 dev kedge0", true },
+                { "ip route del 192.0.2.0/24 dev kedge0", true },
+                { "ip addr del 10.9.0.1/16 dev kedge0", true },
                 { "ip link set kedge0 down", true },
                 { "ip link del kedge0", true },
                 { "ip tuntap add kedge1 mode tun", true },
@@ -255,7 +256,8 @@ START_TEST(stir_tells_what_is_ours) {
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 (void) run("%s", cases[i].line);
                 ck_assert_msg(stirs(s) == cases[i].want, "%s: %d", cases[i].line, cases[i].want);
-                ck_assert_msg(!stirs(s), "%s: still", cases[i].line);
+                for (uint64_t end = box_now_us() + 5000000; stirs(s);)
+                        ck_assert_msg(box_now_us() < end, "%s: still", cases[i].line);
         }
         (void) stir_free(s);
 } END_TEST
@@ -269,7 +271,7 @@ START_TEST(stir_of_what_is_lost) {
         ck_assert_int_eq(stir_new(&s), 0);
         batch = popen("ip -batch -", "w");
         ck_assert_ptr_nonnull(batch);
-        for (unsigned i = 0; i < 8000; i++)
+        for (unsigned i = 0; i < 2000; i++)
                 (void) fprintf(batch, "addr add 127.%u.%u.1/32 dev lo\n", 1 + i / 250, i % 250);
         ck_assert_int_eq(pclose(batch), 0);
         for (int i = 0; i < 100 && !stirred; i++)

@@ -131,6 +131,7 @@ static const struct answer_case {
         { "a part longer than its packet", true, { PART, { THING, 0, SEQ, 0, 0, 4000 } }, 2, -EBADMSG,
                         1 },
         { "a part shorter than a header", true, { PART, { THING, 0, SEQ, 0, 0, 12 } }, 2, -EBADMSG, 1 },
+        { "a part of more than 2^31 bytes", true, { PART, { THING, 0, SEQ, 0, 0, 0xfffffff0 } }, 2, -EBADMSG, 1 },
         { "what means nothing", false, { { NLMSG_NOOP, 0, SEQ, 0, 0, 0 }, ACK(0) }, 2, 0, 0 },
 };
 
