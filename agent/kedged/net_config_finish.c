@@ -99,13 +99,6 @@ static bool has_only(const struct net_network *n, const char *link) {
         return false;
 }
 
-static bool share_only(const struct net_network *a, const struct net_network *b) {
-        for (size_t i = 0; i < b->n_only; i++)
-                if (has_only(a, b->only[i]))
-                        return true;
-        return false;
-}
-
 static bool share_prefix(const struct net_network *a, const struct net_network *b) {
         for (size_t i = 0; i < a->n_prefixes; i++)
                 for (size_t k = 0; k < b->n_prefixes; k++)
@@ -126,8 +119,6 @@ static const char *clash(const struct net_network *a, const struct net_network *
                 return "has the ListenPort= of";
         if (a->tunnel_names && b->tunnel_names && strcmp(a->zone, b->zone) == 0)
                 return "has Names=tunnel for the zone of";
-        if (share_only(a, b))
-                return "has an interface in OnlyFleet= that stands in that of";
         if (has_only(a, b->link) || has_only(b, a->link))
                 return "shares between Interface= and OnlyFleet= with";
         return NULL;
