@@ -243,6 +243,43 @@ def test_net_roles_open_ports(folder):
     wait("gw2 to have none", lambda: not reaches(b, a.tunnel, 7007))
 
 
+def test_net_claims_what_is_anothers(folder):
+    """Who has an address keeps it when another one claims it, by traffic; nobody gets our own key or address; and an endpoint
+    that cannot be is left out."""
+    p = Plant(folder, 3)
+    a, b, c = p.gateways
+    ping, echo = Pings(a.space, b.tunnel), Echo(a.space, b.space, b.tunnel)
+    ping.flows("to b"), echo.flows("to b")
+    since = time.time()
+    p.fleet.node.set("gw3.wg_ip", b.tunnel)
+    p.fleet.add("thief", a.key(), tunnel="10.77.0.77")
+    p.fleet.add("double", bytes(range(32)), tunnel=a.tunnel)
+    p.fleet.add("outside", bytes(range(1, 33)), tunnel="10.99.0.1")
+    p.fleet.add("loop", bytes(range(2, 34)), tunnel="10.77.0.78", endpoint="127.0.0.1")
+    for host in ("gw3", "thief", "double", "outside"):
+        wait(host + " to be refused", lambda: re.search(rf"! {host} .*refused", a.agent.kedgectl("net", "plan")[1]), 40, 0.2)
+    wait("loop to be a peer", lambda: text(bytes(range(2, 34))) in a.peers())
+    assert a.peers()[text(bytes(range(2, 34)))]["endpoint"] == "(none)"
+    assert set(a.peers()) == {text(b.key()), text(c.key()), text(bytes(range(2, 34)))}, a.peers()
+    assert a.peers()[text(c.key())]["allowed"] == c.tunnel + "/32", "who claims what is another's stays as he was"
+    assert ping.gap(since) < 1 and echo.gap(since) < 1
+
+
+def test_net_a_member_that_flaps(folder):
+    """In the contract and out of it with each block: the others do not notice."""
+    need_machine("iperf3")
+    p = Plant(folder, 3)
+    a, b, c = p.gateways
+    other = Iperf(a.space, b.space, b.tunnel)
+    first, key = len(other.rates()), c.key()
+    for i in range(30):
+        p.fleet.revoke("gw3") if i % 2 == 0 else p.fleet.add("gw3", key)
+        block = p.fleet.node.peak()[0]
+        wait("the next block", lambda: p.fleet.node.peak()[0] > block)
+    p.settles()
+    assert other.longest_silence(first) <= 0.3, other.rates()[first:]
+
+
 def reaches(gateway, address, port):
     """A TCP connection comes about within a second."""
     r = gateway.space.call("python3", "-c", "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 1)",
