@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/kedged/log.h"
 #include "agent/kedged/net_store_part.h"
 #include "agent/kedged/util.h"
 
@@ -56,13 +55,8 @@ int net_state_open(struct net_state *s, int state_fd, const char *network,
         r = store_open(&s->store, state_fd, name, NET_STATE_BYTES_MAX, &p, &n);
         if (r == 0)
                 r = net_state_parse(s, VIEW(p, n));
-        if (r < 0 && r != -ENOENT) {
-                log_error("network %s: what was applied is not known (%s): what is granted is "
-                          "applied "
-                          "again, as on a first start",
-                                network, r == -EBADMSG ? "damaged" : strerror(-r));
+        if (r < 0 && r != -ENOENT)
                 return r;
-        }
         if (r == 0)
                 enter_boot(s, boot_id, now);
         return 0;
