@@ -185,6 +185,11 @@ static size_t differences(const struct net_sum *sum) {
         return n;
 }
 
+/* There is something for kedge-netd to do. */
+static bool changes(const struct net_sum *sum) {
+        return sum->mark[NET_PLUS] + sum->mark[NET_MINUS] + sum->mark[NET_TILDE] > 0;
+}
+
 enum ctl_exit net_plan_code(const struct query_net *n, const struct net_sum *sum) {
         enum ctl_exit code = net_code(n);
 
@@ -214,7 +219,13 @@ const char *net_next(const struct query_net *n, const struct net_sum *sum, char 
         else if (n->alarm[0])
                 (void) snprintf(ret, NET_WHAT_MAX, "kedgectl net key %s, and journalctl -u kedged",
                                 n->name);
-        else if (differences(sum) > sum->mark[NET_ALARM])
+        else if (n->applied && !n->repair && (changes(sum) || n->n_foreign > 0))
+                (void) snprintf(ret, NET_WHAT_MAX,
+                                "kedgectl net apply %s: what others have changed is put back by a "
+                                "word "
+                                "alone (Repair=no)",
+                                n->name);
+        else if (changes(sum))
                 (void) snprintf(ret, NET_WHAT_MAX,
                                 "nothing: kedge-netd is at it; see again in a moment");
         return ret;

@@ -72,6 +72,7 @@ static void put_flags(const struct query_net *n, json_t *o) {
                 { "tunnel_names", n->tunnel_names },
                 { "members_proven", n->list_known },
                 { "looked", n->looked },
+                { "repair", n->repair },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(flags); i++)

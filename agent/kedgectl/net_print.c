@@ -238,10 +238,13 @@ static void print_sum(const struct query_net *n, const struct plan_rows *rows) {
                 comma = ", ";
         }
         if (rows->foreign == 0 && n->n_foreign > 0)
-                printf("%s%u that nobody desired, which root is told of: sudo kedgectl net plan\n", comma,
-                                n->n_foreign);
+                printf("%s%u that nobody desired, which root is told of: sudo kedgectl net plan\n",
+                                comma, n->n_foreign);
         else
-                printf("%s\n", comma[0] ? "" : "nothing to do: what stands is what is desired");
+                printf("%s\n", comma[0] ? ""
+                                : net_is_sighted(n)
+                                                ? "nothing to do: what stands is what is desired"
+                                                : "nothing is new");
         if (!net_is_sighted(n))
                 ctl_row("", "what kedge-netd has is not known: this is against what was applied "
                             "last");

@@ -174,6 +174,7 @@ static void put_link(const struct net_network *from, struct query_net *to) {
         to->confirm = from->apply == NET_APPLY_CONFIRM;
         to->tunnel_names = from->tunnel_names;
         to->wants_firewall = from->firewall;
+        to->repair = from->repair;
         to->add_per_hour = from->add_per_hour;
         to->max_peers = from->max_peers;
 }

@@ -69,6 +69,7 @@ int net_desk_apply(struct agent *a, const char *network, uint64_t timeout_ms,
         if (r < 0)
                 return r;
         net_state_release(&n->state);
+        n->resend = true; /* also where nothing is new: Repair=no waits for a word */
         r = net_desk_plan(a, n, true, now_ms());
         if (r < 0)
                 return say(ret_why, r, "it cannot be saved, and is applied as soon as it can: %s",

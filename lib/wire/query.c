@@ -123,7 +123,7 @@ static bool is_yes_or_no(const uint8_t *p, size_t n) {
 static bool net_is_sane(const struct query_net *n) {
         const uint8_t is[] = { n->connected, n->up, n->firewall, n->drifted, n->mended, n->applied,
                 n->confirm, n->rolled_back, n->can_roll_back, n->tunnel_names, n->wants_firewall,
-                n->looked, n->list_known };
+                n->looked, n->list_known, n->repair };
 
         for (size_t i = 0; i < ELEMENTSOF(n->prefix); i++)
                 if (!ip_prefix_is_sane(&n->prefix[i]) || !ip_prefix_is_sane(&n->own[i]))

@@ -294,7 +294,7 @@ struct query_net {
         uint8_t can_roll_back, tunnel_names, wants_firewall;
         uint8_t looked;     /* QUERY_NET_LOOK: kedge-netd has looked since */
         uint8_t list_known; /* its members are proven */
-        uint8_t zero;
+        uint8_t repair;     /* what other tools change is put back */
         uint16_t listen_port, actual_port;   /* ListenPort=, and as kedge-netd saw it; 0: none */
         uint32_t n_rows, count[QUERY_FATES]; /* of the plan, and of them by fate */
         uint32_t n_seen, n_foreign;          /* peers that stand; of these, nobody desired */

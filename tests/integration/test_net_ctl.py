@@ -173,6 +173,11 @@ def test_the_word_of_an_operator(folder):
     assert net(world, "status")["networks"][0]["rolled_back"]
     code, out, err = world.agent.kedgectl("net", "rollback")
     assert code == 1 and "nothing to go back to" in err, err
+    for _ in range(2):
+        told = len(world.netd.history())
+        assert world.agent.kedgectl("net", "apply", "plant")[0] == 0
+        wait("that all is told, also again: others may have changed it", lambda: len(world.netd.history()) > told)
+    world.netd.wait_peers("the new one again", world.peers(1, 2, 3, 4))
     code, out, err = world.agent.kedgectl("net", "apply", "office")
     assert code == 1 and "no network of this name" in err, err
     world.close()

@@ -189,6 +189,7 @@ START_TEST(query_net_is_looked_at_whole) {
         BODY_WITH(QUERY_NET, a.net.connected = 2, -EBADMSG);
         BODY_WITH(QUERY_NET, a.net.applied = 2, -EBADMSG);
         BODY_WITH(QUERY_NET, a.net.list_known = 2, -EBADMSG);
+        BODY_WITH(QUERY_NET, a.net.repair = 2, -EBADMSG);
         BODY_WITH(QUERY_NET, a.net.prefix[1].ip = no_family, -EBADMSG);
         BODY_WITH(QUERY_NET, a.net.own[0].len = 1, -EBADMSG);
 }
