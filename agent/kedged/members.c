@@ -446,7 +446,7 @@ static void on_page(void *userdata, const struct proof_result *result) {
         if (!ended(m))
                 return;
         if (!result->proven && ++p->tries < MEMBERS_TRIES) {
-                p->retry_ms = now_ms() + MEMBERS_RETRY_MS;
+                p->retry_ms = now_ms() + (MEMBERS_RETRY_MS >> (MEMBERS_TRIES - p->tries));
                 return;
         }
         p->owed = false;
@@ -494,7 +494,9 @@ static void pump_scan(struct members *m, uint64_t now) {
                         *p = (struct page){ .m = m, .owed = true, .first = s->next };
                         s->next += CHAIN_KEYS_MAX;
                 }
-                if (p->owed && !p->running && now >= p->retry_ms && start_page(m, p, now) < 0)
+                if (p->owed && !p->running && now < p->retry_ms && m->due)
+                        s->failed = true; /* the chain has moved: what failed may be old by now */
+                else if (p->owed && !p->running && now >= p->retry_ms && start_page(m, p, now) < 0)
                         return; /* the next turn of the loop tries again */
         }
 }
@@ -550,7 +552,7 @@ static void abandon(struct members *m, uint64_t now) {
         bool moved = m->scan.moved;
 
         end_scan(m);
-        later(m, moved ? 0 : now + MEMBERS_RETRY_MS);
+        later(m, moved || m->due ? 0 : now + MEMBERS_RETRY_MS);
         m->started_ms = 0;
         if (moved && ++m->rounds >= ROUNDS_TOLD)
                 say(m, "the list of members changes faster than it can be proven");
