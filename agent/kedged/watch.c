@@ -57,6 +57,19 @@ static void unlink_fetch(struct watch_queue *q, struct watch_entry *e) {
                 q->last = at;
 }
 
+void watch_put_first(struct watch_queue *q, struct watch_entry *e) {
+        e->wanted = true;
+        e->fetch_next = q->first;
+        q->first = e;
+        if (!e->fetch_next)
+                q->last = &e->fetch_next;
+}
+
+void watch_want_first(struct watch *w, struct watch_entry *e) {
+        unlink_fetch(&w->fetch_keys, e);
+        watch_put_first(&w->fetch_keys, e);
+}
+
 /* Forgets a name; NULL. One with an open proof goes when that ends, and is out of sight until
  * then. */
 struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e) {
@@ -74,6 +87,7 @@ struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e) {
                 unlink_fetch(&w->fetch_absent, e);
                 e->wanted = false;
                 watch_untold_leave(w, e);
+                watch_sweep_forget(w, e);
                 watch_answer(w, e, "the name was forgotten", now_ms());
                 watch_group_leave(w, e);
                 e->dropped = true;
@@ -552,6 +566,7 @@ void watch_done(struct watch *w) {
 
                 w->groups = g->next;
         }
+        watch_sweeps_done(w);
         while (w->urls) {
                 _cleanup_(freep) struct watch_url *u = w->urls;
 

@@ -24,6 +24,9 @@
 #define WATCH_RETRY_MS  2000 /* between two tries at a contract that could not be proven */
 #define WATCH_FETCH_MAX                                                                            \
         12 /* records of changed contracts in flight: questions of clients go on beside */
+#define WATCH_FETCH_SWEEPING 4 /* while keys are swept: see watch_sweep.c */
+#define WATCH_SWEEPS_MAX     8
+#define WATCH_SWEEP_FROM     48 /* so few records are as quickly fetched */
 #define WATCH_URL_MAX   96
 #define WATCH_WAITERS   256  /* for one name */
 
@@ -76,6 +79,7 @@ struct watch_entry {
         bool untold;  /* has changed by a revocation: told when the disk knows it */
         bool dropped; /* goes when its proof ends */
         bool moved;   /* its values are others than at the last judgement */
+        bool swept;   /* its key was asked for since it is wanted */
         bool desk;    /* counts among what desks hold */
         uint64_t serial; /* of the proof that values come from */
         struct hash32 final_root, head_root;
@@ -100,6 +104,8 @@ struct watch_waiter {
         uint64_t client;
         uint32_t id;
 };
+
+struct watch_sweep;
 
 /* A contract that records are watched in; or all names of ENS on a chain. */
 struct watch_group {
@@ -137,6 +143,8 @@ struct watch {
         void *userdata;
         size_t n, n_fetching;
         size_t n_desk; /* of n: that desks hold */
+        size_t n_sweeping, n_unswept; /* sweeps in flight; tunnels' records that wait for one, about */
+        struct watch_sweep *sweeps;
         bool changed; /* what readers should see has changed */
         bool urgent;  /* and it is a revocation */
         uint64_t changed_us; /* of the entry that changed last */
@@ -229,7 +237,8 @@ void watch_reconfigure(struct watch *w, const struct config *config);
 size_t watch_entries(const struct watch *w, uint64_t now, struct snapshot_entry *ret, size_t cap);
 size_t watch_count_zone(const struct watch *w, size_t zone);
 
-/* Between the files of watch: answers to those who wait, in watch.c; proofs, in watch_prove.c. */
+/* Between the files of watch: answers to those who wait, in watch.c; proofs, in watch_prove.c; what
+ * is told, in watch_tell.c; what is fetched first, in watch_sweep.c. */
 void watch_answer(struct watch *w, struct watch_entry *e, const char *failed, uint64_t now);
 struct watch_entry *watch_find_entry(const struct watch *w, const char *name);
 struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e);
@@ -242,3 +251,14 @@ void watch_note(struct watch *w, const struct watch_entry *e, const struct revoc
 void watch_note_change(struct watch *w, struct watch_entry *e);
 uint64_t watch_tunnel_mark(const struct watch_entry *e);
 void watch_untold_leave(struct watch *w, struct watch_entry *e);
+void watch_tell(struct watch *w, struct watch_entry *e, bool revoked);
+_must_check_ bool watch_known_revocation(
+                const struct revocations *all, const struct revocation *r);
+void watch_book_key(const struct watch *w, const struct config_zone *zone, const char *name,
+                size_t host_n, struct book_key *ret);
+void watch_put_first(struct watch_queue *q, struct watch_entry *e);
+void watch_want_first(struct watch *w, struct watch_entry *e); /* it is wanted, for its keys */
+void watch_charge(struct run *run, uint64_t slots);
+bool watch_sweep(struct watch *w, uint64_t now); /* true: it goes on */
+void watch_sweep_forget(struct watch *w, const struct watch_entry *e);
+void watch_sweeps_done(struct watch *w);

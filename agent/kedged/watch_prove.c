@@ -27,7 +27,7 @@ static int slots_of(const struct watch *w, const struct watch_entry *e, struct p
 }
 
 /* host_n: how much of name lies below the zone. */
-static void book_key_in(const struct watch *w, const struct config_zone *zone, const char *name,
+void watch_book_key(const struct watch *w, const struct config_zone *zone, const char *name,
                 size_t host_n, struct book_key *ret) {
         memset(ret, 0, sizeof(*ret));
         ret->chain_id = w->runs[zone->chain_index]->config.chain_id;
@@ -43,7 +43,7 @@ static void book_key_in(const struct watch *w, const struct config_zone *zone, c
 }
 
 static void book_key_of(const struct watch *w, const struct watch_entry *e, struct book_key *ret) {
-        book_key_in(w, &w->config->zone[e->zone], e->name, e->host_n, ret);
+        watch_book_key(w, &w->config->zone[e->zone], e->name, e->host_n, ret);
 }
 
 const struct revocations *watch_revocations(const struct watch *w, const struct watch_entry *e) {
@@ -60,11 +60,11 @@ const struct revocations *watch_revocations_of(const struct watch *w, const char
 
         if (lookup_zone(w->config, name, &zone, &host) < 0)
                 return NULL;
-        book_key_in(w, &w->config->zone[zone], name, host.n, &key);
+        watch_book_key(w, &w->config->zone[zone], name, host.n, &key);
         return book_find(w->book, &key);
 }
 
-static bool known_revocation(const struct revocations *all, const struct revocation *r) {
+bool watch_known_revocation(const struct revocations *all, const struct revocation *r) {
         for (size_t i = 0; all && i < all->n; i++)
                 if (all->r[i].field == r->field && hash32_eq(&all->r[i].key, &r->key))
                         return true;
@@ -77,7 +77,7 @@ static bool note_new(struct watch *w, const struct watch_entry *e, const struct 
         bool any = false;
 
         for (size_t i = 0; i < after->n; i++)
-                if (!known_revocation(before, &after->r[i])) {
+                if (!watch_known_revocation(before, &after->r[i])) {
                         watch_note(w, e, &after->r[i]);
                         w->urgent = any = true;
                 }
@@ -94,40 +94,6 @@ static bool same_answer(const struct watch_reply *a, const struct lookup_judgeme
  * reads the values themselves. */
 static bool tells_values(const struct watch_entry *e) {
         return e->shape->kind == NAME_RECORD_WG;
-}
-
-static void tell_changed(const struct watch *w, const struct watch_entry *e) {
-        struct news news = { .kind = NEWS_RECORD, .name = e->name,
-                             .chain = e->group->run->config.name, .block = e->values.head_at };
-
-        news_tell(w->news, &news);
-}
-
-void watch_untold_leave(struct watch *w, struct watch_entry *e) {
-        struct watch_entry **at = &w->untold;
-
-        if (!e->untold)
-                return;
-        while (*at != e)
-                at = &(*at)->untold_next;
-        *at = e->untold_next;
-        e->untold = false;
-}
-
-static void tell_behind(struct watch *w, struct watch_entry *e) {
-        if (e->untold)
-                return;
-        e->untold = true;
-        e->untold_next = w->untold;
-        w->untold = e;
-}
-
-/* What a revocation has changed is told behind it: no sooner than a restart would know it too. */
-static void changed(struct watch *w, struct watch_entry *e, bool revoked) {
-        if (revoked || e->untold)
-                tell_behind(w, e);
-        else
-                tell_changed(w, e);
 }
 
 /* Where finalized itself has moved past a key nothing is revoked, and yet it must not be served a
@@ -166,7 +132,7 @@ static void stamp(struct watch *w, struct watch_entry *e) {
 
 void watch_note_change(struct watch *w, struct watch_entry *e) {
         stamp(w, e);
-        changed(w, e, false);
+        watch_tell(w, e, false);
 }
 
 /* Judges what stands in e->values, and brings the book and the readers up to it. */
@@ -196,7 +162,7 @@ void watch_apply(struct watch *w, struct watch_entry *e) {
                 log_warning("%s: %s; the name is not served", e->name, j.why);
         if (!e->known || !same_answer(&e->reply, &j) || (e->moved && tells_values(e))) {
                 stamp(w, e);
-                changed(w, e, revoked);
+                watch_tell(w, e, revoked);
         }
         w->urgent = w->urgent || (e->known && takes_back(&e->reply, &j));
         if (!e->known)
@@ -287,6 +253,8 @@ static void want(struct watch *w, struct watch_entry *e, uint64_t now) {
                 return;
         }
         e->wanted = true;
+        e->swept = false;
+        w->n_unswept += q == &w->fetch_keys && e->shape->kind == NAME_RECORD_WG;
         e->fetch_next = NULL;
         *q->last = e;
         q->last = &e->fetch_next;
@@ -367,6 +335,10 @@ static uint64_t cost_of(const struct run *run, uint64_t slots) {
         return config_is_ethereum(&run->config) ? 16000 + 6000 * slots : 2000 + 500 * slots;
 }
 
+void watch_charge(struct run *run, uint64_t slots) {
+        budget_charge(&run->budget, cost_of(run, slots));
+}
+
 /* Where the contract's account at the finalized block shows the storage root that e's values were
  * proven under, that half is not asked again: of a changed contract only the head's is. */
 static void know_final(const struct watch_entry *e, struct proof_question *q) {
@@ -394,7 +366,7 @@ static int start_fetch(struct watch *w, struct watch_entry *e, bool counted, uin
         if (r < 0)
                 return r;
         if (counted)
-                budget_charge(&e->group->run->budget, cost_of(e->group->run, e->shape->n));
+                watch_charge(e->group->run, e->shape->n);
         e->running = true;
         e->counted = counted;
         w->n_fetching += counted;
@@ -549,7 +521,7 @@ static bool start_refresh(struct watch *w, struct watch_group *g, uint64_t now) 
         q.known_final_root = g->final_root;
         if (proof_start(w->proofs, &q, on_refreshed, g, now) < 0)
                 return false;
-        budget_charge(&g->run->budget, cost_of(g->run, 0));
+        watch_charge(g->run, 0);
         g->due = false;
         g->running = true;
         g->started_ms = now;
@@ -604,18 +576,11 @@ static struct watch_entry *next_fetch(const struct watch *w, struct watch_queue 
         return e;
 }
 
-static void put_back(struct watch_queue *q, struct watch_entry *e) {
-        e->wanted = true;
-        e->fetch_next = q->first;
-        q->first = e;
-        if (!e->fetch_next)
-                q->last = &e->fetch_next;
-}
-
 static void pump_fetches(struct watch *w, uint64_t now) {
         struct watch_queue *const queues[] = { &w->fetch_keys, &w->fetch, &w->fetch_absent };
+        size_t most = watch_sweep(w, now) ? WATCH_FETCH_SWEEPING : WATCH_FETCH_MAX;
 
-        while (w->n_fetching < WATCH_FETCH_MAX) {
+        while (w->n_fetching < most) {
                 struct watch_queue *q = NULL;
                 struct watch_entry *e = NULL;
 
@@ -628,7 +593,7 @@ static void pump_fetches(struct watch *w, uint64_t now) {
                 if (e->running)
                         e->again = true;
                 else if (start_fetch(w, e, true, now) < 0) {
-                        put_back(q, e);
+                        watch_put_first(q, e);
                         return;
                 }
         }
@@ -682,109 +647,4 @@ void watch_pump(struct watch *w, uint64_t now) {
                 if (!start_refresh(w, g, now))
                         break; /* the next turn of the loop tries again */
         pump_fetches(w, now);
-}
-
-static void announce(
-                struct watch *w, const char *name, const char *chain, const struct revocation *r) {
-        struct watch_note *note = NULL;
-
-        if (w->n_announced < ELEMENTSOF(w->announce))
-                note = malloc(sizeof(*note));
-        if (!note) {
-                w->unannounced++;
-                return;
-        }
-        (void) snprintf(note->name, sizeof(note->name), "%s", name);
-        (void) snprintf(note->chain, sizeof(note->chain), "%s", chain);
-        note->revocation = *r;
-        w->announce[w->n_announced++] = note;
-}
-
-void watch_note(struct watch *w, const struct watch_entry *e, const struct revocation *r) {
-        announce(w, e->name, e->group->run->config.name, r);
-}
-
-/* Adds a note of the whole record, or moves it up; false where there is one that high already. A
- * record that has no room for one more needs no other. */
-static bool revoke_whole(
-                const struct revocations *before, const struct block_ref *at, struct revocations *ret) {
-        struct revocation whole = { .field = RECORD_FIELDS, .at = *at };
-
-        ret->n = 0;
-        for (size_t i = 0; before && i < before->n; i++) {
-                const struct revocation *r = &before->r[i];
-
-                if (r->field == RECORD_FIELDS && r->at.number >= at->number)
-                        return false;
-                if (r->field != RECORD_FIELDS)
-                        ret->r[ret->n++] = *r;
-        }
-        if (ret->n == SERVED_REVOCATIONS_MAX)
-                ret->n = 0;
-        ret->r[ret->n++] = whole;
-        return true;
-}
-
-void watch_revoke(struct watch *w, const char *name, const struct block_ref *at) {
-        const struct revocation whole = { .field = RECORD_FIELDS, .at = *at };
-        const struct revocations *before;
-        const struct config_zone *zone;
-        struct watch_entry *e;
-        struct revocations all;
-        struct book_key key;
-        struct view subject;
-        bool first;
-        size_t z;
-
-        if (lookup_zone(w->config, name, &z, &subject) < 0)
-                return;
-        zone = &w->config->zone[z];
-        book_key_in(w, zone, name, subject.n, &key);
-        before = book_find(w->book, &key);
-        first = !known_revocation(before, &whole);
-        if (!revoke_whole(before, at, &all))
-                return;
-        if (book_set(w->book, &key, &all) < 0)
-                log_error("%s: no room left to note that it is revoked", name);
-        if (!first)
-                return;
-        w->urgent = true;
-        announce(w, name, w->runs[zone->chain_index]->config.name, &whole);
-        e = watch_find_entry(w, name);
-        if (!e || !e->known)
-                return;
-        tell_behind(w, e);
-        watch_apply(w, e);
-}
-
-static void tell_revoked(const struct watch *w, const struct watch_note *note) {
-        const struct revocation *r = &note->revocation;
-        char text[160], line[sizeof(text) + NAME_MAX_LEN + 4];
-        struct news news = {
-                .kind = NEWS_REVOKED, .priority = LOG_NOTICE, .line = line, .chain = note->chain,
-                .name = note->name, .block = r->at,
-                .field = r->field == RECORD_FIELDS ? "record" : record_field_name(r->field),
-        };
-
-        lookup_revocation_text(r, text, sizeof(text));
-        (void) snprintf(line, sizeof(line), "%s: %s", note->name, text);
-        news_tell(w->news, &news);
-}
-
-void watch_announce(struct watch *w) {
-        if (book_save(w->book) < 0)
-                return; /* what is revoked is refused already; it is said when a restart would know it too */
-        for (size_t i = 0; i < w->n_announced; i++) {
-                tell_revoked(w, w->announce[i]);
-                free(w->announce[i]);
-        }
-        if (w->unannounced > 0)
-                log_notice("%zu more revocations", w->unannounced);
-        w->n_announced = w->unannounced = 0;
-        while (w->untold) {
-                struct watch_entry *e = w->untold;
-
-                watch_untold_leave(w, e);
-                tell_changed(w, e);
-        }
 }
