@@ -395,18 +395,28 @@ void net_desk_forget_chain(struct agent *a, const struct run *run) {
         }
 }
 
+/* Its addresses are as good under other settings as they were: in the same prefixes, and not our
+ * own by now. */
+static bool fits(const struct netd_peer *p, const struct netd_begin *was,
+                const struct netd_begin *is) {
+        if (memcmp(was->prefix, is->prefix, sizeof(is->prefix)) != 0)
+                return false;
+        for (size_t i = 0; i < NETD_PREFIXES_MAX; i++)
+                for (size_t k = 0; k < NETD_PREFIXES_MAX; k++)
+                        if (p->tunnel[i].family != 0 && ip_eq(&p->tunnel[i], &is->own[k].ip))
+                                return false;
+        return true;
+}
+
 /* What may be told of a peer that is to stand while the disk does not have what is new: as it was
  * told, or less. NULL: nothing. */
 static const struct netd_peer *old_of(const struct net_desk_network *n, const struct netd_peer *p) {
         const struct netd_peer *was =
                         n->n_sent ? bsearch(p, n->sent, n->n_sent, sizeof(*p), compare_peer) : NULL;
 
-        if (was && memcmp(was->tunnel, p->tunnel, sizeof(p->tunnel)) != 0)
-                return memcmp(n->settings.begin.prefix, n->plan.settings.begin.prefix,
-                                       sizeof(n->settings.begin.prefix)) == 0
-                                       ? was
-                                       : NULL;
-        return was ? p : NULL;
+        if (!was || memcmp(was->tunnel, p->tunnel, sizeof(p->tunnel)) == 0)
+                return was ? p : NULL;
+        return fits(was, &n->settings.begin, &n->plan.settings.begin) ? was : NULL;
 }
 
 static size_t peers_of(const struct net_desk_network *n, bool old, struct netd_peer *ret) {
@@ -514,23 +524,37 @@ static void note_link(struct agent *a, const struct net_desk_network *n) {
 static int carry_out(struct agent *a, struct net_desk_network *n, uint64_t now) {
         int r = net_state_take(&n->state, &n->plan, now);
 
-        if (r < 0)
+        if (r < 0) {
+                tell_netd(a, n, true);
                 return r;
+        }
         n->unsaved = n->unsaved || n->plan.n_additions > 0;
-        (void) tell_netd(a, n, n->unsaved);
+        tell_netd(a, n, n->unsaved);
         note_link(a, n);
         r = net_state_save(&n->state);
         if (r < 0)
                 return n->unsaved ? r : 0;
         n->unsaved = false;
-        (void) tell_netd(a, n, false);
+        tell_netd(a, n, false);
         return 0;
+}
+
+/* Whoever was not named before is to be asked about. */
+static bool names_others(const struct net_desk_network *n, const struct net_member *known,
+                size_t n_known) {
+        if (n->n_known != n_known)
+                return true;
+        for (size_t i = 0; i < n_known; i++)
+                if (strcmp(n->known[i].host, known[i].host) != 0)
+                        return true;
+        return false;
 }
 
 int net_desk_plan(struct agent *a, struct net_desk_network *n, bool apply, uint64_t now) {
         struct net_plan before = n->plan;
         struct net_member *known = TAKE_PTR(n->known);
         struct net_standing *was = TAKE_PTR(n->was.row);
+        size_t n_known = n->n_known;
         int r;
 
         n->plan = (struct net_plan){ 0 };
@@ -540,6 +564,8 @@ int net_desk_plan(struct agent *a, struct net_desk_network *n, bool apply, uint6
                 log_error("network %s: no plan can be made: %s", n->config->name, strerror(-r));
                 plan_drop(n);
         } else {
+                if (names_others(n, known, n_known))
+                        n->ask_at = 0;
                 r = carry_out(a, n, now);
                 net_tell_plan(a, n, &before);
         }

@@ -70,6 +70,7 @@ struct net_desk_network {
         enum net_hold hold;
         uint64_t hold_ms; /* since when */
         bool hold_told;
+        uint64_t lines_ms; /* up to when lines about what kedge-netd says are spent */
         char hold_why[NET_WHY_MAX]; /* empty: nothing waits */
         char alarm[NET_WHY_MAX];
         char error[NETD_TEXT_MAX];

@@ -14,6 +14,7 @@
 #include "base/base64.h"
 
 #define WHERE_MAX 200
+#define LINES_MAX 10 /* of one network, about what kedge-netd says */
 #define NAME_ROOM (NET_HOST_MAX + 1 + NAME_MAX_LEN + 1)
 
 static void put_news(const struct agent *a, const struct net_desk_network *n, struct news *news) {
@@ -253,10 +254,30 @@ static const char *backend(const struct netd_state *s) {
         return "by nobody";
 }
 
-/* before is n->stands. */
+/* What kedge-netd says fills no journal: so many lines at once, then one a second. */
+static bool may_tell(struct net_desk_network *n) {
+        uint64_t now = now_ms();
+
+        n->lines_ms = MAX(n->lines_ms, now - MIN(now, LINES_MAX * UINT64_C(1000)));
+        if (n->lines_ms + 1000 > now)
+                return false;
+        n->lines_ms += 1000;
+        return true;
+}
+
+static bool is_news(const struct net_desk_network *n, const struct netd_state *s) {
+        bool failed = s->error != 0, up = n->has_stands && n->stands.up;
+
+        return !s->up != !up || (s->flags & NETD_DRIFTED) ||
+               (failed ? strcmp(n->error, s->text) != 0 : n->error[0] != 0);
+}
+
+/* Before it is taken into n->stands. */
 void net_tell_state(const struct agent *a, struct net_desk_network *n, const struct netd_state *s) {
         bool failed = s->error != 0;
 
+        if (!is_news(n, s) || !may_tell(n))
+                return;
         if (s->up && (!n->has_stands || !n->stands.up))
                 net_tell(a, n, LOG_INFO, "link %s is up, kept %s, port %u", n->config->link,
                                 backend(s), (unsigned) s->listen_port);

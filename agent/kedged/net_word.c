@@ -1,7 +1,8 @@
 /* The operator's word about a network.
  *
  * What always holds: a word that is answered with 0 is on disk, as far as a restart must know it;
- * one that is not has changed nothing. Nobody's word brings back who is revoked. */
+ * one that is not has changed nothing, but for what an earlier way back led to. Nobody's word
+ * brings back who is revoked. */
 
 #include "agent/kedged/net_desk.h"
 

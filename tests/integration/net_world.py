@@ -237,6 +237,8 @@ class NetWorld:
         self.labels = []
         for i in range(members):
             self.publish(i)
+            if i % 1000 == 999:  # so many changes fit into a block
+                self.dn.mine(1)
         self.list_members([f"gw{i}" for i in range(members)])
         if prepare:
             prepare(self)
@@ -261,6 +263,8 @@ class NetWorld:
         for i, label in enumerate(labels):
             if i >= len(self.labels) or self.labels[i] != label:
                 self.dn.set(f"_member.{i}", label)
+            if i % 3000 == 2999:
+                self.dn.mine(1)
         for i in range(len(labels), len(self.labels)):
             self.dn.command(f"clear _member.{i}")
         self.dn.set("_members", len(labels).to_bytes(32, "big"))

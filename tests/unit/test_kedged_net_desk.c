@@ -15,7 +15,7 @@
 
 static struct agent *ag;
 static int there; /* kedge-netd's end */
-static unsigned n_told, n_removed, n_news;
+static unsigned n_told, n_removed, n_news, n_notes;
 static char told_link[NETD_LINK_NAME];
 static struct netd_begin told;
 static struct netd_peer told_peer[16];
@@ -30,6 +30,7 @@ static void heard(void *userdata, uint64_t client, uint32_t id _unused_,
 }
 
 static void on_news(void *userdata _unused_, const struct news *news) {
+        n_notes += news->kind == NEWS_NETWORK;
         if (news->kind != NEWS_PEER || n_news == 16)
                 return;
         (void) snprintf(news_field[n_news], 16, "%s", news->field);
@@ -123,7 +124,7 @@ static void desk_opens(void) {
         ag->watch.news = &ag->news;
         ck_assert_int_eq(news_listen(&ag->news, on_news, NULL), 0);
         ck_assert_int_eq(net_desk_open(ag), 0);
-        n_told = n_removed = n_news = 0;
+        n_told = n_removed = n_news = n_notes = 0;
         n_peers = 0;
 }
 
@@ -521,6 +522,40 @@ START_TEST(another_link_takes_the_first_away) {
         ck_assert_int_eq(faccessat(w.dir_fd, "net.plant", F_OK, 0), 0);
 } END_TEST
 
+START_TEST(what_kedge_netd_says_fills_no_journal) {
+        struct netd_message m;
+
+        for (unsigned i = 0; i < 1000; i++) {
+                netd_message_init(&m, NETD_STATE, 1, "kedge0");
+                m.state.up = i % 2;
+                netd_says(&m);
+        }
+        ck_assert_uint_ge(n_notes, 5);
+        ck_assert_uint_le(n_notes, 12);
+        clock_ms += 2000;
+        n_notes = 0;
+        m.state.up = 1;
+        m.state.error = -5;
+        (void) snprintf(m.state.text, sizeof(m.state.text), "the disk is on fire");
+        netd_says(&m);
+        ck_assert_uint_ge(n_notes, 1); /* it is told what has become of it */
+} END_TEST
+
+/* Our own record moves to the address that a peer leaves, while the disk refuses. */
+START_TEST(what_is_told_without_what_is_new_keeps_the_rules) {
+        char text[NETD_TEXT_MAX];
+
+        disk(true);
+        set("gw1.wg_ip", RECORD_WG_IP, "10.77.0.9", "10.77.0.9");
+        set("gw0.wg_ip", RECORD_WG_IP, "10.77.0.2", "10.77.0.2");
+        chain_goes_on(102, 103);
+        ck_assert_uint_eq(told.own[0].ip.b[3], 2);
+        ck_assert_msg(netd_desired_check(&told, NULL, told_peer, text) == 0, "%s", text);
+        disk(false);
+        later(5000);
+        STAND(2, 1, 2, 0);
+} END_TEST
+
 START_TEST(what_kedge_netd_says_is_not_believed_blindly) {
         struct net_desk_network *n = &ag->net.network[0];
         struct netd_message m;
@@ -583,6 +618,8 @@ int main(void) {
         tcase_add_test(t, roles_are_proven_before_anybody_comes);
         tcase_add_test(t, networks_that_are_gone_are_taken_away);
         tcase_add_test(t, another_link_takes_the_first_away);
+        tcase_add_test(t, what_kedge_netd_says_fills_no_journal);
+        tcase_add_test(t, what_is_told_without_what_is_new_keeps_the_rules);
         tcase_add_test(t, what_kedge_netd_says_is_not_believed_blindly);
         suite_add_tcase(s, t);
         return unit_run(s);
