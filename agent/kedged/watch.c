@@ -306,10 +306,6 @@ bool watch_is_current(const struct watch_entry *e, uint64_t now) {
         return recorded(e, now, &reply);
 }
 
-/* What watch_tunnel_fn says of a name, in a number: 0, it answers as its record says; MARK_NOTHING,
- * nothing; else its addresses. */
-#define MARK_NOTHING 1
-
 uint64_t watch_tunnel_mark(const struct watch_entry *e) {
         struct name_answer tunnel = { 0 };
         uint64_t mark = UINT64_C(14695981039346656037); /* FNV-1a */
@@ -319,10 +315,10 @@ uint64_t watch_tunnel_mark(const struct watch_entry *e) {
                         !e->watch->tunnel(e->watch->tunnel_userdata, e->name, &tunnel, why))
                 return 0;
         if (tunnel.verdict != NAME_PRESENT || tunnel.n_addrs == 0)
-                return MARK_NOTHING;
+                return WATCH_MARK_NOTHING;
         for (size_t i = 0; i < sizeof(tunnel.addr); i++)
                 mark = (mark ^ ((const uint8_t *) tunnel.addr)[i]) * UINT64_C(1099511628211);
-        return MAX(mark, MARK_NOTHING + 1);
+        return MAX(mark, WATCH_MARK_NOTHING + 1);
 }
 
 void watch_tunnel_look(struct watch *w) {
@@ -336,7 +332,7 @@ void watch_tunnel_look(struct watch *w) {
                         if (e->tunnel_mark == was)
                                 continue;
                         w->changed = true;
-                        w->urgent = w->urgent || was != MARK_NOTHING;
+                        w->urgent = w->urgent || was != WATCH_MARK_NOTHING;
                         watch_note_change(w, e);
                 }
 }

@@ -49,6 +49,10 @@ typedef void watch_reply_fn(
 typedef bool watch_tunnel_fn(void *userdata, const char *name, struct name_answer *ret,
                 char ret_why[LOOKUP_WHY_MAX]);
 
+/* What it said last, in a number: 0, the name answers as its record says; this, it answers nothing;
+ * else its addresses. */
+#define WATCH_MARK_NOTHING 1
+
 struct watch_group;
 
 /* A URL of an upstream, copied, as upstreams come and go with the configuration. */
@@ -94,9 +98,11 @@ struct watch_entry {
         char name[]; /* with its NUL */
 };
 
-/* There is no such name, or none that can be proven: to ask for more of them costs nothing. */
+/* There is no such name, or none that can be proven: to ask for more of them costs nothing. Not so
+ * a member without a record of its own, whose name answers its tunnel. */
 static inline bool watch_is_absent(const struct watch_entry *e) {
-        return e->known && (e->reply.result == QUERY_ABSENT || e->values.unverifiable[0]);
+        return e->known && e->tunnel_mark <= WATCH_MARK_NOTHING &&
+               (e->reply.result == QUERY_ABSENT || e->values.unverifiable[0]);
 }
 
 struct watch_waiter {

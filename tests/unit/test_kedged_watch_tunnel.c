@@ -155,6 +155,24 @@ START_TEST(tunnel_without_a_record) {
         has_nothing(&r); /* not absent: programs are to try again */
 } END_TEST
 
+/* A name that is not there goes when its contract changes and nobody has asked for it lately; this
+ * one is there. */
+START_TEST(tunnel_without_a_record_is_followed) {
+        prove(NAME);
+        clock_ms += WATCH_KEEP_ABSENT_MS + 1;
+        tunnel.answer.deadline_ms = UINT64_MAX;
+        contract_changes(104);
+        pump();
+        ck_assert_ptr_nonnull(watch_find(&w.watch, NAME));
+
+        tunnel.answer.verdict = NAME_UNPROVEN; /* nothing is lost with one that answers nothing */
+        watch_tunnel_look(&w.watch);
+        clock_ms += WATCH_KEEP_ABSENT_MS + 1;
+        contract_changes(105);
+        pump();
+        ck_assert_ptr_null(watch_find(&w.watch, NAME));
+} END_TEST
+
 START_TEST(tunnel_before_the_record_is_final) {
         struct watch_reply r;
 
@@ -246,6 +264,7 @@ int main(void) {
         tcase_add_test(tc, tunnel_ends_no_later_than_the_record);
         tcase_add_test(tc, tunnel_that_is_not_in_force_is_unproven);
         tcase_add_test(tc, tunnel_without_a_record);
+        tcase_add_test(tc, tunnel_without_a_record_is_followed);
         tcase_add_test(tc, tunnel_before_the_record_is_final);
         tcase_add_test(tc, tunnel_does_not_heal_a_bad_record);
         tcase_add_test(tc, others_answer_as_their_records_say);
