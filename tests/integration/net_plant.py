@@ -470,3 +470,33 @@ class Plant:
                  mkdir /var/lib/kedge && mount --bind {g.agent.state} /var/lib/kedge && exec {" ".join(argv)}"""
         return subprocess.run(g.space.argv("unshare", "--mount", "--propagation", "private", "sh", "-c", script),
                               capture_output=True, text=True, timeout=30, env={**os.environ, "LD_LIBRARY_PATH": folder})
+
+
+def filled(folder, n):
+    """Two gateways and n members that are nowhere; and the seconds from their last block to all of them as peers."""
+    p = Plant(folder, 2, more=f"MaxPeers={n + 10}\nAddPerHour={n + 10}\n", interval=0, start=False, Poll="20ms")
+    a, b = p.gateways
+    for i, (key, tunnel, _, _) in enumerate(strangers(n)):
+        p.fleet.add(f"m{i}", key, tunnel=tunnel)
+        if i % 100 == 99:
+            p.fleet.node.mine(1)
+    begun = time.monotonic()
+    p.fleet.node.mine(30)
+    wait(lambda: f"{n + 1} peers, not {len(a.peers())}", lambda: len(a.peers()) == n + 1, 120, 0.1)
+    took = time.monotonic() - begun
+    wait("the peer of the other", lambda: text(a.key()) in b.peers(), 120)
+    return p, took
+
+
+def revoked_among_many(p):
+    """Milliseconds from the block to when gw1's agent has accepted it as its head, and from then to the last answer of
+    gw2. A head is one that several miners stand on, so there are some blocks more."""
+    a, b = p.gateways
+    ping = Pings(a.space, b.tunnel, 0.005)
+    ping.flows("among many")
+    p.fleet.revoke("gw2")
+    block, said = p.fleet.node.peak()[0] + 1, time.time()
+    p.fleet.node.mine(4)
+    accepted = wait("the head", lambda: a.agent.status()["head"] >= block and time.time(), 20, 0.001)
+    last = ping.stops("revoked")
+    return (accepted - said) * 1000, (last - accepted) * 1000
