@@ -1,6 +1,10 @@
 /* WireGuard of the kernel: include/uapi/linux/wireguard.h. A device is read as one dump, in which
  * the AllowedIPs of a peer may go on in the next message, under its key again; it is changed in
- * messages of so many peers that each fits. A link of another kind is never touched. */
+ * messages of so many peers that each fits. A link of another kind is never touched.
+ *
+ * For each peer that is removed the kernel waits until no processor looks at it any more: some
+ * milliseconds each, one after another. So of many that are to go all first lose their AllowedIPs,
+ * which takes no time and without which nothing passes in either direction. */
 
 #include "agent/netd/wg.h"
 
@@ -406,6 +410,18 @@ static int put_change(struct nl_msg *m, const struct wg_change *c, const struct 
         return 0;
 }
 
+/* The first pass of removals. */
+static int put_cut(struct nl_msg *m, const struct wg_change *c) {
+        struct nlattr *peer = nla_nest_start(m, NLA_F_NESTED);
+
+        if (!peer || nla_put(m, WGPEER_A_PUBLIC_KEY, NETD_KEY_SIZE, c->peer->key) < 0 ||
+                        nla_put_u32(m, WGPEER_A_FLAGS,
+                                        WGPEER_F_UPDATE_ONLY | WGPEER_F_REPLACE_ALLOWEDIPS) < 0)
+                return -ENOMEM;
+        nla_nest_end(m, peer);
+        return 0;
+}
+
 static int put_settings(struct nl_msg *m, const struct wg_settings *s) {
         if (s->private_key && nla_put(m, WGDEVICE_A_PRIVATE_KEY, NETD_KEY_SIZE, s->private_key) < 0)
                 return -ENOMEM;
@@ -434,7 +450,7 @@ static int write_settings(
 }
 
 static int write_some(struct wg_kernel *w, int id, const char *link, const struct wg_settings *s,
-                const struct wg_change *c, size_t n) {
+                const struct wg_change *c, size_t n, bool cut) {
         _cleanup_(nlmsg_freep) struct nl_msg *m =
                         device_message(id, WG_CMD_SET_DEVICE, link, CALL_SIZE);
         struct nlattr *list;
@@ -446,7 +462,7 @@ static int write_some(struct wg_kernel *w, int id, const char *link, const struc
         if (!list)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++) {
-                r = put_change(m, &c[i], s);
+                r = cut ? put_cut(m, &c[i]) : put_change(m, &c[i], s);
                 if (r < 0)
                         return r;
         }
@@ -454,8 +470,20 @@ static int write_some(struct wg_kernel *w, int id, const char *link, const struc
         return netlink_do(&w->generic, nlmsg_hdr(m), NULL, NULL);
 }
 
+static int write_changes(struct wg_kernel *w, int id, const char *link, const struct wg_settings *s,
+                const struct wg_change *c, size_t n, bool cut) {
+        int r = 0;
+
+        for (size_t at = 0, some; r == 0 && at < n; at += some) {
+                some = MIN(n - at, (size_t) PEERS_A_CALL);
+                r = write_some(w, id, link, s, c + at, some, cut);
+        }
+        return r == -EOPNOTSUPP ? -EEXIST : r;
+}
+
 int wg_kernel_write(struct wg_kernel *w, const char *link, const struct wg_settings *settings,
                 const struct wg_change *changes, size_t n) {
+        size_t removals = 0;
         int id, r;
 
         r = family(w, &id);
@@ -466,11 +494,12 @@ int wg_kernel_write(struct wg_kernel *w, const char *link, const struct wg_setti
                 if (r < 0)
                         return r == -EOPNOTSUPP ? -EEXIST : r;
         }
-        for (size_t at = 0, some; at < n; at += some) {
-                some = MIN(n - at, (size_t) PEERS_A_CALL);
-                r = write_some(w, id, link, settings, changes + at, some);
+        while (removals < n && changes[removals].what == WG_REMOVE)
+                removals++;
+        if (removals > 1) {
+                r = write_changes(w, id, link, NULL, changes, removals, true);
                 if (r < 0)
-                        return r == -EOPNOTSUPP ? -EEXIST : r;
+                        return r;
         }
-        return 0;
+        return write_changes(w, id, link, settings, changes, n, false);
 }

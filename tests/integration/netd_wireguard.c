@@ -2,11 +2,14 @@
 
 #include "../unit/unit.h"
 
+#include <sys/wait.h>
+
 #include "agent/netd/machine.h"
 #include "agent/netd/wg.h"
 #include "netd_box.h"
 
 #define MANY 4096 /* of the 16,384 that a link may have: each costs the kernel a multiplication on the curve */
+#define GONE 200 /* in two messages: PEERS_A_CALL of wg_kernel.c */
 
 static struct wg_kernel *wg;
 static const uint8_t PRIVATE[NETD_KEY_SIZE] = { 0x40, [31] = 0x41 };
@@ -148,6 +151,45 @@ START_TEST(wireguard_joins_a_peer_over_messages) {
         free(c);
 } END_TEST
 
+/* Many that go are cut off before the first is gone: the kernel takes its time with each. */
+START_TEST(wireguard_cuts_off_first) {
+        const struct wg_settings settings = { .private_key = PRIVATE };
+        struct netd_peer *p = calloc(GONE + 1, sizeof(*p));
+        struct wg_change *c = changes_of(p, GONE + 1, WG_ADD);
+        uint64_t began = box_now_us();
+        pid_t pid;
+        int status;
+
+        ck_assert_int_eq(wg_kernel_write(wg, "kedge0", &settings, c, GONE + 1), 0);
+        for (size_t i = 0; i < GONE; i++)
+                c[i].what = WG_REMOVE;
+        pid = fork();
+        ck_assert_int_ge(pid, 0);
+        if (pid == 0) {
+                ck_assert_int_eq(wg_kernel_new(&wg), 0); /* a socket is one process's */
+                _exit(wg_kernel_write(wg, "kedge0", NULL, c, GONE) == 0 ? 0 : 1);
+        }
+        while (waitpid(pid, &status, WNOHANG) == 0) {
+                struct wg_device v;
+                size_t cut = 0;
+                int r = wg_kernel_read(wg, "kedge0", &v);
+
+                if (r == -EINTR)
+                        continue;
+                ck_assert_int_eq(r, 0);
+                for (size_t i = 0; i < v.n; i++)
+                        cut += v.peer[i].tunnel[0].family == 0;
+                ck_assert(v.n == GONE + 1 || cut == v.n - 1);
+                free(v.peer);
+        }
+        ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        printf("%u of %u peers removed in %.0f ms\n", GONE, GONE + 1, (double) (box_now_us() - began) / 1000);
+        ck_assert_str_eq(run("wg show kedge0 allowed-ips | grep -c 10.9.0.%u/32", GONE), "1\n");
+        ck_assert_str_eq(run("wg show kedge0 peers | wc -l"), "1\n");
+        free(c);
+        free(p);
+} END_TEST
+
 START_TEST(wireguard_that_is_gone) {
         const struct wg_settings settings = { .private_key = PRIVATE };
         struct netd_peer p[1];
@@ -207,6 +249,7 @@ int main(void) {
         tcase_add_test(t, wireguard_changes_one);
         tcase_add_test(t, wireguard_of_many);
         tcase_add_test(t, wireguard_joins_a_peer_over_messages);
+        tcase_add_test(t, wireguard_cuts_off_first);
         tcase_add_test(t, wireguard_that_is_gone);
         tcase_add_test(t, wireguard_of_another_kind);
         tcase_add_test(t, wireguard_on_a_taken_port);
