@@ -67,6 +67,9 @@ struct net_sum {
         size_t mark[NET_MARKS], waits;
 };
 
+/* Nobody waits, and still something does: the link's settings, for a word. */
+bool net_settings_wait(const struct query_net *n, const struct net_sum *sum);
+
 void net_sum_add(struct net_sum *sum, const struct net_change *c);
 /* Differences are a failure; what is stale is stale. */
 enum ctl_exit net_plan_code(const struct query_net *n, const struct net_sum *sum);

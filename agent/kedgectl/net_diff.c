@@ -177,6 +177,10 @@ void net_sum_add(struct net_sum *sum, const struct net_change *c) {
                 sum->mark[c->mark]++;
 }
 
+bool net_settings_wait(const struct query_net *n, const struct net_sum *sum) {
+        return n->held[0] && n->list_known && sum->waits == 0;
+}
+
 static size_t differences(const struct net_sum *sum) {
         size_t n = sum->waits;
 
@@ -193,7 +197,10 @@ static bool changes(const struct net_sum *sum) {
 enum ctl_exit net_plan_code(const struct query_net *n, const struct net_sum *sum) {
         enum ctl_exit code = net_code(n);
 
-        return code == CTL_OK && (differences(sum) > 0 || n->n_foreign > 0) ? CTL_FAILURE : code;
+        return code == CTL_OK && (differences(sum) > 0 || n->n_foreign > 0 ||
+                                                 net_settings_wait(n, sum))
+                               ? CTL_FAILURE
+                               : code;
 }
 
 const char *net_next(const struct query_net *n, const struct net_sum *sum, char ret[NET_WHAT_MAX]) {
@@ -209,7 +216,7 @@ const char *net_next(const struct query_net *n, const struct net_sum *sum, char 
         else if (!n->connected)
                 (void) snprintf(ret, NET_WHAT_MAX,
                                 "systemctl restart kedge-netd.socket kedge-netd");
-        else if (sum->waits > 0 || n->rolled_back)
+        else if (sum->waits > 0 || n->rolled_back || net_settings_wait(n, sum))
                 (void) snprintf(ret, NET_WHAT_MAX,
                                 "kedgectl net apply %s; with --timeout=60s it goes back by itself "
                                 "unless confirmed",

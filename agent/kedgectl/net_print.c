@@ -224,6 +224,7 @@ static void print_sum(const struct query_net *n, const struct plan_rows *rows) {
                 { s->mark[NET_TILDE], "to change" },
                 { s->mark[NET_MINUS], "to remove" },
                 { s->waits, "held" },
+                { net_settings_wait(n, s), "change of settings held" },
                 { s->mark[NET_ALARM], "wrong" },
                 { rows->unproven, "not proven yet" },
         };

@@ -3,6 +3,7 @@
 kedge-netd that only writes down."""
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -193,6 +194,23 @@ def test_it_goes_back_unless_confirmed(folder):
     world.close()
 
 
+def test_settings_go_back_unless_confirmed(folder):
+    """As README and net.conf(5) say it: armed first, then the edit, which counts at once."""
+    world, b = start(folder, bus=True)
+    world.netd.wait_peers("the members", world.peers(1, 2, 3))
+    assert world.agent.kedgectl("net", "rollback", "--timeout=4")[0] == 0
+    assert world.netd.last().port == 51820 and not net(world, "status")["networks"][0]["rolled_back"]
+    world.agent.net_conf(CONF.replace("51820", "51999"))
+    world.agent.kedged.p.send_signal(signal.SIGHUP)
+    wait("the other port", lambda: world.netd.last().port == 51999)
+    wait("the port of before", lambda: world.netd.last().port == 51820)
+    n = wait("that it is told", lambda: next((n for n in net(world, "status", code=None)["networks"] if n["rolled_back"]), None))
+    assert "settings" in n["held"] or n["held"], n
+    assert world.agent.kedgectl("net", "apply")[0] == 0
+    wait("the other port again", lambda: world.netd.last().port == 51999)
+    world.close()
+
+
 def test_a_next_key(folder):
     world, b = start(folder, bus=True)
     world.netd.wait_peers("the members", world.peers(1, 2, 3))
@@ -244,5 +262,5 @@ def test_without_networks(folder):
 if __name__ == "__main__":
     sys.exit(run([test_status_and_plan_of_what_stands, test_plan_tells_what_others_have_changed,
                   test_others_are_told_what_stands_in_the_contract, test_what_does_not_answer_is_not_waited_for,
-                  test_the_word_of_an_operator, test_it_goes_back_unless_confirmed, test_a_next_key,
+                  test_the_word_of_an_operator, test_it_goes_back_unless_confirmed, test_a_next_key, test_settings_go_back_unless_confirmed,
                   test_the_bus_tells_and_is_told, test_without_networks]))

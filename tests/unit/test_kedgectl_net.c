@@ -402,6 +402,14 @@ START_TEST(plan_says_what_to_type) {
         ck_assert_ptr_nonnull(strstr(out, "next        kedgectl net apply plant"));
         ck_assert_ptr_nonnull(strstr(out, "1 held"));
         script.n_peers = 0;
+        strcpy(script.net[0].held, "Apply=confirm");
+        ck_assert_int_eq(run("net plan"), 1);
+        ck_assert_ptr_nonnull(strstr(out, "\n  1 change of settings held\n"));
+        ck_assert_ptr_nonnull(strstr(out, "next        kedgectl net apply plant"));
+        script.net[0].list_known = 0; /* then it is no settings that wait */
+        ck_assert_int_eq(run("net plan"), 0);
+        script.net[0].list_known = 1;
+        script.net[0].held[0] = 0;
         unseen(peer("pump1", 5));
         script.net[0].repair = 1;
         ck_assert_int_eq(run("net plan"), 1);
