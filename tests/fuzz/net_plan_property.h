@@ -355,6 +355,28 @@ static inline void check_again(const struct plan_world *w, const struct net_plan
         net_plan_done(&q);
 }
 
+/* The others do not notice that one is revoked: whoever stands as he did goes on, while changes may
+ * come in another turn of the allowance. */
+static inline void check_revoked(struct plan_world *w, const struct net_plan *p, uint8_t who) {
+        struct net_member *m = &w->member[who % w->c.n_members], before = *m;
+        struct net_plan q;
+
+        m->known = NET_REVOKED;
+        if (strcmp(m->host, w->network.host) == 0)
+                *m = before;
+        MUST(net_plan_make(&w->c, &q) == 0);
+        net_plan_check(&w->c, &q);
+        MUST(q.n == p->n);
+        for (size_t i = 0; i < q.n; i++) {
+                const struct net_row *row = &p->row[i];
+
+                if (row->stands && row->member != m && !is_new(row))
+                        MUST(q.row[i].stands);
+        }
+        net_plan_done(&q);
+        *m = before;
+}
+
 static inline void net_plan_property(const uint8_t *data, size_t size) {
         struct plan_bytes in = { data, size };
         static struct plan_world w;
@@ -367,6 +389,8 @@ static inline void net_plan_property(const uint8_t *data, size_t size) {
                 check_who_has_it(&w, &p);
                 check_again(&w, &p, true);
                 check_again(&w, &p, false);
+                if (w.c.n_members > 0)
+                        check_revoked(&w, &p, plan_next(&in));
         }
         net_plan_done(&p);
         if (w.c.n_members > 1) { /* another order is no other plan: it is none */
