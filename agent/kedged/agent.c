@@ -428,6 +428,7 @@ int agent_serve(struct agent *a) {
         publish_withdraw(&a->publish);
         for (size_t i = 0; i < a->n_runs; i++)
                 run_retry(a->runs[i]);
+        a->watch.save_ms = 0; /* now, however large the book is */
         watch_announce(&a->watch);
         (void) agent_floor_s(a);
         floor_keep(&a->floor, now_ms(), true);

@@ -28,6 +28,9 @@
 #define WATCH_SWEEPS_MAX     8
 #define WATCH_SWEEP_FROM     48 /* so few records are as quickly fetched */
 #define WATCH_URL_MAX   96
+#define WATCH_SAVE_SHARE                                                                           \
+        4 /* so many times as long as the last save took, a large book is not saved again */
+#define WATCH_SAVE_FROM 256 /* records: a book that is large */
 #define WATCH_WAITERS   256  /* for one name */
 
 struct watch_reply {
@@ -86,6 +89,8 @@ struct watch_entry {
         bool swept;   /* its key was asked for since it is wanted */
         bool desk;    /* counts among what desks hold */
         uint64_t serial; /* of the proof that values come from */
+        uint64_t unnoted; /* a head has taken something, and the book had no room: until finalized
+                             is there, nothing of it is served. 0: none */
         struct hash32 final_root, head_root;
         struct lookup_values values;
         struct watch_reply reply;
@@ -154,6 +159,7 @@ struct watch {
         bool changed; /* what readers should see has changed */
         bool urgent;  /* and it is a revocation */
         uint64_t changed_us; /* of the entry that changed last */
+        uint64_t save_ms;    /* when the book may be saved again: see watch_announce() */
         struct watch_entry *bucket[WATCH_BUCKETS];
         /* Names with keys, which can be revoked, go before those with addresses alone, and those before
          * names that are absent. */
@@ -227,7 +233,8 @@ const struct revocations *watch_revocations_of(const struct watch *w, const char
 void watch_pump(struct watch *w, uint64_t now);
 void watch_expire(struct watch *w, uint64_t now);
 
-/* Says what was revoked, as far as the disk holds it; tries the disk again. */
+/* Says what was revoked, as far as the disk holds it; tries the disk again. Where much is revoked at
+ * once, the book is written now and then, not for each: WATCH_SAVE_SHARE. */
 void watch_announce(struct watch *w);
 
 /* Forgets what is known of every name and proves it anew; revocations stay. */
@@ -268,3 +275,4 @@ void watch_charge(struct run *run, uint64_t slots);
 bool watch_sweep(struct watch *w, uint64_t now); /* true: it goes on */
 void watch_sweep_forget(struct watch *w, const struct watch_entry *e);
 void watch_sweeps_done(struct watch *w);
+void watch_unnoted(struct watch_entry *e, uint64_t head); /* the book had no room for what it took */

@@ -135,6 +135,22 @@ void watch_note_change(struct watch *w, struct watch_entry *e) {
         watch_tell(w, e, false);
 }
 
+void watch_unnoted(struct watch_entry *e, uint64_t head) {
+        if (e->unnoted == 0)
+                log_error("%s: no room left to note a revocation: nothing is served", e->name);
+        e->unnoted = MAX(e->unnoted, head);
+}
+
+/* What a head has taken would come back with an older one, as nobody has noted it. */
+static void refuse_unnoted(struct lookup_judgement *j) {
+        j->result = QUERY_UNPROVEN;
+        j->answer = (struct name_answer){ .deadline_ms = j->answer.deadline_ms };
+        memset(&j->role, 0, sizeof(j->role));
+        memset(j->field_why, 0, sizeof(j->field_why));
+        (void) snprintf(j->why, sizeof(j->why),
+                        "no room left to note a revocation: nothing is served");
+}
+
 /* Judges what stands in e->values, and brings the book and the readers up to it. */
 void watch_apply(struct watch *w, struct watch_entry *e) {
         const struct revocations *before;
@@ -148,16 +164,13 @@ void watch_apply(struct watch *w, struct watch_entry *e) {
         lookup_times(e->shape, &e->values, w->config->role, &e->group->run->clocks, &j.answer);
         if (j.revocations_changed && !j.keep_revocations) {
                 revoked = note_new(w, e, before, &j.revocations);
-                if (book_settle(w->book, &key, &j.revocations, e->group->run->store.fallback) < 0) {
-                        j.result = QUERY_UNPROVEN;
-                        j.answer = (struct name_answer){ .deadline_ms = j.answer.deadline_ms };
-                        memset(&j.role, 0, sizeof(j.role));
-                        memset(j.field_why, 0, sizeof(j.field_why));
-                        (void) snprintf(j.why, sizeof(j.why),
-                                        "no room left to note a revocation: nothing is served");
-                        log_error("%s: %s", e->name, j.why);
-                }
+                if (book_settle(w->book, &key, &j.revocations, e->group->run->store.fallback) < 0)
+                        watch_unnoted(e, e->values.head_at.number);
         }
+        if (e->unnoted > e->values.final_at.number)
+                refuse_unnoted(&j);
+        else
+                e->unnoted = 0;
         if (j.result == QUERY_INVALID && (!e->known || e->reply.result != QUERY_INVALID))
                 log_warning("%s: %s; the name is not served", e->name, j.why);
         if (!e->known || !same_answer(&e->reply, &j) || (e->moved && tells_values(e))) {
@@ -643,6 +656,8 @@ static struct watch_group *next_due(const struct watch *w, uint64_t now) {
 void watch_pump(struct watch *w, uint64_t now) {
         struct watch_group *g;
 
+        if (w->save_ms != 0 && w->book->dirty)
+                watch_announce(w);
         while ((g = next_due(w, now)))
                 if (!start_refresh(w, g, now))
                         break; /* the next turn of the loop tries again */

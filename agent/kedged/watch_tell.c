@@ -105,13 +105,13 @@ void watch_revoke(struct watch *w, const char *name, const struct block_ref *at)
         first = !watch_known_revocation(before, &whole);
         if (!revoke_whole(before, at, &all))
                 return;
-        if (book_set(w->book, &key, &all) < 0)
-                log_error("%s: no room left to note that it is revoked", name);
-        if (!first)
+        e = watch_find_entry(w, name);
+        if (book_set(w->book, &key, &all) < 0 && e)
+                watch_unnoted(e, at->number);
+        else if (!first)
                 return;
         w->urgent = true;
         announce(w, name, w->runs[zone->chain_index]->config.name, &whole);
-        e = watch_find_entry(w, name);
         if (!e || !e->known)
                 return;
         tell_behind(w, e);
@@ -132,9 +132,22 @@ static void tell_revoked(const struct watch *w, const struct watch_note *note) {
         news_tell(w->news, &news);
 }
 
+/* Memory is ahead of the disk for so long; what is revoked is refused already. */
+static bool may_save(struct watch *w, uint64_t now) {
+        return !w->book->dirty || w->book->n < WATCH_SAVE_FROM || now >= w->save_ms;
+}
+
 void watch_announce(struct watch *w) {
-        if (book_save(w->book) < 0)
+        uint64_t now = now_ms(), after;
+
+        if (!may_save(w, now))
+                return; /* watch_pump() comes back to it */
+        if (book_save(w->book) < 0) {
+                w->save_ms = 0;
                 return; /* what is revoked is refused already; it is said when a restart would know it too */
+        }
+        after = now_ms();
+        w->save_ms = MAX(w->save_ms, after + WATCH_SAVE_SHARE * (after - now));
         for (size_t i = 0; i < w->n_announced; i++) {
                 tell_revoked(w, w->announce[i]);
                 free(w->announce[i]);

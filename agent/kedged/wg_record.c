@@ -137,6 +137,8 @@ void wg_record_read(const struct watch_entry *e, const struct revocations *earli
                 struct net_member *ret) {
         if (e && e->known && !e->flushed) {
                 wg_record_judge(&e->values, earlier, ret);
+                if (e->unnoted > e->values.final_at.number) /* in memory alone */
+                        say(ret, NET_REVOKED, e->unnoted, "no room left to note a revocation");
                 return;
         }
         wg_record_judge(&(struct lookup_values){ 0 }, NULL, ret);

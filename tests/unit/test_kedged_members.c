@@ -6,6 +6,7 @@
 #include <stdarg.h>
 
 #include "agent/kedged/members.h"
+#include "agent/kedged/wg_record.h"
 
 #define INDEX   65536
 #define ENTRIES (MEMBERS_MAX + 32)
@@ -547,6 +548,69 @@ START_TEST(a_watched_record_of_it_is_judged_at_once) {
 }
 END_TEST
 
+/* A book that is large is not written for each of many revocations. */
+START_TEST(a_large_book_is_written_now_and_then) {
+        const struct block_ref at = { .number = 111 };
+        char name[64];
+
+        heads(100, 111);
+        w.watch.save_ms = now_ms() + 1000;
+        for (int i = 0; i < 5000; i++) {
+                (void) snprintf(name, sizeof(name), "_wg.host%d.plant.fleet", i);
+                watch_revoke(&w.watch, name, &at);
+                watch_announce(&w.watch);
+                ck_assert(i >= WATCH_SAVE_FROM - 1 || !w.book.dirty);
+        }
+        ck_assert(w.book.dirty);
+        ck_assert_uint_eq(w.book.n, 5000);
+        watch_pump(&w.watch, now_ms());
+        ck_assert(w.book.dirty);
+        clock_ms += 1000;
+        watch_pump(&w.watch, now_ms());
+        ck_assert(!w.book.dirty);
+        book_done(&w.book);
+        ck_assert_int_eq(book_open(&w.book, w.dir_fd), 0);
+        ck_assert_uint_eq(w.book.n, 5000);
+} END_TEST
+
+/* Nothing of it comes back with an older head, and finalized decides. */
+START_TEST(what_the_book_has_no_room_for_is_not_served) {
+        struct lookup_values v = { .final_at = { .number = 100 }, .head_at = { .number = 110 },
+                                   .proven_ms = clock_ms };
+        const struct revocations *none = NULL;
+        struct revocations full = { .n = SERVED_REVOCATIONS_MAX };
+        struct net_member told_of = { 0 };
+        struct watch_entry *e;
+        struct book_key key = { 0 };
+
+        v.head_at.hash.b[0] = 110;
+        v.final[5].b[0] = v.head[5].b[0] = 9; /* wg_key */
+        ck_assert_int_eq(watch_restore(&w.watch, "_wg.gw2.plant.fleet", &v, now_ms()), 0);
+        e = watch_find_entry(&w.watch, "_wg.gw2.plant.fleet");
+        for (size_t i = 0; i < full.n; i++)
+                full.r[i] = (struct revocation){ .field = RECORD_WG_KEY, .at.number = 1000,
+                                                 .key.b[0] = (uint8_t) i };
+        while (book_set(&w.book, &key, &full) == 0)
+                key.slot++;
+        full.n = 1;
+        while (book_set(&w.book, &key, &full) == 0)
+                key.slot++;
+        memset(e->values.head, 0, sizeof(e->values.head));
+        watch_apply(&w.watch, e);
+        ck_assert_int_eq(e->reply.result, QUERY_UNPROVEN);
+        e->values = v; /* an older head, at which it is there */
+        watch_apply(&w.watch, e);
+        ck_assert_int_eq(e->reply.result, QUERY_UNPROVEN);
+        wg_record_read(e, none, &told_of);
+        ck_assert_int_eq(told_of.known, NET_REVOKED);
+        e->values.final_at.number = 111;
+        e->values.head_at.number = 112;
+        watch_apply(&w.watch, e);
+        ck_assert_int_eq(e->reply.result, QUERY_OK);
+        wg_record_read(e, none, &told_of);
+        ck_assert_int_eq(told_of.known, NET_GRANTED);
+} END_TEST
+
 START_TEST(what_nobody_wants_any_more_ends_quietly) {
         HOLD(0, 1, "gw1");
         HOLD(1, 1, "gw1");
@@ -597,6 +661,8 @@ int main(void) {
         tcase_add_test(t, who_head_does_not_list_is_revoked_for_good);
         tcase_add_test(t, who_is_in_neither_list_is_not_noted);
         tcase_add_test(t, a_watched_record_of_it_is_judged_at_once);
+        tcase_add_test(t, a_large_book_is_written_now_and_then);
+        tcase_add_test(t, what_the_book_has_no_room_for_is_not_served);
         tcase_add_test(t, what_nobody_wants_any_more_ends_quietly);
         tcase_add_test(t, a_budget_that_is_spent_waits_but_for_the_first);
         suite_add_tcase(s, t);
