@@ -264,6 +264,9 @@ WRONG = {
     "of the other side": (lambda: message("state"), "a message breaks a rule"),
     "17,000 peers": (lambda: message("begin", begin(17000), 9), "a message is over a limit"),
     "a part of nothing": (lambda: message("peer", peer(1), 9), "a part of a desired state before its BEGIN"),
+    "begun twice": (lambda: [message("begin", begin(1), 9), message("begin", begin(1), 10)], "a desired state begins inside of another"),
+    "a question inside": (lambda: [message("begin", begin(1), 9), message("observe")], "a desired state is not ended"),
+    "a removal inside": (lambda: [message("begin", begin(1), 9), message("remove")], "a desired state is not ended"),
 }
 
 
@@ -275,7 +278,8 @@ def test_what_breaks_a_rule_ends_the_connection_and_nothing_else(folder):
     kedged.close()
     for name, (make, why) in WRONG.items():
         kedged = Kedged(netd)
-        kedged.send(make())
+        packets = make()
+        kedged.send(*packets if isinstance(packets, list) else [packets])
         assert kedged.ended(), name
         netd.wait_log(why)
     for name, bad in (("outside", peer(1, address=(10, 10, 0, 1))), ("our own address", peer(1, address=(10, 9, 0, 1))),
@@ -289,7 +293,12 @@ def test_what_breaks_a_rule_ends_the_connection_and_nothing_else(folder):
     kedged.desire(PEERS)
     assert kedged.ended()
     netd.wait_log("serial of a desired state does not grow")
+    kedged = Kedged(netd)
+    kedged.send(message("begin", begin(1), 9))  # and gone in the middle of it
+    kedged.close()
     must_stand(PEERS)
+    Kedged(netd).settle(PEERS[1:])
+    must_stand(PEERS[1:])
 
 
 def connect_as(netd, uid):
