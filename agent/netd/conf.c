@@ -47,18 +47,29 @@ static bool pattern_valid(const char *word) {
         return netd_link_valid(name);
 }
 
-static const char *parse_links(const char *text, struct netd_conf *c) {
+static const char *parse_names(
+                const char *text, char (*ret)[NETD_LINK_NAME], size_t *ret_n, const char *none) {
         char word[NETD_LINK_NAME + 2];
 
-        c->n_links = 0;
+        *ret_n = 0;
         while (next_word(&text, word, sizeof(word))) {
-                if (c->n_links == NETD_CONF_WORDS)
+                if (*ret_n == NETD_CONF_WORDS)
                         return "names more than eight links";
                 if (!pattern_valid(word))
                         return "is not a list of links such as: kedge* wgplant";
-                (void) snprintf(c->links[c->n_links++], NETD_LINK_NAME, "%.15s", word);
+                (void) snprintf(ret[(*ret_n)++], NETD_LINK_NAME, "%.15s", word);
         }
-        return c->n_links > 0 ? NULL : "names no link";
+        return *ret_n > 0 ? NULL : none;
+}
+
+static const char *parse_links(const char *text, struct netd_conf *c) {
+        return parse_names(text, c->links, &c->n_links, "names no link");
+}
+
+/* Nothing behind it: no link may be closed. */
+static const char *parse_only(const char *text, struct netd_conf *c) {
+        c->only_bound = true;
+        return parse_names(text, c->only, &c->n_only, NULL);
 }
 
 static const char *parse_prefixes(const char *text, struct netd_conf *c) {
@@ -92,6 +103,7 @@ static const struct {
 } keys[] = {
         { "Links", parse_links },
         { "Prefixes", parse_prefixes },
+        { "OnlyFleet", parse_only },
         { "Backend", parse_backend },
 };
 
@@ -193,14 +205,12 @@ int netd_conf_load(struct netd_conf *ret, const char *path, bool may_lack, char 
         return netd_conf_read(ret, path, VIEW(text, n), why);
 }
 
-bool netd_conf_has_link(const struct netd_conf *c, const char *link) {
-        static const char next[] = ".next"; /* LINK.next.key is the next key of LINK */
-        size_t n = strnlen(link, NETD_LINK_NAME), end = sizeof(next) - 1;
+/* Whole names, or beginnings with a '*'. */
+static bool has_name(const char (*words)[NETD_LINK_NAME], size_t n_words, const char *link) {
+        size_t n = strnlen(link, NETD_LINK_NAME);
 
-        if (n >= end && memcmp(link + n - end, next, end) == 0)
-                return false;
-        for (size_t i = 0; i < c->n_links; i++) {
-                const char *word = c->links[i];
+        for (size_t i = 0; i < n_words; i++) {
+                const char *word = words[i];
                 size_t k = strnlen(word, NETD_LINK_NAME);
 
                 if (word[k - 1] == '*' ? n >= k - 1 && memcmp(link, word, k - 1) == 0
@@ -210,9 +220,36 @@ bool netd_conf_has_link(const struct netd_conf *c, const char *link) {
         return false;
 }
 
+static bool ends_in(const char *link, const char *end) {
+        size_t n = strnlen(link, NETD_LINK_NAME), k = strlen(end);
+
+        return n >= k && memcmp(link + n - k, end, k) == 0;
+}
+
+bool netd_conf_has_link(const struct netd_conf *c, const char *link) {
+        /* LINK.next.key is the next key of LINK. */
+        return !ends_in(link, ".next") && !ends_in(link, ".old") &&
+               has_name(c->links, c->n_links, link);
+}
+
+bool netd_conf_has_only(const struct netd_conf *c, const char *link) {
+        return !c->only_bound || has_name(c->only, c->n_only, link);
+}
+
 bool netd_conf_has_prefix(const struct netd_conf *c, const struct ip_prefix *p) {
-        for (size_t i = 0; i < c->n_prefixes; i++)
-                if (p->len >= c->prefix[i].len && ip_in_prefix(&p->ip, &c->prefix[i]))
+        /* RFC 1918, section 3; RFC 6598, section 7; RFC 4193, section 3.1 */
+        static const struct ip_prefix private_ones[] = {
+                { { .family = 4, .b = { 10 } }, 8 },
+                { { .family = 4, .b = { 172, 16 } }, 12 },
+                { { .family = 4, .b = { 192, 168 } }, 16 },
+                { { .family = 4, .b = { 100, 64 } }, 10 },
+                { { .family = 6, .b = { 0xfc } }, 7 },
+        };
+        const struct ip_prefix *list = c->n_prefixes > 0 ? c->prefix : private_ones;
+        size_t n = c->n_prefixes > 0 ? c->n_prefixes : ELEMENTSOF(private_ones);
+
+        for (size_t i = 0; i < n; i++)
+                if (p->len >= list[i].len && ip_in_prefix(&p->ip, &list[i]))
                         return true;
-        return c->n_prefixes == 0;
+        return false;
 }

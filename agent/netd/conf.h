@@ -18,8 +18,11 @@
 struct netd_conf {
         size_t n_links;
         char links[NETD_CONF_WORDS][NETD_LINK_NAME]; /* whole names, or beginnings with a '*' */
-        size_t n_prefixes;                           /* 0: any */
+        size_t n_prefixes;                           /* 0: the private ones */
         struct ip_prefix prefix[NETD_CONF_WORDS];
+        bool only_bound; /* only[] says which links may be closed; else any may */
+        size_t n_only;
+        char only[NETD_CONF_WORDS][NETD_LINK_NAME];
         enum machine_backend backend;
 };
 
@@ -37,5 +40,8 @@ _must_check_ int netd_conf_load(
 /* A link that we may make, change and remove. Never one whose key files would be another's. */
 _must_check_ bool netd_conf_has_link(const struct netd_conf *c, const char *link);
 
-/* A network that we may route to such a link. */
+/* A link that may be closed to all but the fleet. */
+_must_check_ bool netd_conf_has_only(const struct netd_conf *c, const char *link);
+
+/* A network that we may route to a link of ours: one of Prefixes=, or else a private one. */
 _must_check_ bool netd_conf_has_prefix(const struct netd_conf *c, const struct ip_prefix *p);

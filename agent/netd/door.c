@@ -99,6 +99,9 @@ static const char *forbids(
         for (size_t i = 0; want && i < want->begin.n_prefixes; i++)
                 if (!netd_conf_has_prefix(c, &want->begin.prefix[i]))
                         return "Prefixes= in netd.conf does not have its prefix";
+        for (size_t i = 0; want && i < want->begin.n_only; i++)
+                if (!netd_conf_has_only(c, want->begin.only[i]))
+                        return "OnlyFleet= in netd.conf does not have a link that is to be closed";
         return NULL;
 }
 

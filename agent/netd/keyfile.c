@@ -4,6 +4,7 @@
 
 #include "agent/netd/keyfile.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,8 +17,9 @@
 #include "base/base64.h"
 #include "wire/owned.h"
 
-#define NAME_ROOM (NETD_LINK_NAME + sizeof(".next.key.new"))
-#define LINE_ROOM BASE64_ROOM(NETD_KEY_SIZE) /* its NUL is where the file has a new line */
+#define NAME_ROOM    (NETD_LINK_NAME + sizeof(".next.key.new"))
+#define KEYFILES_MAX 32                         /* whatever kedged asks for */
+#define LINE_ROOM    BASE64_ROOM(NETD_KEY_SIZE) /* its NUL is where the file has a new line */
 
 static const char *name_of(const char *link, enum keyfile_which which, char ret[NAME_ROOM]) {
         (void) snprintf(ret, NAME_ROOM, "%.15s%s.key", link, which == KEYFILE_NEXT ? ".next" : "");
@@ -124,6 +126,22 @@ static int put_in_place(int folder_fd, const char *draft, const char *name) {
         return fsync(folder_fd) < 0 ? -errno : 0;
 }
 
+/* A folder that cannot be read is full. */
+static size_t count_keys(int folder_fd) {
+        int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *d = fd < 0 ? NULL : fdopendir(fd);
+        size_t n = 0;
+
+        if (!d) {
+                owned_closep(&fd);
+                return KEYFILES_MAX;
+        }
+        while (n < KEYFILES_MAX && readdir(d))
+                n++;
+        (void) closedir(d);
+        return n;
+}
+
 int keyfile_make(int folder_fd, const char *link, enum keyfile_which which,
                 uint8_t ret_key[NETD_KEY_SIZE]) {
         char name[NAME_ROOM], draft[NAME_ROOM], line[LINE_ROOM];
@@ -132,6 +150,8 @@ int keyfile_make(int folder_fd, const char *link, enum keyfile_which which,
 
         (void) name_of(link, which, name);
         (void) snprintf(draft, sizeof(draft), "%.*s.new", NETD_LINK_NAME + 8, name);
+        if (count_keys(folder_fd) >= KEYFILES_MAX)
+                return -EDQUOT;
         if (getrandom(key, sizeof(key), GRND_NONBLOCK) != (ssize_t) sizeof(key))
                 return errno == EAGAIN ? -EAGAIN : -EIO;
 
@@ -151,10 +171,18 @@ int keyfile_make(int folder_fd, const char *link, enum keyfile_which which,
 }
 
 int keyfile_promote(int folder_fd, const char *link) {
-        char next[NAME_ROOM], current[NAME_ROOM];
+        char next[NAME_ROOM], current[NAME_ROOM], old[NAME_ROOM];
 
         (void) name_of(link, KEYFILE_NEXT, next);
         (void) name_of(link, KEYFILE_CURRENT, current);
+        (void) snprintf(old, sizeof(old), "%.15s.old.key", link);
+        if (faccessat(folder_fd, next, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
+        /* The current one is there all the time, by one name or both. */
+        if (unlinkat(folder_fd, old, 0) < 0 && errno != ENOENT)
+                return -errno;
+        if (linkat(folder_fd, current, folder_fd, old, 0) < 0 && errno != ENOENT)
+                return -errno;
         if (renameat(folder_fd, next, folder_fd, current) < 0)
                 return -errno;
         return fsync(folder_fd) < 0 ? -errno : 0;

@@ -26,11 +26,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 MUST(n > 0 && n < NETD_LINK_NAME && strcmp(c.links[i], "*") != 0);
                 memcpy(name, c.links[i], c.links[i][n - 1] == '*' ? n - 1 : n);
                 MUST(netd_link_valid(name));
-                MUST(netd_conf_has_link(&c, name) || strstr(name, ".next"));
+                MUST(netd_conf_has_link(&c, name) || strstr(name, ".next") || strstr(name, ".old"));
                 if (c.n_links == 1 && name[0] != 'z')
                         MUST(!netd_conf_has_link(&c, long_name));
         }
         for (size_t i = 0; i < c.n_prefixes; i++)
                 MUST(ip_prefix_is_sane(&c.prefix[i]) && netd_conf_has_prefix(&c, &c.prefix[i]));
+        MUST(c.n_only <= NETD_CONF_WORDS && (c.only_bound || c.n_only == 0));
         return 0;
 }

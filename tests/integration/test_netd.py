@@ -31,9 +31,11 @@ def message(kind, body=b"", serial=0, link="kedge0", version=1, magic=0x4B4E4554
     return struct.pack(HEAD, magic, version, KINDS[kind], serial, link.encode()) + body.ljust(256, b"\0")
 
 
-def begin(n_peers, n_rules=0, flags=FIREWALL | REPAIR, port=51820, own=(10, 9, 0, 1), own_key=bytes(32), n_links=0):
-    return (struct.pack("<IIHHHBBBB", n_peers, n_rules, port, 0, 25, flags, 1, 0, n_links) +
-            ip4(*own) + b"\x10" + bytes(18) + ip4(10, 9, 0, 0) + b"\x10" + bytes(18) + own_key + bytes(64))
+def begin(n_peers, n_rules=0, flags=FIREWALL | REPAIR, port=51820, own=(10, 9, 0, 1), own_key=bytes(32), n_links=0, net=(10, 9),
+          only=b""):
+    own = (*net, *own[2:])
+    return (struct.pack("<IIHHHBBBB", n_peers, n_rules, port, 0, 25, flags, 1, 1 if only else 0, n_links) +
+            ip4(*own) + b"\x10" + bytes(18) + ip4(*net, 0, 0) + b"\x10" + bytes(18) + own_key + only.ljust(64, b"\0"))
 
 
 def key_of(n):
@@ -340,6 +342,17 @@ def test_what_netd_conf_does_not_have(folder):
     assert "eth0.next.key" not in os.listdir(netd.keys) and os.path.exists("/sys/class/net/lo")
 
 
+def test_what_may_be_closed_or_routed(folder):
+    netd = Netd(folder, "[Netd]\nOnlyFleet=eth1\n")
+    kedged = Kedged(netd)
+    kedged.desire([], only=b"eth0")
+    state = kedged.state("kedge0")
+    assert (state.error, state.text) == (-1, "kedge0: OnlyFleet= in netd.conf does not have a link that is to be closed")
+    kedged.desire([], net=(8, 9))
+    assert kedged.state("kedge0").text == "kedge0: Prefixes= in netd.conf does not have its prefix"
+    assert os.listdir(netd.keys) == []
+
+
 def test_no_wireguard_is_told_and_met_when_it_comes(folder):
     netd = Netd(folder, "[Netd]\nBackend=userspace\n")
     kedged = Kedged(netd)
@@ -437,7 +450,7 @@ def test_a_next_key_becomes_ours(folder):
     assert kedged.settle(PEERS, own_key=old).key == old
     assert kedged.settle(PEERS, own_key=new).key == new
     assert base64.b64decode(ours("wg", "show", "kedge0", "public-key")) == new
-    assert os.listdir(netd.keys) == ["kedge0.key"]
+    assert sorted(os.listdir(netd.keys)) == ["kedge0.key", "kedge0.old.key"]
     os.chmod(netd.keys + "/kedge0.key", 0o644)
     netd.kill()
     netd.again()

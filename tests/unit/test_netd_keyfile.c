@@ -133,6 +133,48 @@ START_TEST(keyfile_promotes_the_next_one) {
         ck_assert_int_eq(keyfile_read(fd, "kedge0", KEYFILE_CURRENT, now, why), 0);
         ck_assert_mem_eq(now, next, NETD_KEY_SIZE);
         ck_assert_int_eq(keyfile_read(fd, "kedge0", KEYFILE_NEXT, now, why), -ENOENT);
+        /* The old one is there for its operator, until the next time. */
+        for (size_t i = 0; i < 2; i++) {
+                ck_assert_int_eq(renameat(fd, "kedge0.old.key", fd, "kedge1.key"), 0);
+                ck_assert_int_eq(keyfile_read(fd, "kedge1", KEYFILE_CURRENT, now, why), 0);
+                ck_assert_mem_eq(now, i == 0 ? old : next, NETD_KEY_SIZE);
+                ck_assert_int_eq(renameat(fd, "kedge1.key", fd, "kedge0.old.key"), 0);
+                ck_assert_int_eq(keyfile_make(fd, "kedge0", KEYFILE_NEXT, now), 0);
+                ck_assert_int_eq(keyfile_promote(fd, "kedge0"), 0);
+        }
+        world_folder_close(fd);
+}
+END_TEST
+
+START_TEST(keyfile_promotes_where_the_current_one_is_lost) {
+        uint8_t next[NETD_KEY_SIZE], now[NETD_KEY_SIZE];
+        char why[NETD_TEXT_MAX] = "";
+        int fd = world_folder_open();
+
+        ck_assert_int_eq(keyfile_make(fd, "kedge0", KEYFILE_NEXT, next), 0);
+        ck_assert_int_eq(keyfile_promote(fd, "kedge0"), 0);
+        ck_assert_int_eq(keyfile_read(fd, "kedge0", KEYFILE_CURRENT, now, why), 0);
+        ck_assert_mem_eq(now, next, NETD_KEY_SIZE);
+        world_folder_close(fd);
+}
+END_TEST
+
+START_TEST(keyfile_makes_no_more_than_there_may_be) {
+        uint8_t key[NETD_KEY_SIZE];
+        char name[NETD_LINK_NAME + 8] = "";
+        int fd = world_folder_open(), r = 0;
+        unsigned n = 0;
+
+        for (; r == 0 && n < 100; n++) {
+                (void) snprintf(name, sizeof(name), "kedge%u", n);
+                r = keyfile_make(fd, name, KEYFILE_CURRENT, key);
+        }
+        ck_assert_int_eq(r, -EDQUOT);
+        ck_assert_uint_eq(n, 31); /* "." and ".." count */
+        for (unsigned i = 0; i < n; i++) {
+                (void) snprintf(name, sizeof(name), "kedge%u.key", i);
+                (void) unlinkat(fd, name, 0);
+        }
         world_folder_close(fd);
 }
 END_TEST
@@ -166,6 +208,10 @@ static const struct conf_case {
         { "[Netd]\nBackend=wireguard-go\n", "c:2: Backend is neither auto, kernel nor userspace" },
         { "[Netd]\nPrefixes=10.0.0.0\n", "c:2: Prefixes is not a list of prefixes such as: "
                                          "10.9.0.0/16 fd00:9::/64" },
+        { "[Netd]\nOnlyFleet=eth*\n", NULL },
+        { "[Netd]\nOnlyFleet=\n", NULL },
+        { "[Netd]\nOnlyFleet=*\n",
+                        "c:2: OnlyFleet is not a list of links such as: kedge* wgplant" },
         { "[Netd]\nPrefixes=\n", "c:2: Prefixes names no prefix" },
         { "[Netd]\nBackend=auto\nBackend=auto\n", "c:3: Backend stands twice" },
         { "[Netd]\nColour=red\n", "c:2: Colour is not a key that [Netd] knows" },
@@ -193,6 +239,8 @@ static const struct {
         { "kedge*", "kedg", false },
         { "kedge*", "eth0", false },
         { "kedge*", "kedge0.next", false },
+        { "kedge*", "kedge0.old", false },
+        { "kedge*", "kedge0.new", true },
         { "kedge", "kedge", true },
         { "kedge", "kedge0", false },
         { "kedge0", "kedge", false },
@@ -229,11 +277,52 @@ START_TEST(conf_has_the_prefixes_that_it_names) {
         char why[NETD_WHY_MAX] = "", text[64];
 
         ck_assert_int_eq(ip_prefix_parse(VIEW_TEXT(prefix_cases[_i].prefix), &p), 0);
-        netd_conf_init(&c);
-        ck_assert(netd_conf_has_prefix(&c, &p));
         (void) snprintf(text, sizeof(text), "[Netd]\nPrefixes=%s\n", prefix_cases[_i].prefixes);
         ck_assert_int_eq(netd_conf_read(&c, "c", VIEW_TEXT(text), why), 0);
         ck_assert(netd_conf_has_prefix(&c, &p) == prefix_cases[_i].has);
+}
+END_TEST
+
+static const struct {
+        const char *prefix;
+        bool has;
+} default_cases[] = {
+        { "10.0.0.0/8", true },
+        { "10.0.0.0/7", false },
+        { "172.16.0.0/12", true },
+        { "172.32.0.0/12", false },
+        { "192.168.4.0/24", true },
+        { "192.169.0.0/16", false },
+        { "100.127.0.0/16", true },
+        { "100.128.0.0/16", false },
+        { "fd00:9::/64", true },
+        { "fc00::/7", true },
+        { "fe00::/64", false },
+        { "2001:db8::/64", false },
+        { "8.0.0.0/8", false },
+};
+
+START_TEST(conf_has_private_prefixes_where_it_names_none) {
+        struct netd_conf c;
+        struct ip_prefix p;
+
+        netd_conf_init(&c);
+        ck_assert_int_eq(ip_prefix_parse(VIEW_TEXT(default_cases[_i].prefix), &p), 0);
+        ck_assert_msg(netd_conf_has_prefix(&c, &p) == default_cases[_i].has, "%s",
+                        default_cases[_i].prefix);
+}
+END_TEST
+
+START_TEST(conf_bounds_what_may_be_closed) {
+        struct netd_conf c;
+        char why[NETD_WHY_MAX] = "";
+
+        netd_conf_init(&c);
+        ck_assert(netd_conf_has_only(&c, "eth0"));
+        ck_assert_int_eq(netd_conf_read(&c, "c", VIEW_TEXT("[Netd]\nOnlyFleet=eth1\n"), why), 0);
+        ck_assert(netd_conf_has_only(&c, "eth1") && !netd_conf_has_only(&c, "eth0"));
+        ck_assert_int_eq(netd_conf_read(&c, "c", VIEW_TEXT("[Netd]\nOnlyFleet=\n"), why), 0);
+        ck_assert(!netd_conf_has_only(&c, "eth1"));
 }
 END_TEST
 
@@ -278,10 +367,15 @@ int main(void) {
         tcase_add_test(t, keyfile_refuses_a_link_and_a_folder);
         tcase_add_test(t, keyfile_refuses_another_users);
         tcase_add_test(t, keyfile_promotes_the_next_one);
+        tcase_add_test(t, keyfile_promotes_where_the_current_one_is_lost);
+        tcase_add_test(t, keyfile_makes_no_more_than_there_may_be);
         tcase_add_test(t, keyfile_makes_one_over_a_draft_that_was_left);
         tcase_add_loop_test(t, conf_reads_or_says_why, 0, ELEMENTSOF(conf_cases));
         tcase_add_loop_test(t, conf_has_the_links_that_it_names, 0, ELEMENTSOF(link_cases));
         tcase_add_loop_test(t, conf_has_the_prefixes_that_it_names, 0, ELEMENTSOF(prefix_cases));
+        tcase_add_loop_test(t, conf_has_private_prefixes_where_it_names_none, 0,
+                        ELEMENTSOF(default_cases));
+        tcase_add_test(t, conf_bounds_what_may_be_closed);
         tcase_add_test(t, conf_file_is_roots_and_nobody_elses);
         suite_add_tcase(suite, t);
         return unit_run(suite);
