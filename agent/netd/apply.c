@@ -42,6 +42,7 @@ static struct apply_link *find_or_take(struct apply *a, const char *link) {
                 if (!a->link[i].name[0]) {
                         l = &a->link[i];
                         memcpy(l->name, link, sizeof(l->name));
+                        gone_load(a->folder_fd, link, &l->gone);
                 }
         return l;
 }

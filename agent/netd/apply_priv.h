@@ -16,6 +16,12 @@ void gone_between(struct gone *g, const struct desired *old, const struct desire
 void gone_sort(struct gone *g);
 void gone_done(struct gone *g);
 
+/* LINK.gone in the folder of private keys: for the next kedge-netd, where this one is killed
+ * between the tunnel and the flows. Not synced: conntrack does not outlive a power cut either. */
+void gone_save(int folder_fd, const char *link, struct gone *g);
+void gone_load(int folder_fd, const char *link, struct gone *g);
+void gone_forget(int folder_fd, const char *link);
+
 /* keys.c: the keys of a link in its state; makes what lacks, and takes the next one where own_key
  * is that. device: what the kernel has. */
 _must_check_ int keys_ready(int folder_fd, const char *link, const uint8_t *own_key,

@@ -2,10 +2,14 @@
  * another role. Their entries of conntrack are deleted, so that no flow outlives the rule that has
  * let it in. A flow that is still allowed is let in anew with its next packet. */
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/netd/apply_priv.h"
+#include "wire/owned.h"
 
 #define GONE_MAX (NETD_PEERS_MAX * (NETD_PREFIXES_MAX + NETD_OUTER_MAX) * 2)
 
@@ -48,6 +52,47 @@ void gone_add(struct gone *g, const struct ip *a) {
                 g->cap = cap;
         }
         g->ip[g->n++] = *a;
+}
+
+static const char *file_of(const char *link, char ret[NETD_LINK_NAME + 8]) {
+        (void) snprintf(ret, NETD_LINK_NAME + 8, "%.15s.gone", link);
+        return ret;
+}
+
+void gone_save(int folder_fd, const char *link, struct gone *g) {
+        _cleanup_(owned_closep) int fd = -1;
+        char name[NETD_LINK_NAME + 8];
+        size_t size;
+
+        gone_sort(g);
+        if (g->n == 0)
+                return;
+        size = g->n * sizeof(*g->ip);
+        fd = openat(folder_fd, file_of(link, name),
+                        O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+        /* Without it the flows are deleted all the same, unless we are killed before that. */
+        if (fd >= 0 && write(fd, g->ip, size) != (ssize_t) size)
+                (void) unlinkat(folder_fd, name, 0);
+}
+
+void gone_load(int folder_fd, const char *link, struct gone *g) {
+        _cleanup_(owned_closep) int fd = -1;
+        char name[NETD_LINK_NAME + 8];
+        struct ip a;
+
+        fd = openat(folder_fd, file_of(link, name),
+                        O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        for (size_t i = 0; fd >= 0 && i < GONE_MAX; i++) {
+                if (read(fd, &a, sizeof(a)) != (ssize_t) sizeof(a) || !ip_is_sane(&a))
+                        break;
+                gone_add(g, &a);
+        }
+}
+
+void gone_forget(int folder_fd, const char *link) {
+        char name[NETD_LINK_NAME + 8];
+
+        (void) unlinkat(folder_fd, file_of(link, name), 0);
 }
 
 static bool has(const struct ip *list, size_t n, const struct ip *a) {

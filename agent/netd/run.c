@@ -132,6 +132,7 @@ static void remove_peers(struct run *run) {
                 for (size_t k = 0; p && k < NETD_PREFIXES_MAX; k++)
                         gone_add(&run->l->gone, &p->tunnel[k]);
         }
+        gone_save(run->a->folder_fd, run->l->name, &run->l->gone);
         if (run->n_removals > 0)
                 r = write_device(run, NULL, run->change, run->n_removals);
         run->removed = run->change && r == 0;
@@ -209,8 +210,10 @@ static void delete_flows(struct run *run) {
                 return;
         }
         run->l->state.flows += n;
-        if (run->a->table_clean)
+        if (run->a->table_clean) {
                 gone_done(g);
+                gone_forget(run->a->folder_fd, run->l->name);
+        }
 }
 
 static void count_changes(struct run *run) {
@@ -303,6 +306,7 @@ static void run_removed(struct run *run) {
         for (size_t i = 0; r == 0 && i < run->dev.n; i++)
                 for (size_t k = 0; k < NETD_PREFIXES_MAX; k++)
                         gone_add(&l->gone, &run->dev.peer[i].tunnel[k]);
+        gone_save(run->a->folder_fd, l->name, &l->gone);
         r = run->a->ops->wg_remove(run->a->system, l->name);
         ours = r == 0;
         if (r == -EEXIST || r == -EOPNOTSUPP) /* no WireGuard's: nothing of ours is there */

@@ -225,7 +225,7 @@ def test_everything_outlives_both(folder):
     kedged.close()
     must_stand(PEERS)
     for sig in (signal.SIGKILL, signal.SIGTERM):
-        netd.kill(sig)
+        assert netd.kill(sig) == (0 if sig == signal.SIGTERM else -sig), netd.text()
         must_stand(PEERS)
         netd.again()
         kedged = Kedged(netd)
@@ -483,6 +483,9 @@ def test_a_thousand_peers_and_a_slow_reader(folder):
         assert state.n_seen == len(kedged.seen) == 999
     used = netd.private_kb()
     print(f"after 20 observations: Private_Dirty {used} kB", flush=True)
+    for _ in range(3):
+        kedged.send(message("observe"))
+    assert netd.stop() == 0, netd.text()
 
 
 def test_options(folder):

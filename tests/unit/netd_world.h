@@ -316,7 +316,7 @@ static inline int world_folder_open(void) {
 static inline void world_folder_close(int fd) {
         static const char *const names[] = { "kedge0.key", "kedge0.next.key", "kedge0.old.key",
                 "kedge1.key", "kedge1.next.key", "kedge2.key", "kedge3.key", "kedge0.key.new",
-                "elsewhere" };
+                "elsewhere", "kedge0.gone" };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
                 (void) unlinkat(fd, names[i], 0);
