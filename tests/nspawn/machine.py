@@ -140,7 +140,7 @@ class Machine:
             except OSError as e:
                 raise Skip(f"no control group can be made: {e}")
 
-    def boot(self, target="multi-user.target"):
+    def boot(self, target="multi-user.target", more=()):
         self.join_own_group()
 
         def enter():
@@ -151,7 +151,7 @@ class Machine:
         log = open(self.console, "w")
         self.nspawn = subprocess.Popen(
             ["systemd-nspawn", "-q", "-D", self.root, "--register=no", "--keep-unit", "--private-network", "--boot",
-             "--console=read-only", f"--machine=kedge-{os.getpid()}", "--", "--unit=" + target],
+             "--console=read-only", f"--machine=kedge-{os.getpid()}", *more, "--", "--unit=" + target],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=enter)
         log.close()
 
