@@ -56,6 +56,7 @@ struct apply {
         bool table_clean; /* and says what is desired */
         uint64_t hold_ms; /* when it is written at last; 0: nobody has asked yet */
         uint8_t n_links;  /* as kedged tells */
+        unsigned n_runs;  /* of a link, since we began */
 };
 
 void apply_init(struct apply *a, const struct system_ops *ops, void *system, int folder_fd);

@@ -56,6 +56,7 @@ static void drop_answer(struct door *d) {
         memmove(&d->answer[0], &d->answer[1], (DOOR_ANSWERS - 1) * sizeof(d->answer[0]));
         d->answer[DOOR_ANSWERS - 1] = (struct door_answer){ 0 };
         d->n_answers--;
+        d->n_answered++;
 }
 
 /* Ends the connection; what was applied stays. */

@@ -37,7 +37,8 @@ struct door {
         sd_event_source *listen_source, *source;
         bool greeted;
         struct desired building;
-        uint64_t serial; /* of the last BEGIN of this connection */
+        uint64_t serial;     /* of the last BEGIN of this connection */
+        unsigned n_answered; /* answers that were sent, since we began */
         size_t n_answers;
         struct door_answer answer[DOOR_ANSWERS];
         char said[NETD_WHY_MAX]; /* why a connection was refused or ended, as told last */

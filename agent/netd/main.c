@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,5 +126,7 @@ int main(int argc, char **argv) {
                 puts("the configuration is good");
                 return EXIT_SUCCESS;
         }
+        /* Large blocks are given back when they are freed. */
+        (void) mallopt(M_MMAP_THRESHOLD, 64 * 1024);
         return daemon_run(&conf, &o.daemon) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

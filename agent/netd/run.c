@@ -382,6 +382,7 @@ void run_link(struct apply *a, struct apply_link *l, const struct apply_now *now
         plan_again(l, now->ms, !a->table_clean || (!l->going && !l->done));
         l->gone_for_good = l->going && l->state.error == 0 && a->table_clean;
         l->tell = true;
+        a->n_runs++;
         free(run.dev.peer);
         free(run.change);
 }
