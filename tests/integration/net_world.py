@@ -263,7 +263,7 @@ class NetWorld:
         for i, label in enumerate(labels):
             if i >= len(self.labels) or self.labels[i] != label:
                 self.dn.set(f"_member.{i}", label)
-            if i % 3000 == 2999:
+            if i % 2000 == 1999:
                 self.dn.mine(1)
         for i in range(len(labels), len(self.labels)):
             self.dn.command(f"clear _member.{i}")
