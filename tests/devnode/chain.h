@@ -8,7 +8,7 @@
 #define CHAIN_WINDOW     100u
 #define CHAIN_MINERS_MAX 64u
 #define CHAIN_CONTRACTS_MAX 64u
-#define CHAIN_SETS_MAX   4096u /* changes that wait for the next block */
+#define CHAIN_SETS_MAX   65536u /* changes that wait for the next block */
 #define CHAIN_BLOCK_S    15u
 
 struct block {

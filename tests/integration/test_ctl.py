@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What the agent tells of what it knows, and kedgectl on real daemons."""
+import base64
 import json
 import os
 import re
@@ -108,7 +109,8 @@ def test_records_of_logins_are_explained_and_found_nowhere_else(folder):
     alice, nobody = "_user.alice." + NAME, "_user.nobody." + NAME
     dn = Devnode(folder, blocks=300)
     for key, value in [("server_ip", "10.1.2.3"), ("signature", PIN), ("_user.alice.role", (0x10b).to_bytes(32, "big")),
-                       ("_user.alice.ssh", PIN), ("_host.gw1.role", (5).to_bytes(32, "big")), ("gw1.ssh_host", PIN)]:
+                       ("_user.alice.ssh", PIN), ("_host.gw1.role", (5).to_bytes(32, "big")), ("gw1.ssh_host", PIN),
+                       ("gw1.wg_key", PIN), ("gw1.wg_endpoint", "192.0.2.1"), ("gw1.server_ip", "192.0.2.7")]:
         dn.set(key, value)
     dn.mine(12)
     dn.command("interval 100")
@@ -129,6 +131,11 @@ def test_records_of_logins_are_explained_and_found_nowhere_else(folder):
     assert code == 0 and "gw1.ssh_host" in out and "_ssh.gw1.ssh_host" not in out, (code, out, err)
     code, out, err = agent.kedgectl("explain", "_host.gw1." + NAME)
     assert code == 0 and "_host.gw1.role" in out, (code, out, err)
+    code, out, err = agent.kedgectl("explain", "--json", "_wg.gw1." + NAME)
+    fields = {f["field"]: f for f in json.loads(out)["fields"]}
+    assert code == 0 and len(fields) == 7 and fields["wg_key"]["key"] == "gw1.wg_key", (code, out, err)
+    assert fields["wg_key"]["finalized_means"] == base64.b64encode(PIN).decode(), fields["wg_key"]
+    assert fields["server_ip"]["key"] == "gw1.server_ip" and fields["wg_port"]["why"] == "proven absent", fields
     code, out, err = agent.kedgectl("explain", nobody)
     assert code == 5 and "proven absent" in out, (code, out, err)
     for name, want in [("_user.a.b." + NAME, 1), ("_zone." + NAME, 1), ("_user.Alice." + NAME, 2), ("_user", 2)]:
@@ -136,7 +143,7 @@ def test_records_of_logins_are_explained_and_found_nowhere_else(folder):
         assert code == want, (name, code, out, err)
 
     # Nobody gets them where the names of hosts are.
-    for name in [alice, "_ssh.gw1." + NAME]:
+    for name in [alice, "_ssh.gw1." + NAME, "_wg.gw1." + NAME]:
         assert agent.query(RESOLVE, name)[0] == "refused", name
         assert agent.kedgectl("query", name)[0] == 2, name
     known = [w["name"] for w in watched(agent)]
@@ -144,6 +151,7 @@ def test_records_of_logins_are_explained_and_found_nowhere_else(folder):
     with open(agent.run + "/names", "rb") as f:
         published = f.read()
     assert NAME.encode() in published and b"_user" not in published and b"_host" not in published and b"_ssh" not in published
+    assert b"_wg" not in published
 
     # One bit is taken, and the rest stays.
     dn.set("_user.alice.role", (0x103).to_bytes(32, "big"))

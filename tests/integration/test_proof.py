@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Answers that carry their own proof: kedgectl explain --proof on a machine with an agent, kedgectl verify on one
 without, on both chains."""
+import base64
 import hashlib
 import json
 import os
@@ -139,6 +140,8 @@ def test_what_logins_stand_on_is_proven_too(folder):
     dn = fill(Devnode(folder))
     dn.set("_user.alice.role", (9).to_bytes(32, "big"))
     dn.set("gw1.ssh_host", PIN)
+    dn.set("gw1.wg_key", PIN)
+    dn.set("gw1.wg_endpoint", "192.0.2.1")
     dn.mine(25)
     agent = Agent(folder, dn)
     agent.wait_following()
@@ -164,6 +167,9 @@ def test_what_logins_stand_on_is_proven_too(folder):
     made(agent, path, name="_ssh.gw1." + NAME)
     code, out, err = ctl(agent, "verify", path)
     assert code == 0 and PIN.hex() in out and "ssh_host" in out, (code, out, err)
+    made(agent, path, name="_wg.gw1." + NAME)
+    code, out, err = ctl(agent, "verify", path)
+    assert code == 0 and base64.b64encode(PIN).decode() in out and "192.0.2.1" in out, (code, out, err)
     made(agent, path, name="_user.bob." + NAME)
     assert ctl(agent, "verify", path)[0] == 5
     for refused in ["_user." + NAME, "_zone." + NAME, "_user.alice.example.org"]:
