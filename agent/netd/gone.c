@@ -1,6 +1,7 @@
-/* Addresses that may not speak as they did: of peers that went, that have another address or
- * another role. Their entries of conntrack are deleted, so that no flow outlives the rule that has
- * let it in. A flow that is still allowed is let in anew with its next packet. */
+/* Addresses that may not speak any more: of peers that went or have another address. Their entries
+ * of conntrack are deleted, so that no flow passes to whoever has the address next. Of a peer that
+ * stays they are kept, whatever its role and the rules are now: they remember who began the flow,
+ * and of flows that a peer began the rules are asked packet by packet (nft_rules.c). */
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -109,11 +110,6 @@ static void add_missing(struct gone *g, const struct ip *old, const struct ip *n
                         gone_add(g, &old[i]);
 }
 
-static bool same_rules(const struct desired *a, const struct desired *b) {
-        return a->n_rules == b->n_rules &&
-               memcmp(a->rule, b->rule, a->n_rules * sizeof(*a->rule)) == 0;
-}
-
 /* Outer addresses may be those of many members, behind one router: of these none is gone before the
  * last is. Both lists are sorted. */
 static void drop_shared(struct gone *outer, const struct desired *new) {
@@ -133,7 +129,6 @@ static void drop_shared(struct gone *outer, const struct desired *new) {
 }
 
 void gone_between(struct gone *g, const struct desired *old, const struct desired *new) {
-        bool rules = !same_rules(old, new);
         struct gone outer = { 0 };
         size_t k = 0;
 
@@ -145,9 +140,7 @@ void gone_between(struct gone *g, const struct desired *old, const struct desire
                 is = k < new->n_peers &&memcmp(new->peer[k].key, was->key, NETD_KEY_SIZE) == 0
                                      ? &new->peer[k]
                                      : NULL;
-                add_missing(g, was->tunnel,
-                                is && !rules && (was->roles & ~is->roles) == 0 ? is->tunnel : NULL,
-                                NETD_PREFIXES_MAX);
+                add_missing(g, was->tunnel, is ? is->tunnel : NULL, NETD_PREFIXES_MAX);
                 add_missing(&outer, was->outer, is ? is->outer : NULL, NETD_OUTER_MAX);
         }
         if (old->begin.n_only > 0) {

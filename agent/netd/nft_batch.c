@@ -24,6 +24,7 @@
  */
 #define CT_ESTABLISHED 2u
 #define CT_RELATED     4u
+#define CT_REPLY       1u /* IP_CT_DIR_REPLY of nf_conntrack_tuple_common.h */
 
 static const char *const TYPE_FILTER = "filter";
 
@@ -325,8 +326,8 @@ void nft_if_byte(struct nft_batch *b, struct nftnl_rule *r, uint32_t base, uint3
         add_range(b, r, &from, &to, 1);
 }
 
-void nft_if_established(struct nft_batch *b, struct nftnl_rule *r) {
-        const uint32_t bits = CT_ESTABLISHED | CT_RELATED, zero = 0;
+static void add_state(struct nft_batch *b, struct nftnl_rule *r, uint32_t bits) {
+        const uint32_t zero = 0;
         struct nftnl_expr *e = add_expr(b, r, "ct");
 
         if (!e)
@@ -343,4 +344,23 @@ void nft_if_established(struct nft_batch *b, struct nftnl_rule *r) {
                         nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, &zero, sizeof(zero)) < 0)
                 fail(b);
         add_cmp(b, r, NFT_CMP_NEQ, &zero, sizeof(zero));
+}
+
+void nft_if_established(struct nft_batch *b, struct nftnl_rule *r) {
+        add_state(b, r, CT_ESTABLISHED | CT_RELATED);
+}
+
+void nft_if_related(struct nft_batch *b, struct nftnl_rule *r) {
+        add_state(b, r, CT_RELATED);
+}
+
+void nft_if_reply(struct nft_batch *b, struct nftnl_rule *r) {
+        const uint8_t reply = CT_REPLY;
+        struct nftnl_expr *e = add_expr(b, r, "ct");
+
+        if (!e)
+                return;
+        nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, NFT_CT_DIRECTION);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+        add_cmp(b, r, NFT_CMP_EQ, &reply, sizeof(reply));
 }

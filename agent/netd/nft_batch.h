@@ -61,4 +61,7 @@ void nft_if_port(struct nft_batch *b, struct nftnl_rule *r, uint32_t offset, uin
                 uint16_t to);
 void nft_if_byte(struct nft_batch *b, struct nftnl_rule *r, uint32_t base, uint32_t offset,
                 uint8_t from, uint8_t to);
-void nft_if_established(struct nft_batch *b, struct nftnl_rule *r);
+void nft_if_established(struct nft_batch *b, struct nftnl_rule *r); /* or related */
+void nft_if_related(struct nft_batch *b, struct nftnl_rule *r);
+/* It goes the other way than the first packet of its flow did. */
+void nft_if_reply(struct nft_batch *b, struct nftnl_rule *r);

@@ -4,8 +4,10 @@
  * accept by policy, and look at packets from these links alone; of other links nothing is said.
  *
  * from_LINK: a source that is no peer's is dropped before anything else is asked, so that a flow
- * does not outlive its peer; then what belongs to a flow that we began; then the rules; the rest
- * is dropped. What a peer sends through us to others is dropped: this machine is an end, no router.
+ * does not outlive its peer; then answers of a flow that we began; then the rules, which each
+ * packet of a flow that the peer began has to pass anew, so that a flow does not outlive its rule
+ * either; the rest is dropped. What a peer sends through us to others is dropped: this machine is
+ * an end, no router.
  * only_LINK: what belongs to a flow that we began, neighbour discovery, the DHCP client's answers,
  * WireGuard's own port, the fleet's outer addresses; the rest is dropped, also on its way through.
  */
@@ -128,6 +130,18 @@ static void accept_established(struct nft_batch *b, const char *chain) {
         nft_rule_end(b, r, ACCEPT);
 }
 
+/* An entry of conntrack would not do: where it is deleted, the next packet that we send of the same
+ * flow makes one in which it is we who began. */
+static void accept_answers(struct nft_batch *b, const char *chain) {
+        struct nftnl_rule *r = nft_rule_begin(b, chain);
+
+        nft_if_related(b, r);
+        nft_rule_end(b, r, ACCEPT);
+        r = nft_rule_begin(b, chain);
+        nft_if_reply(b, r);
+        nft_rule_end(b, r, ACCEPT);
+}
+
 static uint8_t protocol_of(const struct netd_rule *rule, uint8_t family) {
         switch ((enum netd_proto) rule->proto) {
         case NETD_ANY:
@@ -171,7 +185,7 @@ static void put_tunnel(struct nft_batch *b, const struct nft_want *w) {
 
         nft_put_chain(b, chain_name(chain, "from", w->link), -1);
         drop_strangers(b, w, chain);
-        accept_established(b, chain);
+        accept_answers(b, chain);
         for (size_t i = 0; i < w->begin->n_rules; i++)
                 for (size_t f = 0; f < ELEMENTSOF(FAMILIES); f++)
                         accept_rule(b, w, chain, &w->rules[i], FAMILIES[f]);

@@ -99,7 +99,7 @@ START_TEST(nft_says_what_is_desired) {
         ck_says(said, "chain from_kedge0 {\n"
                       "\t\tip saddr != @kedge0_4 drop\n"
                       "\t\tip6 saddr != @kedge0_6 drop\n"
-                      "\t\tct state established,related accept\n");
+                      "\t\tct state related accept\n\t\tct direction reply accept\n");
         ck_says(said, "meta nfproto ipv4 tcp dport 22 accept\n");
         ck_says(said, "ip saddr @kedge0_4_r5 udp dport 5000-5010 accept\n");
         ck_says(said, "ip6 saddr @kedge0_6_r5 udp dport 5000-5010 accept\n");
@@ -345,6 +345,27 @@ START_TEST(packets_of_a_flow_whose_peer_is_gone) {
         network_free(w);
 } END_TEST
 
+/* Nor does a flow outlive its rule, whatever we go on to send: conntrack takes a packet from the
+ * middle of a flow that it does not know for one of a flow that we began. */
+START_TEST(packets_of_a_flow_whose_port_is_closed) {
+        struct network *w = network_new("kedge0", 1);
+        int door = listener(here, 22), theirs = listener(far, 80), one, in_one, ours, in_ours;
+
+        add_rule(w, NETD_ROLE_ANY, NETD_TCP, 22, 22);
+        write_one(w);
+        one = reach(far, "10.9.0.2", "10.9.0.1", 22, COME_MS);
+        in_one = accept(door, NULL, NULL);
+        ours = reach(here, "10.9.0.1", "10.9.0.2", 80, COME_MS);
+        in_ours = accept(theirs, NULL, NULL);
+        ck_assert(arrives(one, in_one, COME_MS) && arrives(in_ours, ours, COME_MS));
+        w->begin.n_rules = 0;
+        write_one(w);
+        ck_assert(arrives(in_one, one, COME_MS));
+        ck_assert(!arrives(one, in_one, WAIT_MS));
+        ck_assert(arrives(in_ours, ours, COME_MS));
+        network_free(w);
+} END_TEST
+
 START_TEST(packets_by_role) {
         struct network *w = network_new("kedge0", 2);
 
@@ -543,6 +564,7 @@ int main(void) {
         tcase_add_checked_fixture(p, packets_setup, NULL);
         tcase_add_test(p, packets_of_peers);
         tcase_add_test(p, packets_of_a_flow_whose_peer_is_gone);
+        tcase_add_test(p, packets_of_a_flow_whose_port_is_closed);
         tcase_add_test(p, packets_by_role);
         tcase_add_test(p, packets_through_us);
         tcase_add_test(p, packets_of_the_fleet_alone);

@@ -234,11 +234,13 @@ static const struct {
 } flow_cases[] = {
         { "nothing has changed", false, 1, 1, false },
         { "a role more", false, 1, 3, false },
-        { "a role less", false, 3, 1, true },
-        { "other rules", true, 1, 1, true },
+        /* The entry says who began the flow: without it the next packet of ours would. */
+        { "a role less", false, 3, 1, false },
+        { "other rules", true, 1, 1, false },
+        { "another address", false, 1, 1, true },
 };
 
-START_TEST(apply_deletes_flows_of_whoever_may_less) {
+START_TEST(apply_keeps_flows_of_whoever_stays) {
         struct world_state s = world_state(few, 2);
         struct ip a = world_ip(1, 2);
         struct test t;
@@ -253,6 +255,8 @@ START_TEST(apply_deletes_flows_of_whoever_may_less) {
                 s.begin.n_rules = 1;
                 s.rule[0] = (struct netd_rule){ NETD_ROLE_ANY, NETD_TCP, 22, 22 };
         }
+        if (flow_cases[_i].deleted)
+                s.peer[0].tunnel[0] = world_ip(1, 200);
         commit(&t, &s);
         ck_assert_msg(world_has_flow(&t.w, &a) != flow_cases[_i].deleted, "%s",
                         flow_cases[_i].name);
@@ -319,7 +323,7 @@ int main(void) {
         tcase_add_test(t, apply_asked_twice_for_a_next_key_has_one);
         tcase_add_test(t, apply_makes_no_new_key_where_the_listed_one_still_stands);
         tcase_add_test(t, apply_leaves_a_peer_where_it_has_moved_to);
-        tcase_add_loop_test(t, apply_deletes_flows_of_whoever_may_less, 0, ELEMENTSOF(flow_cases));
+        tcase_add_loop_test(t, apply_keeps_flows_of_whoever_stays, 0, ELEMENTSOF(flow_cases));
         tcase_add_test(t, apply_deletes_outer_flows_when_the_last_behind_a_router_goes);
         tcase_add_test(t, apply_observes_without_touching);
         suite_add_tcase(suite, t);
