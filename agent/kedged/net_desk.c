@@ -329,7 +329,8 @@ static int keep_network(
 
         if (strcmp(n->config->link, config->link) != 0) {
                 n->resend = true;
-                n->link_up = false;
+                n->link_up = n->has_stands = false; /* keys, too, are those of a link */
+                n->applied_serial = n->n_coming = n->n_seen = n->seen_ms = 0;
         }
         n->config = config;
         n->ask_at = 0;
@@ -427,8 +428,10 @@ static size_t peers_of(const struct net_desk_network *n, bool old, struct netd_p
 
                 if (n->plan.row[i].stands)
                         peer = old ? old_of(n, peer) : peer;
-                if (n->plan.row[i].stands && peer)
-                        ret[k++] = *peer;
+                if (!n->plan.row[i].stands || !peer)
+                        continue;
+                ret[k] = n->plan.row[i].peer; /* its roles are those of the rules told with it */
+                memcpy(ret[k++].tunnel, peer->tunnel, sizeof(peer->tunnel));
         }
         if (k > 0)
                 qsort(ret, k, sizeof(*ret), compare_peer);
@@ -507,6 +510,7 @@ static int make_plan(struct agent *a, struct net_desk_network *n, bool apply, ui
                 memcpy(c.own_public.b, n->stands.public_key, NETD_KEY_SIZE);
                 memcpy(c.next_public.b, n->stands.next_key, NETD_KEY_SIZE);
         }
+        c.filling = !n->state.ever;
         c.hold = !apply && (n->state.held || n->config->apply == NET_APPLY_CONFIRM);
         c.allowance = apply ? UINT32_MAX : net_state_allowance(&n->state, n->config, now);
         return net_plan_make(&c, &n->plan);
@@ -540,8 +544,8 @@ static int carry_out(struct agent *a, struct net_desk_network *n, uint64_t now) 
 }
 
 /* Whoever was not named before is to be asked about. */
-static bool names_others(const struct net_desk_network *n, const struct net_member *known,
-                size_t n_known) {
+static bool names_others(
+                const struct net_desk_network *n, const struct net_member *known, size_t n_known) {
         if (n->n_known != n_known)
                 return true;
         for (size_t i = 0; i < n_known; i++)

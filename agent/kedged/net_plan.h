@@ -102,8 +102,10 @@ struct net_case {
         struct hash32 own_public; /* of kedge-netd's private key; zero: not known */
         struct hash32 next_public;
         enum config_stale stale; /* [net] Stale= */
-        bool hold;               /* Apply=confirm, or rolled back: nothing is added or changed, and
-                                    the settings stay as applied, but for our own key */
+        bool filling; /* the first fill is not over: who was proven first is no word on who was
+                         there first, and of two that claim the same neither has it */
+        bool hold;    /* Apply=confirm, or rolled back: nothing is added or changed, and
+                         the settings stay as applied, but for our own key */
         uint32_t allowance; /* additions and changes that may be applied now; UINT32_MAX: all, and
                                they are free */
 };
@@ -126,9 +128,10 @@ struct net_plan {
  * What goes is decided first, and nothing holds it back: who is revoked, who has no key, who stood
  * and is named by nobody, a key that stood and is in force no more. Then what cannot be is refused:
  * our own key or address, an address outside the prefixes, two members that claim one key or
- * address. There, who has it applied already keeps it; where nobody has, none of them gets it. What
- * a member still has applied, because it is not proven now or its own change is refused, is nobody
- * else's. Over max_peers: who stands, stays; of new ones, the first by host are taken.
+ * address. There, who has it applied already keeps it; where nobody has, or it is the first fill
+ * that applied it, none of them gets it. What a member still has applied, because it is not proven
+ * now or its own change is refused, is nobody else's. Over max_peers: who stands, stays; of new
+ * ones, the first by host are taken.
  *
  * What remains may be held: allowance is spent on changes first, then on additions, by host. A
  * change that needs what another change sets free is taken with it or not at all; what a revocation

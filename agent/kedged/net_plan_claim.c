@@ -1,9 +1,10 @@
 /* Members that claim one key or one tunnel address.
  *
- * What always holds: of two that claim the same, who has it applied keeps it, else neither gets it;
- * and nobody gets what another goes on with, be it that he is not proven now or that his own change
- * is refused. All claims count at once, so that the order of members decides nothing: a claim that
- * is itself refused for another one still counts. */
+ * What always holds: of two that claim the same, who has it applied keeps it, else neither gets it,
+ * and neither does while the network is filled for the first time, as the order of proofs is
+ * chance; and nobody gets what another goes on with, be it that he is not proven now or that his
+ * own change is refused. All claims count at once, so that the order of members decides nothing: a
+ * claim that is itself refused for another one still counts. */
 
 #include "agent/kedged/net_plan_part.h"
 
@@ -185,10 +186,23 @@ static size_t applied_by(const struct net_work *w, size_t from, size_t to) {
         return w->plan->n;
 }
 
+/* Whoever of them was proven first in this fill has it no more. */
+static void undo_fill(struct net_work *w, size_t from, size_t to) {
+        for (size_t i = from; i < to; i++)
+                if (goes_on_with(w, w->want.claim[i].row, &w->want.claim[i]))
+                        w->part[w->want.claim[i].row].keeps = false;
+}
+
 /* from is the first of those who want the same, to the first behind them. */
 static void settle(struct net_work *w, size_t from, size_t to) {
-        size_t winner = to - from > 1 ? applied_by(w, from, to) : w->want.claim[from].row;
+        bool filling = w->c->filling && to - from > 1;
+        size_t winner = filling         ? w->plan->n
+                        : to - from > 1 ? applied_by(w, from, to)
+                                        : w->want.claim[from].row;
         bool nobody = winner == w->plan->n;
+
+        if (filling)
+                undo_fill(w, from, to);
 
         for (size_t i = from; i < to; i++) {
                 const struct net_claim *claim = &w->want.claim[i];

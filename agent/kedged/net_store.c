@@ -221,6 +221,16 @@ static void charge(struct net_state *s, const struct net_plan *p, uint64_t now) 
         s->dirty = true;
 }
 
+/* Was every member proven? Who stands with a record that is invalid was. */
+static bool all_proven(const struct net_plan *p) {
+        for (size_t i = 0; i < p->n; i++)
+                if (p->row[i].fate == NET_WAITS ||
+                                (p->row[i].fate == NET_KEPT &&
+                                                p->row[i].member->known != NET_INVALID))
+                        return false;
+        return true;
+}
+
 static void end_fill(struct net_state *s) {
         s->ever = s->dirty = true;
         s->spent = 0;
@@ -244,7 +254,7 @@ int net_state_take(struct net_state *s, const struct net_plan *p, uint64_t now) 
         net_table_done(&s->now);
         s->now = next;
         charge(s, p, now);
-        if (!s->ever && s->now.n > 0 && p->count[NET_WAITS] == 0 && p->count[NET_KEPT] == 0)
+        if (!s->ever && s->now.n > 0 && all_proven(p))
                 end_fill(s);
         return 0;
 }

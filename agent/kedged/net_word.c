@@ -129,7 +129,11 @@ int net_desk_roll_back(struct agent *a, const char *network, uint64_t timeout_ms
                         "apply %s",
                         n->config->name);
         r = net_desk_plan(a, n, false, now_ms());
-        return r < 0 ? say(ret_why, r, "it cannot be saved: %s", strerror(-r)) : 0;
+        if (r >= 0 && n->state.dirty) /* also where nobody comes back with it */
+                r = net_state_save(&n->state);
+        return r < 0 ? say(ret_why, r, "it holds, but a restart would not know it: %s",
+                                       strerror(-r))
+                     : 0;
 }
 
 int net_desk_next_key(struct agent *a, const char *network, char ret_why[NET_WHY_MAX]) {

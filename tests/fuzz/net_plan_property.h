@@ -281,6 +281,7 @@ static inline void plan_world_init(struct plan_bytes *in, struct plan_world *w) 
         w->c = (struct net_case){ .network = n, .members = w->member, .standing = w->standing };
         w->c.stale = (enum config_stale)(x >> 2 & 3) % 3;
         w->c.hold = (x >> 4 & 3) == 0;
+        w->c.filling = (x >> 2 & 3) == 3;
         w->c.allowance = x & 64 ? UINT32_MAX : y >> 4;
         w->c.applied = y & 8 ? &w->applied : NULL;
         w->c.own_public = plan_key(6);

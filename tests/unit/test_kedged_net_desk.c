@@ -594,6 +594,44 @@ START_TEST(what_kedge_netd_says_is_not_believed_blindly) {
         ck_assert(n->seen_ms == 0 && n->applied_serial == 0 && !n->has_stands);
 } END_TEST
 
+/* In the order of proofs the first would have it, whoever published it first. */
+START_TEST(two_claims_in_a_first_fill_are_both_refused) {
+        ag->net.network[0].state.ever = _i == 0;
+        member(3, KEY("03"), KEY("03"));
+        set("gw3.wg_ip", RECORD_WG_IP, "10.77.0.3", "10.77.0.3"); /* that of gw2 */
+        chain_goes_on(102, 103);
+        if (_i == 0)
+                STAND(2, 1, 2, 0);
+        else
+                STAND(1, 1, 0, 0);
+} END_TEST
+
+/* Nobody comes back with it, so that nothing but the hold waits for the disk. */
+START_TEST(a_roll_back_that_is_not_on_disk_says_so) {
+        ck_assert_int_eq(net_desk_apply(ag, "plant", 0, why), 0);
+        disk(true);
+        ck_assert_int_lt(net_desk_roll_back(ag, "plant", 0, why), 0);
+        ck_assert_str_ne(why, "");
+        disk(false);
+        later(NET_AGAIN_MS);
+        ck_assert(!ag->net.network[0].state.dirty && ag->net.network[0].state.held);
+} END_TEST
+
+/* What the first link has told is of its own key. */
+START_TEST(what_another_link_has_told_is_forgotten) {
+        struct net_desk_network *n = &ag->net.network[0];
+        struct netd_message m;
+
+        netd_message_init(&m, NETD_STATE, n->serial, "kedge0");
+        m.state.up = 1;
+        memset(m.state.public_key, 7, NETD_KEY_SIZE);
+        netd_says(&m);
+        ck_assert(n->has_stands && n->link_up && n->applied_serial > 0);
+        conf_again("[Network plant]\nZone=plant.fleet\nHost=gw0\nInterface=kedge1\n"
+                   "Prefix=10.77.0.0/16\nListenPort=51820\nMembers=gw0 gw1 gw2 gw3\n");
+        ck_assert(!n->has_stands && !n->link_up && n->applied_serial == 0);
+} END_TEST
+
 int main(void) {
         Suite *s = suite_create("net_desk");
         TCase *t = tcase_create("net_desk");
@@ -621,6 +659,9 @@ int main(void) {
         tcase_add_test(t, what_kedge_netd_says_fills_no_journal);
         tcase_add_test(t, what_is_told_without_what_is_new_keeps_the_rules);
         tcase_add_test(t, what_kedge_netd_says_is_not_believed_blindly);
+        tcase_add_loop_test(t, two_claims_in_a_first_fill_are_both_refused, 0, 2);
+        tcase_add_test(t, a_roll_back_that_is_not_on_disk_says_so);
+        tcase_add_test(t, what_another_link_has_told_is_forgotten);
         suite_add_tcase(s, t);
         return unit_run(s);
 }

@@ -12,7 +12,7 @@ struct plan_case {
         uint32_t allowance; /* 0: all; else one less is meant */
         uint32_t max_peers; /* 0: 1000 */
         enum config_stale stale;
-        bool hold;
+        bool hold, filling;
 };
 
 #define KEEP    .stale = STALE_KEEP
@@ -82,6 +82,12 @@ static const struct plan_case plan_cases[] = {
         { "who is old, and another has it", "a:1:1o b:2:1 me:9:9", "b:2:1", "a=waits b=stays*2@1", KEEP },
         { "who is old outside of the prefix claims nothing", "a:1:!o b:1:1 me:9:9", "", "a=waits b=add*1@1", KEEP },
         { "who is not proven claims nothing", "a:-:-u b:1:1 me:9:9", "", "a=waits b=add*1@1", KEEP },
+        /* doubles of a first fill: who was proven first is chance */
+        { "one address, filling", "a:1:1 b:2:1 c:3:3 me:9:9", "b:2:1 c:3:3", "a=refused b=refused c=stays*3@3", KEEP, .filling = true },
+        { "one key, filling", "a:1:1 b:1:2 me:9:9", "a:1:1", "a=refused b=refused", KEEP, .filling = true },
+        { "filling, who is not proven keeps it", "a:-:-u b:2:1 me:9:9", "a:1:1", "a=kept*1@1 b=refused", KEEP, .filling = true },
+        { "filling, another key of two is refused, the first stays", "a:2:1x1 b:2:2 me:9:9", "a:1:1", "a=refused*1@1 b=refused", KEEP, .filling = true },
+        { "filling, alone", "a:1:1 b:2:2 me:9:9", "a:1:1", "a=stays*1@1 b=add*2@2", KEEP, .filling = true },
         /* ourselves */
         { "our own key", "a:9:1 b:2:2 me:9:9", "", "a=refused b=add*2@2", KEEP },
         { "our own key, stood", "a:9:1 me:9:9", "a:9:1", "a=refused", KEEP },
@@ -138,6 +144,7 @@ START_TEST(net_plan_has_these_rows) {
         w.network.max_peers = c->max_peers ? c->max_peers : 1000;
         w.c.stale = c->stale;
         w.c.hold = c->hold;
+        w.c.filling = c->filling;
         w.network.apply = c->hold ? NET_APPLY_CONFIRM : NET_APPLY_AUTO;
         plan(&w, &p);
         ck_assert_msg(strcmp(text_of(&p, text), c->want) == 0, "%s: %s, not %s", c->name, text,

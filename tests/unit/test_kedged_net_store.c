@@ -295,6 +295,22 @@ START_TEST(net_state_a_first_fill_is_free_until_everybody_was_proven) {
 }
 END_TEST
 
+/* Whose record is invalid was proven: it does not keep the allowance open. */
+START_TEST(net_state_a_first_fill_waits_for_no_invalid_record) {
+        struct net_state s;
+        struct world w;
+
+        world_init(&w, "me:9:9", "");
+        w.network.add_per_hour = 1;
+        state_open(&s, boot_a, 5);
+        (void) turn_at(&s, &w, "a:1:1 b:2:2 c:3:3u me:9:9", 10);
+        ck_assert_str_eq(turn_at(&s, &w, "a:1:1 b:2:2i c:3:3 me:9:9", 20),
+                        "a=stays*1@1 b=kept*2@2 c=add*3@3");
+        ck_assert(s.ever);
+        net_state_done(&s);
+}
+END_TEST
+
 /* One that is never proven keeps it open no longer. */
 START_TEST(net_state_a_first_fill_ends_after_an_hour) {
         struct net_state s;
@@ -584,6 +600,7 @@ int main(void) {
         tcase_add_test(t, net_state_parse_wants_each_byte_and_no_more);
         tcase_add_test(t, net_state_a_first_fill_is_free_until_everybody_was_proven);
         tcase_add_test(t, net_state_a_first_fill_ends_after_an_hour);
+        tcase_add_test(t, net_state_a_first_fill_waits_for_no_invalid_record);
         tcase_add_test(t, net_state_a_first_fill_ends_with_the_boot);
         tcase_add_test(t, net_state_an_hour_has_its_allowance_once);
         tcase_add_test(t, net_state_a_clock_that_fell_is_no_allowance);
