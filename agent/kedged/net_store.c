@@ -73,6 +73,8 @@ static int save(struct net_state *s) {
         int r;
 
         r = net_state_format(s, &p, &n);
+        /* An older generation with somebody who is revoked is worth nothing. */
+        s->store.gives_room = s->removed;
         for (int i = 0; r == 0 && i < (s->removed ? 2 : 1); i++)
                 r = store_save(&s->store, 0, VIEW(p, n));
         return r;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/kedged/file.h"
 #include "agent/kedged/log.h"
@@ -155,11 +156,17 @@ static int save(struct store *s, uint64_t height, struct view payload) {
 }
 
 int store_save(struct store *s, uint64_t height, struct view payload) {
+        char older[STORE_NAME_MAX + 2];
         int r;
 
         if (s->newest >= 0 && height < s->height)
                 return -ESTALE;
         r = save(s, height, payload);
+        if ((r == -ENOSPC || r == -EDQUOT) && s->gives_room && s->newest >= 0) {
+                generation_name(s, s->newest == 0 ? 1 : 0, older);
+                if (unlinkat(s->dir_fd, older, 0) == 0)
+                        r = save(s, height, payload);
+        }
         if (r < 0 && !s->failing)
                 log_error("%s cannot be saved: %s. We go on in memory and try again; what must be "
                           "on disk first is held back: "

@@ -19,6 +19,7 @@ struct store {
         uint64_t serial, height;
         uint64_t fallback; /* the height of the older generation: no restart comes back below it */
         bool failing; /* the last save failed and was logged */
+        bool gives_room; /* on a full disk the older generation is taken away to save the next one */
 };
 
 /* Finds the newest good generation. 0 with its payload, on the heap; -ENOENT: there is no file at

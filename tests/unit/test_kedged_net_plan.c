@@ -86,7 +86,8 @@ static const struct plan_case plan_cases[] = {
         { "one address, filling", "a:1:1 b:2:1 c:3:3 me:9:9", "b:2:1 c:3:3", "a=refused b=refused c=stays*3@3", KEEP, .filling = true },
         { "one key, filling", "a:1:1 b:1:2 me:9:9", "a:1:1", "a=refused b=refused", KEEP, .filling = true },
         { "filling, who is not proven keeps it", "a:-:-u b:2:1 me:9:9", "a:1:1", "a=kept*1@1 b=refused", KEEP, .filling = true },
-        { "filling, another key of two is refused, the first stays", "a:2:1x1 b:2:2 me:9:9", "a:1:1", "a=refused*1@1 b=refused", KEEP, .filling = true },
+        { "filling, another key of two is refused, the first stays", "a:2:1x1 b:2:2 me:9:9", "a:1:1",
+                        "a=refused*1@1 b=refused", KEEP, .filling = true },
         { "filling, alone", "a:1:1 b:2:2 me:9:9", "a:1:1", "a=stays*1@1 b=add*2@2", KEEP, .filling = true },
         /* ourselves */
         { "our own key", "a:9:1 b:2:2 me:9:9", "", "a=refused b=add*2@2", KEEP },

@@ -153,6 +153,7 @@ START_TEST(net_state_forgets_in_both_generations) {
                 (void) turn_at(&s, &w, "a:1:1r b:2:2 me:9:9", 20);
                 ck_assert(s.removed);
                 ck_assert_int_eq(net_state_save(&s), 0);
+                ck_assert(s.store.gives_room);
                 fd = openat(dir_fd, file[i], O_WRONLY | O_TRUNC | O_CLOEXEC);
                 ck_assert_int_ge(fd, 0);
                 (void) close(fd);

@@ -278,6 +278,27 @@ START_TEST(store_survives_each_failing_call) {
         ck_assert_str_eq(text, "a longer text than the other");
 } END_TEST
 
+/* What has to go from the disk goes also when it is full. */
+START_TEST(store_takes_the_room_of_the_older_generation) {
+        struct store s, again;
+        char text[64];
+
+        ck_assert_int_eq(open_text(&s, text), -ENOENT);
+        ck_assert_int_eq(save(&s, 1, "one"), 0);
+        ck_assert_int_eq(save(&s, 2, "two"), 0);
+        fail_at = 1;
+        calls = 0;
+        ck_assert_int_eq(save(&s, 3, "three"), -ENOSPC);
+        s.gives_room = true;
+        calls = 0;
+        ck_assert_int_eq(save(&s, 3, "three"), 0);
+        fail_at = 0;
+        ck_assert_int_eq(open_text(&again, text), 0);
+        ck_assert_str_eq(text, "three");
+        ck_assert_int_eq(faccessat(dir_fd, "x", F_OK, 0), 0);
+        ck_assert_int_eq(faccessat(dir_fd, "x.1", F_OK, 0), 0); /* the newest was not touched */
+} END_TEST
+
 START_TEST(store_follows_no_symbolic_link) {
         struct store s;
         char text[64];
@@ -614,6 +635,7 @@ int main(void) {
         tcase_add_test(t, store_one_damaged_file_alone_is_refused);
         tcase_add_test(t, store_of_a_later_version_is_refused);
         tcase_add_test(t, store_survives_each_failing_call);
+        tcase_add_test(t, store_takes_the_room_of_the_older_generation);
         tcase_add_test(t, store_follows_no_symbolic_link);
         tcase_add_test(t, book_remembers_across_restarts);
         tcase_add_test(t, book_can_be_read_by_the_kedged_before);
