@@ -2,8 +2,10 @@
  * and whether peers are heard of. */
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/kedgectl/doctor.h"
@@ -75,7 +77,7 @@ static void look_at_link(struct doctor *d, const struct query_net *n, bool *good
                                 "%s: kedge-netd is not connected: nothing is applied, what stands "
                                 "stays",
                                 n->name);
-        else if (n->backend == NETD_NO_BACKEND) {
+        else if (n->backend == NETD_NO_BACKEND && (n->error == 0 || n->error == -EOPNOTSUPP)) {
                 (void) snprintf(cure, sizeof(cure),
                                 "modprobe wireguard, or systemctl enable --now "
                                 "kedge-wireguard-go@%s",
@@ -83,9 +85,8 @@ static void look_at_link(struct doctor *d, const struct query_net *n, bool *good
                 doctor_say(d, DOCTOR_FAIL, check, cure, "%s: there is no WireGuard for %s", n->name,
                                 n->link);
         } else if (n->error != 0)
-                doctor_say(d, DOCTOR_FAIL, check, "journalctl -u kedge-netd", "%s: %s%s%s", n->name,
-                                n->text, n->text[0] ? ": " : "",
-                                strerrordesc_np(-n->error) ?: "unknown error");
+                doctor_say(d, DOCTOR_FAIL, check, "journalctl -u kedge-netd", "%s: %s", n->name,
+                                net_error(n));
         else if (!n->up)
                 doctor_say(d, DOCTOR_FAIL, check, "journalctl -u kedge-netd", "%s: %s is not up",
                                 n->name, n->link);
@@ -149,6 +150,20 @@ static void look_at_only(struct doctor *d, char *line) {
         }
 }
 
+/* root reads it all the same, and so does --check-config; kedged then keeps what it had, and does
+ * not start again. */
+static void look_at_mode(struct doctor *d, const char *path) {
+        const struct passwd *kedged = getpwnam("_kedge");
+        struct stat st;
+
+        if (stat(path, &st) < 0 || (st.st_mode & S_IROTH) ||
+                        (kedged && st.st_uid == kedged->pw_uid) ||
+                        (kedged && st.st_gid == kedged->pw_gid && (st.st_mode & S_IRGRP)))
+                return;
+        doctor_say(d, DOCTOR_FAIL, check, "chmod 644 " KEDGE_CONF_DIR "/net.conf",
+                        "kedged may not read %s", path);
+}
+
 /* False: there is no such file. */
 static bool look_at_file(struct doctor *d) {
         char path[DOCTOR_PATH_MAX], *text = NULL, *save = NULL;
@@ -159,6 +174,7 @@ static bool look_at_file(struct doctor *d) {
         if (r < 0 && r != -ENOENT)
                 doctor_say(d, DOCTOR_WARN, check, "kedged --check-config", "%s cannot be read: %s",
                                 path, strerrordesc_np(-r));
+        look_at_mode(d, path);
         for (char *line = r < 0 ? NULL : strtok_r(text, "\n", &save); line;
                         line = strtok_r(NULL, "\n", &save))
                 look_at_only(d, line);

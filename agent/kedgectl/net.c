@@ -124,6 +124,10 @@ enum ctl_exit net_find(const struct ctl *ctl, const char *name, bool look, uint3
         return look ? get(ctl, index, true, ret, &end) : CTL_OK;
 }
 
+const char *net_error(const struct query_net *n) {
+        return n->text[0] ? n->text : strerrordesc_np(-n->error) ?: "unknown error";
+}
+
 enum ctl_exit net_code(const struct query_net *n) {
         if (n->verdict != QUERY_ROLE_FRESH)
                 return CTL_STALE;

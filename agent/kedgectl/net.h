@@ -46,6 +46,9 @@ _must_check_ enum ctl_exit net_rows(
 _must_check_ enum ctl_exit net_find(const struct ctl *ctl, const char *name, bool look,
                 uint32_t *ret_index, struct query_net *ret);
 
+/* What kedge-netd could not do: its text has the reason in it. */
+const char *net_error(const struct query_net *n);
+
 /* What of a network is not as it should be, as an exit code: 0, 1, 3. */
 enum ctl_exit net_code(const struct query_net *n);
 

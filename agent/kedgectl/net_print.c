@@ -78,9 +78,7 @@ static void print_alarms(const struct ctl *ctl, const struct query_net *n) {
                 ctl_row("alarm", "%s%s%s", ctl_paint(ctl, CTL_RED), n->alarm,
                                 ctl_paint(ctl, CTL_PLAIN));
         if (n->error != 0)
-                ctl_row("error", "%s%s%s%s", ctl_paint(ctl, CTL_RED), n->text,
-                                n->text[0] ? ": " : "",
-                                strerrordesc_np(-n->error) ?: "unknown error");
+                ctl_row("error", "%s%s", ctl_paint(ctl, CTL_RED), net_error(n));
         if (n->error != 0 && ctl->colour)
                 fputs(ctl_paint(ctl, CTL_PLAIN), stdout);
         if (n->verdict != QUERY_ROLE_FRESH)

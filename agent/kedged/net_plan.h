@@ -14,8 +14,9 @@
 #include "core/served.h"
 #include "wire/netd.h"
 
-#define NET_WHY_MAX     120
-#define NET_MEMBERS_MAX (4 * NETD_PEERS_MAX) /* listed, named, and who stands or stood before */
+#define NET_WHY_MAX       120
+#define NET_NOT_FINAL_YET "wg_key is not final yet"
+#define NET_MEMBERS_MAX   (4 * NETD_PEERS_MAX) /* listed, named, and who stands or stood before */
 
 /* What is known of a member: of its record `_wg.HOST`, its listing, and its roles. */
 enum net_known {

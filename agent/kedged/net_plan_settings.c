@@ -139,7 +139,10 @@ static void alarm_of_self(struct net_work *w) {
                 alarm(w, "we are no member: ", w->self->why);
                 break;
         case NET_NO_KEY:
-                alarm(w, "it has no wg_key: ", publish);
+                if (strcmp(w->self->why, NET_NOT_FINAL_YET) == 0)
+                        alarm(w, "its " NET_NOT_FINAL_YET ": nobody lets us in before", "");
+                else
+                        alarm(w, "it has no wg_key: ", publish);
                 break;
         case NET_INVALID:
                 alarm(w, "our own record: ", w->self->why);

@@ -290,8 +290,8 @@ void net_tell_state(const struct agent *a, struct net_desk_network *n, const str
                                 s->flags & NETD_MENDED ? "; it was put back"
                                                        : ": kedgectl net plan shows what");
         if (failed && strcmp(n->error, s->text) != 0)
-                net_tell(a, n, LOG_ERR, "kedge-netd: %s: %s; it is tried again", s->text,
-                                strerror(-s->error));
+                net_tell(a, n, LOG_ERR, "kedge-netd: %s; it is tried again",
+                                s->text[0] ? s->text : strerror(-s->error));
         else if (!failed && n->error[0])
                 net_tell(a, n, LOG_NOTICE, "kedge-netd: all is applied again");
         memcpy(n->error, failed ? s->text : "", failed ? sizeof(n->error) : 1);

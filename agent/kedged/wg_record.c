@@ -92,7 +92,7 @@ static void say_no_key(const struct name_record *n, const struct name_record_val
                                                                 ? s->why[RECORD_WG_KEY]
                                                                 : s->record_why));
         else if (n->head.field[RECORD_WG_KEY].present)
-                say(ret, NET_NO_KEY, v->final_at.number, "wg_key is not final yet");
+                say(ret, NET_NO_KEY, v->final_at.number, NET_NOT_FINAL_YET);
         else
                 say(ret, NET_NO_KEY, v->final_at.number, "no wg_key");
 }

@@ -26,6 +26,8 @@ static const char *name_of(const char *link, enum keyfile_which which, char ret[
         return ret;
 }
 
+static const char other_user[] = "belongs to another user: chown _kedge-netd";
+
 static int refuse(char ret_why[NETD_TEXT_MAX], const char *name, const char *what, int r) {
         (void) snprintf(ret_why, NETD_TEXT_MAX, "%.30s: %.55s", name, what);
         return r;
@@ -39,7 +41,7 @@ static int judge_file(int fd, const char *name, char ret_why[NETD_TEXT_MAX]) {
         if (!S_ISREG(st.st_mode))
                 return refuse(ret_why, name, "not a regular file: remove it", -EPERM);
         if (st.st_uid != geteuid())
-                return refuse(ret_why, name, "belongs to another user: chown _kedge-netd", -EPERM);
+                return refuse(ret_why, name, other_user, -EPERM);
         if (st.st_mode & (S_IRWXG | S_IRWXO))
                 return refuse(ret_why, name, "was open to others: remove it, or chmod 600", -EPERM);
         if (st.st_size != LINE_ROOM && st.st_size != LINE_ROOM - 1)
@@ -80,9 +82,10 @@ int keyfile_read(int folder_fd, const char *link, enum keyfile_which which,
                 return -ENOENT;
         if (fd < 0)
                 return refuse(ret_why, name,
-                                errno == ELOOP ? "a symbolic link: remove it"
-                                               : strerrordesc_np(errno),
-                                errno == ELOOP ? -EPERM : -errno);
+                                errno == ELOOP    ? "a symbolic link: remove it"
+                                : errno == EACCES ? other_user
+                                                  : strerrordesc_np(errno),
+                                errno == ELOOP || errno == EACCES ? -EPERM : -errno);
         r = judge_file(fd, name, ret_why);
         if (r < 0)
                 return r;

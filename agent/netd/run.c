@@ -94,6 +94,7 @@ static void see(struct run *run) {
         int r = a->ops->wg_ensure(a->system, link);
 
         if (r < 0) {
+                run->l->state.backend = NETD_NO_BACKEND;
                 fail(run, r,
                                 r == -EEXIST ? "another kind of link has this name"
                                              : "no WireGuard serves it");

@@ -57,6 +57,11 @@ builds "${CXX:-c++} -Wall -Werror" "$work/small.cc" kedge &&
 [ "$(ldd "$lib/libkedge.so" | awk '{ print $1 }' | grep -cvE '^(linux-vdso|libc\.so|/lib.*ld-linux|libasan|libubsan|libm\.so|libgcc_s|libdl|librt|libpthread)')" = 0 ] ||
         say "libkedge.so loads more than libc"
 
+# One that systemd gives up on applies no revocation any more.
+for unit in kedge-netd.service kedge-wireguard-go@.service; do
+        grep -qx 'StartLimitIntervalSec=0' "$root/lib/systemd/system/$unit" || say "$unit is given up on when it ends often"
+done
+
 [ -e "$root/lib/systemd/catalog/kedge.catalog" ] || say "the texts of journalctl -x are not installed"
 
 for unit in "$root"/lib/systemd/system/*.service; do

@@ -151,8 +151,7 @@ static enum agent_act says(
         } else if (q->verb == QUERY_RESOLVE) {
                 reply->result = QUERY_OK;
                 reply->name = agent_record(0);
-        }
-        else
+        } else
                 reply->result = QUERY_UNKNOWN;
         return act;
 }
@@ -434,7 +433,11 @@ static void not_up(struct query_net *n) {
 
 static void failing(struct query_net *n) {
         n->error = -16;
-        strcpy(n->text, "a peer");
+        strcpy(n->text, "kedge0: peers cannot be set: Device or resource busy");
+}
+
+static void failing_without_text(struct query_net *n) {
+        n->error = -16;
 }
 
 static void alarmed(struct query_net *n) {
@@ -458,7 +461,8 @@ static const struct state_case {
         { fine, 0, "it was put back" },
         { not_connected, 1, "down, kedge-netd is not connected on kedge0" },
         { not_up, 1, "down, WireGuard of the kernel on kedge0" },
-        { failing, 1, "error       a peer: Device or resource busy" },
+        { failing, 1, "error       kedge0: peers cannot be set: Device or resource busy\n" },
+        { failing_without_text, 1, "error       Device or resource busy\n" },
         { alarmed, 1, "alarm       our key on chain is none of ours" },
         { stale, 3, "[net]       kept: kedgectl roles says why" },
 };
@@ -609,7 +613,8 @@ START_TEST(explain_tells_what_becomes_of_a_member) {
         ck_assert_int_eq(run("explain pump1xplant.fleet"), 0);
         ck_assert_ptr_null(strstr(out, "network "));
         end();
-} END_TEST
+}
+END_TEST
 
 static void silent_peer(struct query_net *n) {
         (void) n;
@@ -627,6 +632,18 @@ static void all_well(struct query_net *n) {
 
 static void no_wireguard(struct query_net *n) {
         n->backend = NETD_NO_BACKEND;
+}
+
+static void without_wireguard(struct query_net *n) {
+        no_wireguard(n);
+        n->error = -EOPNOTSUPP;
+        strcpy(n->text, "kedge0: no WireGuard serves it: Operation not supported");
+}
+
+static void without_netds_word(struct query_net *n) {
+        no_wireguard(n);
+        n->error = -EPERM;
+        strcpy(n->text, "kedge0: Links= in netd.conf does not have this link");
 }
 
 static void unfiltered(struct query_net *n) {
@@ -661,7 +678,10 @@ static const struct doctor_case {
         { not_connected, "FAIL", "kedge-netd is not connected" },
         { no_wireguard, "FAIL", "cure: modprobe wireguard, or systemctl enable --now "
                                 "kedge-wireguard-go@kedge0" },
-        { failing, "FAIL", "plant: a peer: Device or resource busy" },
+        { failing, "FAIL", "plant: kedge0: peers cannot be set: Device or resource busy; cure" },
+        { without_netds_word, "FAIL",
+                        "plant: kedge0: Links= in netd.conf does not have this link;" },
+        { without_wireguard, "FAIL", "there is no WireGuard for kedge0; cure: modprobe" },
         { not_up, "FAIL", "kedge0 is not up" },
         { unfiltered, "FAIL", "table inet kedge does not stand" },
         { unlisted, "FAIL", "cure: kedgectl record wg gw1.plant.fleet key=BwcH" },
@@ -688,7 +708,8 @@ START_TEST(doctor_looks_at_networks) {
         ck_assert_msg(strstr(line, c->has) != NULL, "%s", line);
         ck_assert_ptr_null(strstr(line + 1, "  networks  "));
         end();
-} END_TEST
+}
+END_TEST
 
 START_TEST(doctor_knows_links_of_only_fleet) {
         char command[400];
@@ -705,10 +726,18 @@ START_TEST(doctor_knows_links_of_only_fleet) {
         ck_assert_msg(strstr(out, "there is no link eth7, which OnlyFleet= names") != NULL, "%s", out);
         ck_assert_ptr_null(strstr(out, "eth1"));
         ck_assert_ptr_nonnull(strstr(out, "net.conf holds no network"));
+        ck_assert_ptr_null(strstr(out, "may not read"));
+        (void) snprintf(command, sizeof(command), "chmod 600 %s/r/etc/kedge/net.conf", agent.dir);
+        ck_assert_int_eq(system(command), 0);
+        (void) snprintf(command, sizeof(command), "doctor --root %s/r", agent.dir);
+        (void) run(command);
+        ck_assert_msg(strstr(out, "net.conf; cure: chmod 644 /etc/kedge/net.conf") != NULL, "%s",
+                        out);
         (void) snprintf(command, sizeof(command), "rm -r %s/r", agent.dir);
         ck_assert_int_eq(system(command), 0);
         end();
-} END_TEST
+}
+END_TEST
 
 START_TEST(what_is_none_is_refused) {
         static const struct {

@@ -269,6 +269,17 @@ START_TEST(net_plan_alarms_of_ourselves) {
 }
 END_TEST
 
+START_TEST(net_plan_tells_that_our_key_is_not_final_yet) {
+        _cleanup_(net_plan_done) struct net_plan p = { 0 };
+        struct world w;
+
+        world_init(&w, "a:1:1 me:-:9n", "");
+        strcpy(w.member[1].why, NET_NOT_FINAL_YET);
+        plan(&w, &p);
+        ck_assert_str_eq(p.alarm, "me: its wg_key is not final yet: nobody lets us in before");
+}
+END_TEST
+
 START_TEST(net_plan_tells_which_of_our_keys_the_chain_lists) {
         static const struct {
                 char chain, own, next;
@@ -428,6 +439,7 @@ int main(void) {
         tcase_add_test(t, net_plan_takes_an_address_less_without_asking);
         tcase_add_test(t, net_plan_settings_are_those_of_the_network);
         tcase_add_test(t, net_plan_alarms_of_ourselves);
+        tcase_add_test(t, net_plan_tells_that_our_key_is_not_final_yet);
         tcase_add_test(t, net_plan_tells_which_of_our_keys_the_chain_lists);
         tcase_add_test(t, net_plan_refuses_each_key_of_ours);
         tcase_add_test(t, net_plan_leaves_a_member_its_key_where_our_record_is_wrong);
