@@ -101,6 +101,13 @@ static void turn_over(struct apply_link *l, struct desired *d_take) {
         *d_take = (struct desired){ 0 };
 }
 
+/* Where it shall not be repaired, what others have done to it is left until the next commit. */
+static bool table_stands(const struct apply *a) {
+        bool same = false;
+
+        return a->ops->nft_check(a->system, &same) >= 0 && same;
+}
+
 int apply_commit(struct apply *a, struct desired *d_take, const struct apply_now *now) {
         struct apply_link *l = find_or_take(a, d_take->link);
 
@@ -108,6 +115,8 @@ int apply_commit(struct apply *a, struct desired *d_take, const struct apply_now
                 return -E2BIG;
         a->n_links = d_take->begin.n_links;
         if (!same_table(&l->want, d_take))
+                a->table_clean = false;
+        if (a->table_clean && (d_take->begin.flags & NETD_FIREWALL) && !table_stands(a))
                 a->table_clean = false;
         if (l->want.peer)
                 gone_between(&l->gone, &l->want, d_take);

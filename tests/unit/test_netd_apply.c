@@ -40,7 +40,7 @@ START_TEST(apply_changes_nothing_that_stands_already) {
         commit(&t, &s);
         memset(t.w.log, 0, sizeof(t.w.log));
         commit(&t, &s);
-        ck_assert_str_eq(t.w.log, "eri");
+        ck_assert_str_eq(t.w.log, "ceri");
         ck_assert_uint_eq(t.a.link[0].state.added + t.a.link[0].state.changed +
                                           t.a.link[0].state.removed,
                         0);
