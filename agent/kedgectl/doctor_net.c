@@ -73,7 +73,7 @@ static void look_at_link(struct doctor *d, const struct query_net *n, bool *good
 
         *good = false;
         if (!n->connected)
-                doctor_say(d, DOCTOR_FAIL, check, "systemctl enable --now kedge-netd.socket",
+                doctor_say(d, DOCTOR_FAIL, check, "systemctl enable --now kedge-netd.socket; systemctl status kedge-netd",
                                 "%s: kedge-netd is not connected: nothing is applied, what stands "
                                 "stays",
                                 n->name);

@@ -262,7 +262,7 @@ static void put_network(const struct agent *a, const struct net_desk_network *n,
 
         ret->result = QUERY_OK;
         put_link(n->config, &ret->net);
-        ret->net.connected = netd_is_up(&a->net.netd);
+        ret->net.connected = netd_has_answered(&a->net.netd);
         ret->net.looked = looked;
         if (n->has_stands)
                 put_stands(&n->stands, &ret->net);

@@ -45,6 +45,11 @@ static inline bool netd_is_up(const struct netd *n) {
         return n->fd >= 0;
 }
 
+/* systemd takes connections for one that does not start: there is one when it has said something. */
+static inline bool netd_has_answered(const struct netd *n) {
+        return n->fd >= 0 && !n->said;
+}
+
 /* Sends a whole desired state: peers sorted by key, copied. One of the same link that has not begun
  * to be sent is replaced; one sent in part is ended first. ret_serial: STATE with it, or a later
  * one, means that it was taken. -ENOTCONN, -ENOMEM; -ENOBUFS, and the connection ends: kedge-netd

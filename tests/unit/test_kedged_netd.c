@@ -268,12 +268,14 @@ START_TEST(netd_is_heard) {
 
         listen_there();
         connected();
+        ck_assert(netd_is_up(&n) && !netd_has_answered(&n));
         netd_message_init(&m, NETD_STATE, 3, "kedge0");
         m.state.listen_port = 51820;
         say(&m, sizeof(m));
         ck_assert_uint_eq(n_heard, 1);
         ck_assert_mem_eq(&heard, &m, sizeof(m));
         ck_assert_ptr_null(n.said);
+        ck_assert(netd_has_answered(&n));
 }
 END_TEST
 
