@@ -39,13 +39,25 @@ int proof_start(struct proofs *all, const struct proof_question *question, proof
         return 0;
 }
 
-static size_t asks_of(const struct proofs *all, const struct run *run) {
-        size_t n = 0;
+/* Is there room for both questions of p? The machine would refuse what is too much: it waits its
+ * turn instead, and behind one that waits so does the next, however small. */
+static bool has_room(const struct proofs *all, const struct proof *p) {
+        size_t asks = 2, slots = 2 * p->question.n_slots;
+        bool before = true;
 
-        for (size_t i = 0; i < all->n; i++)
-                if (all->open[i]->question.run == run)
-                        n += (all->open[i]->final_id != 0) + (all->open[i]->head_id != 0);
-        return n;
+        for (size_t i = 0; i < all->n; i++) {
+                const struct proof *o = all->open[i];
+                size_t n = (o->final_id != 0) + (o->head_id != 0);
+
+                before = before && o != p;
+                if (o->question.run != p->question.run)
+                        continue;
+                if (before && !o->asked && !o->ended)
+                        return false;
+                asks += n;
+                slots += n * o->question.n_slots;
+        }
+        return asks <= PROOF_ASKS_MAX && slots <= CHAIN_SLOTS_MAX;
 }
 
 static void fail(struct proof *p, const char *why) {
@@ -180,7 +192,7 @@ void proofs_pump(struct proofs *all, uint64_t now) {
                 if (!p->ended && now >= p->deadline_ms)
                         overdue(p);
                 if (!p->ended && !p->asked && may_ask(p) && p->question.run->linked &&
-                        asks_of(all, p->question.run) + 2 <= PROOF_ASKS_MAX)
+                                has_room(all, p))
                         put(all, p);
                 if (finished != all->finished) { /* the list has changed under us: begin again */
                         i = 0;

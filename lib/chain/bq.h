@@ -26,7 +26,7 @@
 #define BQ_INFLIGHT      16  /* requests open at one upstream */
 #define BQ_HEADERS       12  /* of those, for headers: the rest is kept free for proofs */
 #define BQ_ACTIVE        3   /* upstreams connected at once */
-#define BQ_SLOTS         (CHAIN_ASKS_MAX * CHAIN_KEYS_MAX) /* of all open questions together */
+#define BQ_SLOTS         CHAIN_SLOTS_MAX
 #define BQ_WALK_MAX      100 /* headers of one branch that hang in the air */
 #define BQ_LOST_BLOCKS   6 /* headers of a branch that leaves our chain below F and is no lie yet */
 #define BQ_TANGLES       3   /* answers that do not link, in a row, before it is a failure */

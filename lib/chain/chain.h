@@ -17,6 +17,7 @@
 #define CHAIN_UPSTREAMS_MAX 16
 #define CHAIN_KEYS_MAX      16 /* slots in one question */
 #define CHAIN_ASKS_MAX      32 /* questions open at once */
+#define CHAIN_SLOTS_MAX     192 /* slots of all open questions together */
 #define CHAIN_ACTIONS_MAX   64
 #define CHAIN_OUT_BYTES     32768
 #define CHAIN_STATE_MAX     65536 /* an encoded state */

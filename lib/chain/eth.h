@@ -15,7 +15,7 @@
 #include "core/lightclient.h"
 
 #define ETH_INFLIGHT    6   /* requests open at one upstream */
-#define ETH_SLOTS       (CHAIN_ASKS_MAX * CHAIN_KEYS_MAX) /* of all open questions together */
+#define ETH_SLOTS       CHAIN_SLOTS_MAX
 #define ETH_BLOCKS      4   /* execution headers kept, where a beacon header names only a hash */
 #define ETH_FINALS      8   /* finalized headers remembered, to notice a second one at their slot */
 #define ETH_KEPT_UPDATE 2176 /* bytes of a finality update, kept as evidence */
