@@ -259,6 +259,18 @@ static void drifted(struct apply *a, struct apply_link *l, const struct apply_no
         l->tell = l->tell || !before || (rested && !l->drifted);
 }
 
+/* Nobody knows what stands: another kind of link has the name, or wireguard-go hangs. Told once; the
+ * next look that succeeds takes it back. */
+static void blind(struct apply_link *l, int r) {
+        if (l->state.error == r || r == -EINTR || r == -EAGAIN || r == -EBUSY || r == -ENOBUFS)
+                return;
+        l->state.error = r;
+        memset(l->state.text, 0, sizeof(l->state.text));
+        (void) snprintf(l->state.text, sizeof(l->state.text), "%.15s: it cannot be looked at: %.38s",
+                        l->name, strerrordesc_np(-r) ?: "unknown error");
+        l->tell = true;
+}
+
 static void check_link(struct apply *a, struct apply_link *l, bool table_same,
                 const struct apply_now *now) {
         bool is_drifted = false;
@@ -268,8 +280,10 @@ static void check_link(struct apply *a, struct apply_link *l, bool table_same,
         if (l->going || !l->done || l->retry_ms != 0)
                 return;
         r = run_look(a, l, now, &is_drifted);
-        if (r < 0)
+        if (r < 0) {
+                blind(l, r);
                 return;
+        }
         if (!table_same && (l->want.begin.flags & NETD_FIREWALL)) {
                 l->state.firewall = false;
                 is_drifted = true;

@@ -277,12 +277,20 @@ static void add_range(struct nft_batch *b, struct nftnl_rule *r, const void *fro
                 fail(b);
 }
 
-void nft_if_link(struct nft_batch *b, struct nftnl_rule *r, const char *link) {
+static void if_link(struct nft_batch *b, struct nftnl_rule *r, uint32_t op, const char *link) {
         char name[16] = { 0 }; /* in whole: without the NUL it would be a beginning */
 
         memcpy(name, link, strnlen(link, sizeof(name) - 1));
         add_meta(b, r, NFT_META_IIFNAME);
-        add_cmp(b, r, NFT_CMP_EQ, name, sizeof(name));
+        add_cmp(b, r, op, name, sizeof(name));
+}
+
+void nft_if_link(struct nft_batch *b, struct nftnl_rule *r, const char *link) {
+        if_link(b, r, NFT_CMP_EQ, link);
+}
+
+void nft_if_other_link(struct nft_batch *b, struct nftnl_rule *r, const char *link) {
+        if_link(b, r, NFT_CMP_NEQ, link);
 }
 
 void nft_if_family(struct nft_batch *b, struct nftnl_rule *r, uint8_t family) {
@@ -310,6 +318,13 @@ void nft_if_source(struct nft_batch *b, struct nftnl_rule *r, uint8_t family, co
                 fail(b);
         if (is_not)
                 nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+}
+
+void nft_if_dest(struct nft_batch *b, struct nftnl_rule *r, const struct ip *a) {
+        const uint32_t size = a->family == 4 ? 4 : 16;
+
+        add_payload(b, r, NFT_PAYLOAD_NETWORK_HEADER, a->family == 4 ? 16 : 24, size);
+        add_cmp(b, r, NFT_CMP_EQ, a->b, size);
 }
 
 void nft_if_port(struct nft_batch *b, struct nftnl_rule *r, uint32_t offset, uint16_t from,

@@ -51,6 +51,9 @@ struct nftnl_rule *nft_rule_begin(struct nft_batch *b, const char *chain);
 void nft_rule_end(struct nft_batch *b, struct nftnl_rule *r, struct nft_jump what);
 
 void nft_if_link(struct nft_batch *b, struct nftnl_rule *r, const char *link);
+void nft_if_other_link(struct nft_batch *b, struct nftnl_rule *r, const char *link);
+/* Sent to a; only after nft_if_family(). */
+void nft_if_dest(struct nft_batch *b, struct nftnl_rule *r, const struct ip *a);
 void nft_if_family(struct nft_batch *b, struct nftnl_rule *r, uint8_t family); /* 4 or 6 */
 void nft_if_protocol(struct nft_batch *b, struct nftnl_rule *r, uint8_t protocol);
 /* The source is, or is not, in the set; only after nft_if_family(). */

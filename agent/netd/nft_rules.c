@@ -1,7 +1,8 @@
 /* What the table inet kedge says. Of each network's link LINK: sets LINK_4 and LINK_6 of the peers'
  * tunnel addresses, LINK_4_rN and LINK_6_rN of those with role N where a rule names it, LINK_out4
  * and LINK_out6 of the outer addresses where OnlyFleet= names links. Chains input and forward hook,
- * accept by policy, and look at packets from these links alone; of other links nothing is said.
+ * accept by policy, and look at packets from these links alone; of other links nothing is said, but
+ * that nothing comes in over them that is sent to our address in a tunnel.
  *
  * from_LINK: a source that is no peer's is dropped before anything else is asked, so that a flow
  * does not outlive its peer; then answers of a flow that we began; then the rules, which each
@@ -179,6 +180,23 @@ static void drop_rest(struct nft_batch *b, const char *chain) {
         nft_rule_end(b, nft_rule_begin(b, chain), DROP);
 }
 
+/* The kernel answers on every link to every address that it has. */
+static void drop_beside_tunnel(struct nft_batch *b, const struct nft_want *w) {
+        for (size_t i = 0; i < NETD_PREFIXES_MAX; i++) {
+                const struct ip *own = &w->begin->own[i].ip;
+                struct nftnl_rule *r;
+
+                if (own->family == 0)
+                        continue;
+                r = nft_rule_begin(b, "input");
+                nft_if_other_link(b, r, w->link);
+                nft_if_other_link(b, r, "lo");
+                nft_if_family(b, r, own->family);
+                nft_if_dest(b, r, own);
+                nft_rule_end(b, r, DROP);
+        }
+}
+
 static void put_tunnel(struct nft_batch *b, const struct nft_want *w) {
         char chain[NFT_NAME_MAX];
         struct nftnl_rule *r;
@@ -191,6 +209,7 @@ static void put_tunnel(struct nft_batch *b, const struct nft_want *w) {
                         accept_rule(b, w, chain, &w->rules[i], FAMILIES[f]);
         drop_rest(b, chain);
 
+        drop_beside_tunnel(b, w);
         r = nft_rule_begin(b, "input");
         nft_if_link(b, r, w->link);
         nft_rule_end(b, r, (struct nft_jump){ NFT_JUMP, chain });

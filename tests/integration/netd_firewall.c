@@ -326,6 +326,31 @@ START_TEST(packets_of_peers) {
         network_free(w);
 } END_TEST
 
+/* The kernel would answer on eth7 to our address in the tunnel, where no rule is for members. */
+START_TEST(packets_beside_the_tunnel) {
+        struct network *w = network_new("kedge0", 1);
+        int door = listener(here, 22);
+
+        (void) run("ip link add eth7 type veth peer name far7 netns /proc/%d/fd/%d; ip addr add 192.0.2.1/24 dev eth7;"
+                   "ip link set eth7 up; ip link set lo up",
+                        (int) getpid(), far);
+        enter(far);
+        (void) run("ip addr add 192.0.2.2/24 dev far7; ip link set far7 up; ip route add 10.9.0.1/32 via 192.0.2.1");
+        enter(here);
+        add_rule(w, NETD_ROLE_ANY, NETD_ANY, 0, 0);
+        write_one(w);
+        ck_assert_int_ge(reach(far, "192.0.2.2", "10.9.0.1", 22, COME_MS), 0);
+        w->begin.own[0] = prefix_of("10.9.0.1/16");
+        w->begin.own[1] = prefix_of("fd09::1/64");
+        write_one(w);
+        ck_assert_int_lt(reach(far, "192.0.2.2", "10.9.0.1", 22, WAIT_MS), 0);
+        ck_assert_int_ge(reach(far, "192.0.2.2", "192.0.2.1", 22, COME_MS), 0);
+        ck_assert_int_ge(reach(here, "10.9.0.1", "10.9.0.1", 22, COME_MS), 0);
+        ck_says(run("nft list chain inet kedge input"), "iifname != \"kedge0\" iifname != \"lo\" ip6 daddr fd09::1 drop");
+        (void) door;
+        network_free(w);
+} END_TEST
+
 /* The source is looked at before conntrack is asked: a flow does not outlive its peer. */
 START_TEST(packets_of_a_flow_whose_peer_is_gone) {
         struct network *w = network_new("kedge0", 2);
@@ -563,6 +588,7 @@ int main(void) {
         tcase_set_timeout(p, 60);
         tcase_add_checked_fixture(p, packets_setup, NULL);
         tcase_add_test(p, packets_of_peers);
+        tcase_add_test(p, packets_beside_the_tunnel);
         tcase_add_test(p, packets_of_a_flow_whose_peer_is_gone);
         tcase_add_test(p, packets_of_a_flow_whose_port_is_closed);
         tcase_add_test(p, packets_by_role);

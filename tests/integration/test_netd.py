@@ -300,6 +300,7 @@ def test_what_breaks_a_rule_ends_the_connection_and_nothing_else(folder):
     kedged.close()
     must_stand(PEERS)
     Kedged(netd).settle(PEERS[1:])
+    wait("one peer less", lambda: stands() == expected(PEERS[1:]))
     must_stand(PEERS[1:])
 
 

@@ -72,6 +72,31 @@ START_TEST(apply_puts_back_what_others_change) {
 }
 END_TEST
 
+START_TEST(apply_tells_that_it_cannot_look) {
+        struct world_state s = world_state(few, 5);
+        struct test t;
+
+        begin(&t);
+        commit(&t, &s);
+        apply_told(&t.a, &t.a.link[0]);
+        t.w.fail_at = t.w.calls + 1;
+        t.w.fail_n = 1000;
+        t.w.fail_with = -ETIMEDOUT;
+        apply_check(&t.a, &t.now);
+        ck_assert(t.a.link[0].tell);
+        ck_assert_int_eq(t.a.link[0].state.error, -ETIMEDOUT);
+        ck_assert_ptr_nonnull(strstr(t.a.link[0].state.text, "cannot be looked at"));
+        apply_told(&t.a, &t.a.link[0]);
+        apply_check(&t.a, &t.now);
+        ck_assert(!t.a.link[0].tell);
+        t.w.fail_at = 0;
+        apply_check(&t.a, &t.now);
+        ck_assert(t.a.link[0].tell);
+        ck_assert_int_eq(t.a.link[0].state.error, 0);
+        end(&t);
+}
+END_TEST
+
 START_TEST(apply_tells_alone_where_it_shall_not_repair) {
         struct world_state s = world_state(few, 5);
         struct test t;
@@ -316,6 +341,7 @@ int main(void) {
 
         tcase_set_timeout(t, 60);
         tcase_add_loop_test(t, apply_puts_back_what_others_change, 0, ELEMENTSOF(other));
+        tcase_add_test(t, apply_tells_that_it_cannot_look);
         tcase_add_loop_test(t, apply_tells_alone_where_it_shall_not_repair, 0, ELEMENTSOF(other));
         tcase_add_test(t, apply_does_not_fight_for_ever);
         tcase_add_test(t, apply_never_lets_a_fight_hold_a_removal_back);
