@@ -132,7 +132,7 @@ def test_what_does_not_answer_is_not_waited_for(folder):
     world.netd.mute = True
     before = time.monotonic()
     assert net(world, "status")["networks"][0]["looked"] is False
-    assert 1.5 < time.monotonic() - before < 6
+    assert 1.5 < time.monotonic() - before < 20
     world.netd.mute = False
     world.netd.close()
     n = wait("that it has gone", lambda: next((n for n in json.loads(world.agent.kedgectl("--json", "net", "plan")[1])["networks"]
