@@ -643,7 +643,7 @@ uint64_t net_desk_wake_ms(const struct net_desk *d) {
 
                 if (n->ask_at < 2 * n->n_known && d->n_asked < NET_ASKED_MAX && !d->crowded)
                         return 0; /* a plan has named somebody new */
-                at = MIN(at, n->look_ms);
+                at = MIN(at, MAX(n->look_ms, plan_due(n)));
                 if (n->stirred)
                         at = MIN(at, plan_due(n));
                 if (n->state.revert_ms > 0)
