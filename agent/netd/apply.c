@@ -121,7 +121,7 @@ int apply_commit(struct apply *a, struct desired *d_take, const struct apply_now
         if (l->want.peer)
                 gone_between(&l->gone, &l->want, d_take);
         turn_over(l, d_take);
-        l->going = l->gone_for_good = false;
+        l->going = l->gone_for_good = l->walled = false;
         start_over(l);
         run_link(a, l, now);
         run_waiting(a, now);
@@ -135,6 +135,7 @@ int apply_remove(struct apply *a, const char *link, const struct apply_now *now)
         if (!l)
                 return -E2BIG;
         gone_between(&l->gone, &l->want, &none);
+        l->walled = l->walled || (l->want.begin.flags & NETD_FIREWALL);
         desired_done(&l->want);
         desired_done(&l->told);
         a->table_clean = false;

@@ -34,6 +34,7 @@ struct gone {
 struct apply_link {
         char name[NETD_LINK_NAME]; /* empty: nobody */
         bool going, gone_for_good; /* NETD_REMOVE; and that is done */
+        bool walled;               /* going, and nothing comes in while it cannot be removed */
         bool tell;                 /* state is news */
         struct desired want;       /* the last COMMIT */
         struct desired told;       /* the one before, until want is done */

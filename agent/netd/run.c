@@ -155,16 +155,20 @@ static bool may_write_table(struct apply *a, uint64_t now_ms) {
 }
 
 static size_t wants(const struct apply *a, struct nft_want ret[NETD_LINKS_MAX]) {
+        static const struct netd_begin wall = { .flags = NETD_FIREWALL };
         size_t n = 0;
 
         for (size_t i = 0; i < NETD_LINKS_MAX; i++) {
                 const struct apply_link *l = &a->link[i];
 
-                if (l->going || !l->want.peer || !(l->want.begin.flags & NETD_FIREWALL))
+                if (l->going && l->walled)
+                        ret[n] = (struct nft_want){ .begin = &wall };
+                else if (l->going || !l->want.peer || !(l->want.begin.flags & NETD_FIREWALL))
                         continue;
-                ret[n] = (struct nft_want){
-                        .begin = &l->want.begin, .rules = l->want.rule, .peers = l->want.peer
-                };
+                else
+                        ret[n] = (struct nft_want){ .begin = &l->want.begin,
+                                                    .rules = l->want.rule,
+                                                    .peers = l->want.peer };
                 memcpy(ret[n++].link, l->name, NETD_LINK_NAME);
         }
         return n;
@@ -315,6 +319,10 @@ static void run_removed(struct run *run) {
         run->removed = r == 0;
         if (r < 0)
                 fail(run, r, "it cannot be removed");
+        else if (l->walled) {
+                l->walled = false;
+                run->a->table_clean = false;
+        }
         write_table(run);
         delete_flows(run);
         /* wireguard-go's link is not ours to end. */

@@ -355,6 +355,28 @@ START_TEST(apply_removes_a_link) {
 }
 END_TEST
 
+/* Its peers stand still: without the table they would reach every port. */
+START_TEST(apply_walls_a_link_that_cannot_be_removed) {
+        struct world_state s = world_state(few, 5);
+        struct test t;
+
+        begin(&t);
+        commit(&t, &s);
+        t.w.calls = 0;
+        t.w.fail_at = 2; /* read, remove */
+        t.w.fail_n = 1;
+        t.w.fail_with = -ETIMEDOUT;
+        ck_assert_int_eq(apply_remove(&t.a, "kedge0\0\0\0\0\0\0\0\0\0", &t.now), 0);
+        ck_assert_int_eq(t.a.link[0].state.error, -ETIMEDOUT);
+        ck_assert(t.w.table);
+        ck_assert_uint_eq(t.w.n_known, 0);
+        settle(&t);
+        ck_assert(!t.w.table);
+        ck_assert_ptr_null(world_find(&t.w, "kedge0"));
+        end(&t);
+}
+END_TEST
+
 START_TEST(apply_removes_a_link_whatever_fails) {
         bool more = true;
 
@@ -421,6 +443,7 @@ int main(void) {
         tcase_add_test(t, apply_removes_a_peer_while_the_table_waits);
         tcase_add_test(t, apply_deletes_the_flows_that_its_predecessor_has_not);
         tcase_add_test(t, apply_removes_a_link);
+        tcase_add_test(t, apply_walls_a_link_that_cannot_be_removed);
         tcase_add_loop_test(t, apply_removes_a_link_whatever_fails, 0, ELEMENTSOF(failures));
         tcase_add_test(t, apply_has_room_for_four_links);
         suite_add_tcase(suite, t);
