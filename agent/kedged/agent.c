@@ -422,6 +422,9 @@ int agent_serve(struct agent *a) {
 
         agent_tell_states(a, now_ms());
         (void) sd_notify(0, "READY=1");
+        if (a->n_runs == 0)
+                log_notice("no chain is configured: nothing is followed, and nothing trusted; see: "
+                           "kedgectl setup");
         log_info("started: %zu chains, %zu zones", a->n_runs, a->config->n_zones);
         r = sd_event_loop(a->event);
         (void) sd_notify(0, "STOPPING=1");

@@ -169,8 +169,6 @@ static void finish_agent(struct config *c) {
 int config_finish(struct config *c, const char *path, char ret_why[CONFIG_WHY_MAX]) {
         int r = 0;
 
-        if (c->n_chains == 0)
-                return wrong(ret_why, path, "Chain", "", "is missing: there is nothing to follow");
         for (size_t i = 0; r >= 0 && i < c->n_chains; i++)
                 r = finish_chain(c, i, path, ret_why);
         for (size_t i = 0; r >= 0 && i < c->n_zones; i++)

@@ -79,7 +79,7 @@ done
 
 # The users that the units run as are made, and the examples are good.
 for user in $(sed -n 's/^User=//p' "$root"/lib/systemd/system/*.service | sort -u); do
-        grep -q "^u $user " "$root/lib/sysusers.d/kedge.conf" || say "nobody makes the user $user"
+        grep -q "^u $user " "$root"/lib/sysusers.d/kedge*.conf || say "nobody makes the user $user"
 done
 "$root/libexec/kedge/kedge-timed" --config="$root/share/doc/kedge/examples/timed.conf" --check-config >"$work/log" 2>&1 ||
         { cat "$work/log"; say "the example timed.conf is not good"; }
@@ -121,7 +121,7 @@ for lines in sshd-kedge ssh-kedge; do
         done
 done
 user=$(sed -n 's/^ *AuthorizedKeysCommandUser //p' "$root/share/doc/kedge/examples/sshd-kedge.conf")
-grep -q "^u ${user:-none} " "$root/lib/sysusers.d/kedge.conf" || say "nobody makes the user $user of sshd-kedge.conf"
+grep -q "^u ${user:-none} " "$root"/lib/sysusers.d/kedge*.conf || say "nobody makes the user $user of sshd-kedge.conf"
 
 # What D-Bus and polkit read: the bus's daemon takes the policy, and the interface is the one that is documented.
 policy=$root/share/dbus-1/system.d/org.kedge.Agent1.conf

@@ -1,5 +1,6 @@
-"""A booted system of its own: systemd-nspawn on an overlay of this machine's own root, whose upper half is memory. Nothing
-is downloaded, nothing of this machine is changed. What this machine keeps outside /usr and /etc is not to be seen there."""
+"""A booted system of its own: systemd-nspawn on an overlay, whose upper half is memory, of this machine's own root or of another
+folder (tests/packages). Nothing is downloaded, nothing of this machine is changed. What this machine keeps outside /usr and /etc
+is not to be seen there."""
 import json
 import os
 import shutil
@@ -54,26 +55,31 @@ def hierarchies():
 
 
 class Machine:
-    def __init__(self, folder):
+    def __init__(self, folder, lower="/", size="512m"):
         self.at, self.root = folder, folder + "/root"
         self.console = folder + "/console"
         self.nspawn = self.init = None
         self.groups = []
         os.makedirs(self.at, exist_ok=True)
-        self.mount("-t", "tmpfs", "-o", "size=512m,mode=755", "tmpfs", self.at)
+        self.mount("-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", self.at)
         self.mount("-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs", "/run")  # nspawn's own files
         upper = self.at + "/upper"
         for name in ("upper", "work", "root"):
             os.mkdir(self.at + "/" + name)
+        if lower == "/":
+            self.hide(upper)
+        self.mount("-t", "overlay", "-o", f"lowerdir={lower},upperdir={upper},workdir={self.at}/work", "overlay", self.root)
+        os.makedirs(self.root + "/var/log", exist_ok=True)
+        os.chmod(self.root + "/tmp", 0o1777)
+
+    def hide(self, upper):
+        """What this machine has of its own is not to be seen."""
         for name in os.listdir("/"):
             if name not in KEPT:
                 self.empty(upper + "/" + name)
         for name in EMPTY:
             if os.path.isdir("/" + name):
                 self.empty(upper + "/" + name)
-        self.mount("-t", "overlay", "-o", f"lowerdir=/,upperdir={upper},workdir={self.at}/work", "overlay", self.root)
-        os.makedirs(self.root + "/var/log", exist_ok=True)
-        os.chmod(self.root + "/tmp", 0o1777)
 
     def mount(self, *argv):
         r = subprocess.run(["mount", *argv], capture_output=True, text=True)
@@ -198,6 +204,12 @@ class Machine:
         return [json.loads(line) for line in r.stdout.splitlines() if line.startswith("{")]
 
     def stop(self):
+        self.stop_only()
+        for at in (self.root, self.at):
+            subprocess.run(["umount", "-l", at], capture_output=True)
+
+    def stop_only(self):
+        """Off, but what was written stays: boot() again."""
         if self.nspawn and self.nspawn.poll() is None:
             if self.init:
                 os.kill(self.init, signal.SIGRTMIN + 4)
@@ -216,5 +228,5 @@ class Machine:
                         break
                     except OSError:
                         time.sleep(0.02)
-        for at in (self.root, self.at):
-            subprocess.run(["umount", "-l", at], capture_output=True)
+        self.groups = []
+        self.init = None

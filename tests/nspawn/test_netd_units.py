@@ -41,12 +41,12 @@ def furnish(m):
         at = m.find(name)
         if not at.startswith("/usr/lib/systemd"):
             os.symlink(at, f"{m.root}/etc/systemd/system/{name}")
-    shutil.copy(f"{SOURCE}/packaging/sysusers.d/kedge.conf",
-                m.root + "/usr/lib/sysusers.d/kedge.conf")
+    for name in ("kedged.conf", "kedge-netd.conf"):
+        shutil.copy(f"{SOURCE}/packaging/sysusers.d/{name}", m.root + "/usr/lib/sysusers.d/")
 
 
 def users(m):
-    m.must("systemd-sysusers", "/usr/lib/sysusers.d/kedge.conf")
+    m.must("systemd-sysusers", "/usr/lib/sysusers.d/kedged.conf", "/usr/lib/sysusers.d/kedge-netd.conf")
     m.must("install", "-d", "-o", "_kedge", "-g", "_kedge", "-m", "0755", "/var/lib/kedge")
 
 

@@ -1,0 +1,147 @@
+"""A gateway: a clean Debian root that mmdebstrap makes from this machine's own package sources, once, in the work folder; above
+it an overlay in memory, into which our packages are installed, and which systemd-nspawn boots. The packages that ours depend on
+are part of the root, so that apt-get, which sees no network in there, finds all it needs."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, SOURCE + "/tests/nspawn")
+from machine import BUILD, Machine, Skip, TestNode, program, wait  # noqa: E402, F401
+
+SOURCES = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"]
+# What a gateway takes; the others are installed by the tests that are about them.
+GATEWAY = ["kedged", "kedge-tools", "libnss-kedge"]
+ALL = GATEWAY + ["libpam-kedge", "kedge-ssh", "kedge-netd", "kedge-timed", "libkedge1", "libkedge-wolfssl1"]
+
+
+def deb(debs, name):
+    found = glob.glob(f"{debs}/{name}_*.deb")
+    assert len(found) == 1, f"{name}: {len(found)} packages in {debs}"
+    return found[0]
+
+
+def needs(debs):
+    """The packages of others that ours depend on: of alternatives the first."""
+    names = set()
+    for file in glob.glob(f"{debs}/*.deb"):
+        if "-dbgsym_" in file or os.path.basename(file).startswith("libkedge-dev_"):
+            continue
+        r = subprocess.run(["dpkg-deb", "-f", file, "Depends", "Pre-Depends"], capture_output=True, text=True, check=True)
+        for line in r.stdout.splitlines():
+            for word in line.split(":", 1)[1].split(","):
+                names.add(re.match(r"[a-z0-9.+-]+", word.strip()).group())
+    return sorted(n for n in names if not re.match(r"(lib)?kedge", n))
+
+
+def listed():
+    with open(HERE + "/root.txt") as f:
+        return [line.strip() for line in f if line.strip() and not line.startswith("#")]
+
+
+def make_root(work, debs):
+    """The clean root; made anew when what belongs in it has changed."""
+    root, mark = work + "/root", work + "/root.holds"
+    holds = "\n".join(listed() + needs(debs))
+    if os.path.exists(mark) and open(mark).read() == holds:
+        return root
+    sources = next((s for s in SOURCES if os.path.exists(s)), None)
+    if not sources or not shutil.which("mmdebstrap"):
+        raise Skip("mmdebstrap or this machine's package sources are missing")
+    shutil.rmtree(root, ignore_errors=True)
+    os.makedirs(work, exist_ok=True)
+    r = subprocess.run(["mmdebstrap", "-q", "--variant=minbase", "--include=" + ",".join(holds.split()), "bookworm", root, sources],
+                       capture_output=True, text=True)
+    if r.returncode:
+        raise AssertionError("mmdebstrap: " + r.stderr[-400:])
+    with open(mark, "w") as f:
+        f.write(holds)
+    return root
+
+
+class Gateway(Machine):
+    """boot(), then install(): as on a machine that runs. Or install() first: as an image is built."""
+
+    def __init__(self, folder, context):
+        super().__init__(folder, context.root, size="1g")
+        self.context = context
+        self.write("/etc/hostname", "gw1\n")
+        os.makedirs(self.root + "/debs", exist_ok=True)
+        for unit in ("ssh.service", "chrony.service"):
+            if os.path.lexists(f"{self.root}/etc/systemd/system/multi-user.target.wants/{unit}"):
+                os.unlink(f"{self.root}/etc/systemd/system/multi-user.target.wants/{unit}")
+
+    def install(self, names=None, debs=None):
+        """apt-get install of packages by file, in the running system or in the folder; what it printed."""
+        files = []
+        for name in names or GATEWAY:
+            file = deb(debs or self.context.debs, name)
+            shutil.copy(file, self.root + "/debs/")
+            files.append("/debs/" + os.path.basename(file))
+        argv = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "--no-install-recommends", "-o", "Acquire::http::Timeout=1",
+                "--allow-downgrades", "install", *files]
+        r = self.run(*argv, timeout=300) if self.init else subprocess.run(["chroot", self.root, *argv], capture_output=True, text=True)
+        assert r.returncode == 0, r.stdout + r.stderr
+        return r.stdout + r.stderr
+
+    def remove(self, *names, purge=False):
+        return self.must("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "purge" if purge else "remove", *names, timeout=300)
+
+    def copy(self, built, path):
+        """A program of the build, for the test's own use."""
+        os.makedirs(os.path.dirname(self.root + path), exist_ok=True)
+        shutil.copy(program(built), self.root + path)
+        os.chmod(self.root + path, 0o755)
+
+    def reboot(self):
+        self.stop_only()
+        self.boot()
+
+
+class Chain(TestNode):
+    """The test node as a unit of the gateway, on its loopback: real headers, signatures and proofs."""
+
+    UNIT = """[Unit]
+Description=A test chain
+[Service]
+ExecStart=/opt/kedge-devnode --info=/run/devnode.info --control=/run/devnode.ctl --blocks=300 --accounts=300 --slots=100
+"""
+
+    def __init__(self, m):
+        m.copy("tests/devnode/kedge-devnode", "/opt/kedge-devnode")
+        m.write("/etc/systemd/system/devnode.service", self.UNIT)
+        m.must("systemctl", "daemon-reload")
+        m.must("systemctl", "start", "devnode")
+        self.control_file = m.inside("/run/devnode.ctl")
+        wait("the test node", lambda: os.path.exists(m.inside("/run/devnode.info")))
+        with open(m.inside("/run/devnode.info")) as f:
+            self.info = dict(line.strip().split("=", 1) for line in f)
+
+    def publish(self, key, value):
+        """A value of the contract, and blocks until it is final."""
+        self.set(key, value)
+        self.mine(30)
+
+    def conf(self):
+        """A drop-in of kedged.conf for this chain and a zone plant.fleet of its contract."""
+        return """[Chain diode]
+Backend=blockquick
+ChainId={CHAIN_ID}
+Checkpoint={CHECKPOINT}
+Fleet={FLEET}
+Upstream={NODE0}
+Upstream={NODE1}
+Upstream={NODE2}
+Poll=100ms
+RequestTimeout=1500ms
+RestTime=300ms
+DailyBytes=0
+[Zone plant.fleet]
+Chain=diode
+Contract={CONTRACT}
+Slot=0
+""".format(**self.info)
