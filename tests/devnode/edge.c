@@ -66,7 +66,7 @@ void conn_ticket_accepted(struct conn *conn) {
 
 int edge_listen(struct node *node) {
         struct sockaddr_in sa = { .sin_family = AF_INET,
-                .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+                .sin_addr = node->dn->options.address };
         socklen_t n = sizeof(sa);
 
         node->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

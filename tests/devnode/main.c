@@ -1,5 +1,7 @@
 /* kedge-devnode: a small BlockQuick chain on one machine, served by nodes that speak the real edge
- * protocol over real TLS. For tests and demonstrations; it listens on the loopback address only. */
+ * protocol over real TLS. For tests and demonstrations; it listens on the loopback address unless
+ * it is told another one. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -59,7 +61,7 @@ static int usage(FILE *f) {
                    "--slots=1000 --contracts=1\n"
                    "  --seed=N --rotate=BLOCKS --start-time=SECONDS --keep=BLOCKS\n"
                    "  --hello=1000|1001 --past-peak=close|error --ticket-deadline=MS\n"
-                   "  --ticket-epoch=BLOCKS --grace=BYTES --suffix-host=NAME\n");
+                   "  --ticket-epoch=BLOCKS --grace=BYTES --suffix-host=NAME --address=IPV4\n");
         return f == stdout ? 0 : 2;
 }
 
@@ -69,14 +71,15 @@ static int list_faults(void) {
         return 0;
 }
 
-enum { OPT_HELP = 256, OPT_INFO, OPT_CONTROL, OPT_SUFFIX, OPT_PAST_PEAK, OPT_SELF_CHECK, OPT_FAULTS,
-       OPT_NUMBER };
+enum { OPT_HELP = 256, OPT_INFO, OPT_CONTROL, OPT_SUFFIX, OPT_ADDRESS, OPT_PAST_PEAK, OPT_SELF_CHECK,
+       OPT_FAULTS, OPT_NUMBER };
 
 static const struct option long_options[] = {
         { "help", 0, 0, OPT_HELP },
         { "info", 1, 0, OPT_INFO },
         { "control", 1, 0, OPT_CONTROL },
         { "suffix-host", 1, 0, OPT_SUFFIX },
+        { "address", 1, 0, OPT_ADDRESS },
         { "past-peak", 1, 0, OPT_PAST_PEAK },
         { "self-check", 1, 0, OPT_SELF_CHECK },
         { "faults", 0, 0, OPT_FAULTS },
@@ -169,6 +172,7 @@ static void options_from_numbers(struct options *o) {
 static int parse_options(int argc, char **argv, struct options *o) {
         int opt, index = 0;
 
+        o->address.s_addr = htonl(INADDR_LOOPBACK);
         while ((opt = getopt_long(argc, argv, "", long_options, &index)) >= 0)
                 switch (opt) {
                 case OPT_HELP:
@@ -185,6 +189,13 @@ static int parse_options(int argc, char **argv, struct options *o) {
                         break;
                 case OPT_SUFFIX:
                         o->suffix_host = optarg;
+                        break;
+                case OPT_ADDRESS:
+                        if (inet_pton(AF_INET, optarg, &o->address) != 1) {
+                                fprintf(stderr, "kedge-devnode: --address=%s is no IPv4 address\n",
+                                                optarg);
+                                return 2;
+                        }
                         break;
                 case OPT_PAST_PEAK:
                         o->past_peak_error = strcmp(optarg, "error") == 0;
@@ -239,7 +250,7 @@ static int nodes_start(struct devnode *dn) {
 }
 
 static void info_lines(const struct devnode *dn, FILE *f) {
-        char hex[65];
+        char hex[65], address[INET_ADDRSTRLEN];
 
         fprintf(f, "PID=%ld\nCHAIN_ID=%u\n", (long) getpid(), CHAIN_ID);
         fprintf(f, "CONTRACT=0x%s\n", hex_encode(dn->chain.contracts[0].b, 20, hex));
@@ -251,9 +262,11 @@ static void info_lines(const struct devnode *dn, FILE *f) {
         if (dn->options.suffix_host)
                 fprintf(f, "SUFFIX_HOST=%s\n", dn->options.suffix_host);
         fprintf(f, "NODES=%u\n", dn->options.nodes);
+        (void) inet_ntop(AF_INET, &dn->options.address, address, sizeof(address));
         for (unsigned i = 0; i < dn->options.nodes; i++)
-                fprintf(f, "NODE%u=diode://0x%s@127.0.0.1:%u\n", i,
-                        hex_encode(dn->nodes[i].key.address.b, 20, hex), dn->nodes[i].port);
+                fprintf(f, "NODE%u=diode://0x%s@%s:%u\n", i,
+                        hex_encode(dn->nodes[i].key.address.b, 20, hex), address,
+                        dn->nodes[i].port);
 }
 
 /* Readers see the whole file or none. */

@@ -2,6 +2,7 @@
  * its own fault and its own memory of devices and tickets. One thread, one poll loop. */
 #pragma once
 
+#include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/types.h>
@@ -72,6 +73,7 @@ struct node {
 
 struct options {
         const char *info, *control, *suffix_host;
+        struct in_addr address;
         unsigned nodes, blocks, hello_max;
         uint64_t interval_ms, ticket_deadline_ms, grace, epoch_blocks;
         bool past_peak_error;

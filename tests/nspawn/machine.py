@@ -54,8 +54,21 @@ def hierarchies():
                 yield at, own["name=systemd"]
 
 
+def first_of_its_own(pid):
+    """The first process of a namespace; nspawn's helper, which makes it and goes, is not."""
+    try:
+        with open(f"/proc/{pid}/status") as f:
+            return any(line.startswith("NSpid:") and len(line.split()) > 2 and line.split()[-1] == "1" for line in f)
+    except OSError:
+        return False
+
+
 class Machine:
+    made = 0
+
     def __init__(self, folder, lower="/", size="512m"):
+        Machine.made += 1
+        self.name = f"kedge-{os.getpid()}-{Machine.made}"
         self.at, self.root = folder, folder + "/root"
         self.console = folder + "/console"
         self.nspawn = self.init = None
@@ -139,7 +152,7 @@ class Machine:
     def join_own_group(self):
         """Two such machines at a time must not meet: nspawn makes its groups below the one that it was started in."""
         for at, path in list(hierarchies()):
-            group = f"{at}{path.rstrip('/')}/kedge-test-{os.getpid()}"
+            group = f"{at}{path.rstrip('/')}/{self.name}"
             try:
                 os.makedirs(group, exist_ok=True)
                 self.groups.append(group)
@@ -157,7 +170,7 @@ class Machine:
         log = open(self.console, "w")
         self.nspawn = subprocess.Popen(
             ["systemd-nspawn", "-q", "-D", self.root, "--register=no", "--keep-unit", "--private-network", "--boot",
-             "--console=read-only", f"--machine=kedge-{os.getpid()}", *more, "--", "--unit=" + target],
+             "--console=read-only", "--machine=" + self.name, *more, "--", "--unit=" + target],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=enter)
         log.close()
 
@@ -165,8 +178,8 @@ class Machine:
             if self.nspawn.poll() is not None:
                 raise Skip("systemd-nspawn does not run here: " + self.console_text().strip()[-200:])
             r = subprocess.run(["pgrep", "-P", str(self.nspawn.pid)], capture_output=True, text=True)
-            return r.stdout.split()
-        self.init = int(wait("the container's first process", child)[0])
+            return next((int(pid) for pid in r.stdout.split() if first_of_its_own(pid)), None)
+        self.init = wait("the container's first process", child)
         wait("the container to be up", lambda: self.run("systemctl", "is-system-running").stdout.strip() in
              ("running", "degraded"), timeout=60, every=0.05)
 
