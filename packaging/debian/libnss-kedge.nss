@@ -1,1 +1,1 @@
-hosts before=dns kedge [!UNAVAIL=return]
+hosts after=files kedge [!UNAVAIL=return]
