@@ -63,7 +63,6 @@ static const struct bad {
         const char *text;
         const char *says; /* part of the message */
 } bad_cases[] = {
-        { "", "[Chain] is missing" },
         { "[Chain diode]\nChainId=15\n", "has no Upstream=" },
         { "[Chain diode]\nUpstream=" NODE "a:1\n", "has no ChainId=" },
         { "Poll=5s\n" CHAIN, ":1: Poll stands before any [section]" },
