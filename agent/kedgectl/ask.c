@@ -158,6 +158,10 @@ static void clean(struct query_reply *reply, enum query_verb verb) {
         }
 }
 
+bool ctl_no_chain(const struct query_reply *reply) {
+        return reply->result == QUERY_UNKNOWN && strcmp(reply->reason, QUERY_NO_CHAIN) == 0;
+}
+
 enum ctl_exit ctl_tell(
                 const struct ctl *ctl, const char *what, const struct query_reply *reply) {
         bool more = reply->reason[0] != 0;
@@ -178,6 +182,10 @@ enum ctl_exit ctl_tell(
         case QUERY_REFUSED:
                 return ctl_fail(ctl, CTL_FAILURE, "%s: refused%s%s", what, colon, reply->reason);
         case QUERY_UNKNOWN:
+                if (ctl_no_chain(reply))
+                        return ctl_fail(ctl, CTL_FAILURE, "%s: " QUERY_NO_CHAIN
+                                        ", so nothing is followed and nothing trusted; set one up: "
+                                        "kedgectl setup", what);
                 return ctl_fail(ctl, CTL_FAILURE,
                                 "%s: the agent is not configured for it%s%s; see: kedgectl zones",
                                 what, colon, reply->reason);
@@ -237,6 +245,8 @@ enum ctl_exit ctl_ask_item(const struct ctl *ctl, struct query_request *request,
                 return ctl_unreachable(ctl, r);
         *ret = reply;
         *ret_end = reply.result == QUERY_UNKNOWN;
+        if (ctl_no_chain(&reply) && !ctl->json)
+                fprintf(stderr, "kedgectl: %s: " QUERY_NO_CHAIN " yet: kedgectl setup\n", what);
         return *ret_end ? CTL_OK : ctl_tell(ctl, what, &reply);
 }
 

@@ -116,13 +116,15 @@ static enum ctl_exit show(const struct ctl *ctl, const char *only) {
         }
         if (!any) {
                 json_decref(list);
+                if (!only && !ctl->json)
+                        return CTL_FAILURE; /* told */
                 return ctl_fail(ctl, CTL_FAILURE, "%.80s: the agent follows no chain of this name",
-                                only ? only : "checkpoint");
+                                only ? only : QUERY_NO_CHAIN);
         }
         return ctl->json ? ctl_print_json(worst, json_pack("{s:o}", "checkpoints", list)) : worst;
 }
 
-static const char *advice(enum checkpoint_agreement a) {
+const char *checkpoint_advice(enum checkpoint_agreement a) {
         switch (a) {
         case CHECKPOINT_NO_ANSWER:
                 return "no source has answered";
@@ -151,32 +153,47 @@ static void print_source(const struct checkpoint_source *s, const struct checkpo
                                 ctl_hex(s->root.b, HASH32_SIZE, hex));
 }
 
-static enum ctl_exit print_fetched(const struct ctl *ctl, const char *chain,
-                const struct checkpoint_sources *all, const struct checkpoint_times *times) {
-        char date[CTL_TEXT_MAX] = "", hex[CTL_TEXT_MAX];
+enum checkpoint_agreement checkpoint_print(const struct ctl *ctl,
+                const struct checkpoint_sources *all, const struct checkpoint_times *times,
+                const struct checkpoint_source **ret) {
+        char date[CTL_TEXT_MAX] = "";
         const struct checkpoint_source *s;
         enum checkpoint_agreement agreement;
         size_t best, n;
 
         agreement = checkpoint_judge(all, &best, &n);
-        s = &all->source[best];
-        printf("%s%s%s\n", ctl_paint(ctl, CTL_BOLD), chain, ctl_paint(ctl, CTL_PLAIN));
+        *ret = s = &all->source[best];
+        if (ctl->json)
+                return agreement;
         for (size_t i = 0; i < all->n; i++)
                 print_source(&all->source[i], s);
-        if (agreement == CHECKPOINT_NO_ANSWER)
-                return ctl_fail(ctl, CTL_UNREACHABLE, "%s: %s; name others: --url URL", chain,
-                                advice(agreement));
-        if (agreement == CHECKPOINT_CONTRADICTION)
-                return ctl_fail(ctl, CTL_UNPROVEN, "%s: %s", chain, advice(agreement));
+        if (agreement == CHECKPOINT_NO_ANSWER || agreement == CHECKPOINT_CONTRADICTION)
+                return agreement;
         if (times->genesis > 0 && times->slot_s > 0 && s->slot < UINT64_C(1) << 48)
                 (void) ctl_date(times->genesis + s->slot * times->slot_s, date);
         ctl_row("agree", "%zu of %zu, on slot %llu%s%s", n, all->n, (unsigned long long) s->slot,
                         date[0] ? ", " : "", date);
         rows_of_root(&s->root);
+        return agreement;
+}
+
+static enum ctl_exit print_fetched(const struct ctl *ctl, const char *chain,
+                const struct checkpoint_sources *all, const struct checkpoint_times *times) {
+        const struct checkpoint_source *s;
+        enum checkpoint_agreement agreement;
+        char hex[CTL_TEXT_MAX];
+
+        printf("%s%s%s\n", ctl_paint(ctl, CTL_BOLD), chain, ctl_paint(ctl, CTL_PLAIN));
+        agreement = checkpoint_print(ctl, all, times, &s);
+        if (agreement == CHECKPOINT_NO_ANSWER)
+                return ctl_fail(ctl, CTL_UNREACHABLE, "%s: %s; name others: --url URL", chain,
+                                checkpoint_advice(agreement));
+        if (agreement == CHECKPOINT_CONTRADICTION)
+                return ctl_fail(ctl, CTL_UNPROVEN, "%s: %s", chain, checkpoint_advice(agreement));
         ctl_row("next", "kedgectl checkpoint import %s %s", chain,
                         ctl_hex(s->root.b, HASH32_SIZE, hex));
         if (agreement == CHECKPOINT_ALONE)
-                return ctl_fail(ctl, CTL_UNPROVEN, "%s: %s", chain, advice(agreement));
+                return ctl_fail(ctl, CTL_UNPROVEN, "%s: %s", chain, checkpoint_advice(agreement));
         return CTL_OK;
 }
 
@@ -205,7 +222,7 @@ static enum ctl_exit json_fetched(const char *chain, const struct checkpoint_sou
         s = &all->source[best];
         o = json_pack("{s:s, s:o, s:I, s:s}", "chain", chain, "sources", list, "agree",
                         ctl_int(agreement == CHECKPOINT_CONTRADICTION ? 0 : n), "reason",
-                        advice(agreement));
+                        checkpoint_advice(agreement));
         if (o && agreement >= CHECKPOINT_ALONE) {
                 (void) json_object_set_new(o, "slot", json_integer(ctl_int(s->slot)));
                 (void) json_object_set_new(o, "root", json_of_hash(&s->root));

@@ -36,12 +36,7 @@ void checkpoint_find(const struct ctl *ctl, const char *chain, struct checkpoint
 /* Asks all of them at once, through kedge-fetch. */
 void checkpoint_ask(const struct ctl *ctl, struct checkpoint_sources *all);
 
-/* checkpoint_write.c: makes text the file path, in whose folder the drop-ins of config lie. -EBADMSG
- * where kedged refuses config with it, with its reason: then all is as it was. Other -errno. */
-#define CHECKPOINT_WHY 400
-_must_check_ int checkpoint_write(const char *config, const char *path, const char *text,
-                char ret_why[CHECKPOINT_WHY]);
-
+#define CHECKPOINT_WHY CTL_WHY_MAX
 /* checkpoint_bus.c: says it to the running agent; number NULL: member takes none. -ENOENT: no agent
  * is on the bus; another errno, with its reason: it has refused, or could not be asked. */
 _must_check_ int checkpoint_tell(const char *member, const char *chain, const uint64_t *number,
@@ -80,6 +75,13 @@ enum checkpoint_agreement {
  * answered; *ret_n how many name it. */
 enum checkpoint_agreement checkpoint_judge(
                 const struct checkpoint_sources *all, size_t *ret, size_t *ret_n);
+
+/* checkpoint.c: what each of them said, and the block that most name; nothing with --json. *ret is it,
+ * where the verdict is ALONE or AGREED. */
+enum checkpoint_agreement checkpoint_print(const struct ctl *ctl,
+                const struct checkpoint_sources *all, const struct checkpoint_times *times,
+                const struct checkpoint_source **ret);
+const char *checkpoint_advice(enum checkpoint_agreement a);
 
 /* "SLOT ROOT": what kedge-fetch prints. -EBADMSG. */
 _must_check_ int checkpoint_parse(struct view text, uint64_t *ret_slot, struct hash32 *ret_root);

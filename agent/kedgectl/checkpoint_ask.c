@@ -145,19 +145,20 @@ void checkpoint_find(const struct ctl *ctl, const char *chain, struct checkpoint
         add_network(network, all, ret_times);
 }
 
-/* Not root any more: what parses strangers' bytes has no power. */
-static bool step_down(void) {
-        const struct passwd *user;
-        uid_t uid = NOBODY;
-        gid_t gid = NOBODY;
+void ctl_stranger(uid_t *ret_uid, gid_t *ret_gid) {
+        const struct passwd *user = geteuid() == 0 ? getpwnam("_kedge-fetch") : NULL;
+
+        *ret_uid = user ? user->pw_uid : geteuid() == 0 ? NOBODY : geteuid();
+        *ret_gid = user ? user->pw_gid : geteuid() == 0 ? NOBODY : getegid();
+}
+
+bool ctl_step_down(void) {
+        uid_t uid;
+        gid_t gid;
 
         if (geteuid() != 0)
                 return true;
-        user = getpwnam("_kedge-fetch");
-        if (user) {
-                uid = user->pw_uid;
-                gid = user->pw_gid;
-        }
+        ctl_stranger(&uid, &gid);
         return setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 &&
                setresuid(uid, uid, uid) == 0;
 }
@@ -173,7 +174,7 @@ static void run_child(const char *program, const char *url, int out_fd) {
         int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
         if (null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 && dup2(out_fd, STDOUT_FILENO) >= 0 &&
-                        dup2(out_fd, STDERR_FILENO) >= 0 && step_down()) {
+                        dup2(out_fd, STDERR_FILENO) >= 0 && ctl_step_down()) {
                 /* A checkpoint is believed as it is told: nothing proves it afterwards. */
                 (void) execl(program, program, "--checkpoint", url, "--verify", (char *) NULL);
                 (void) fprintf(stderr, "%s cannot be run: %s\n", program, strerrordesc_np(errno));

@@ -4,8 +4,6 @@
 
 #include "agent/kedgectl/checkpoint.h"
 
-_Static_assert(CHECKPOINT_WHY == CTL_WHY_MAX, "an answer fits");
-
 int checkpoint_tell(const char *member, const char *chain, const uint64_t *number,
                 const struct hash32 *hash, char ret_why[CHECKPOINT_WHY]) {
         char hex[CTL_TEXT_MAX];

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/kedgectl/checkpoint.h"
+#include "agent/kedgectl/stage.h"
 #include "base/hex.h"
 #include "config.h"
 
@@ -26,7 +27,7 @@ static enum ctl_exit write_file(const struct ctl *ctl, const char *chain, const 
                         "# Written by kedgectl checkpoint.\n[Chain %s]\n%s=%s\n", chain, key,
                         value);
         r = mkdir(folder, 0755) < 0 && errno != EEXIST ? -errno
-                                                       : checkpoint_write(config, path, text, why);
+                                                       : stage_put(config, path, text, why);
         if (r == -EBADMSG)
                 return ctl_fail(ctl, CTL_FAILURE,
                                 "kedged would not start with %s=%s of chain %s, so it is not "

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <sys/types.h>
 
 #include "base/cleanup.h"
 #include "base/types.h"
@@ -22,6 +23,16 @@ enum ctl_exit {
 
 #define CTL_URLS_MAX 32
 #define CTL_ANSWER_MAX_MS 600000 /* no answer is waited for longer */
+
+#define CTL_UPSTREAMS_MAX 16
+
+/* What setup alone is told, as it was typed; NULL: it was not. */
+struct ctl_setup {
+        bool yes, print, no_wait, undo, live;
+        const char *backend, *network, *fleet, *kind, *attempt;
+        size_t n_upstreams;
+        const char *upstream[CTL_UPSTREAMS_MAX];
+};
 
 struct ctl {
         bool json, colour, no_pager, heads, wait;
@@ -45,6 +56,8 @@ struct ctl {
         const char *config;
         size_t n_urls;
         const char *url[CTL_URLS_MAX];
+        bool has_slot;
+        struct ctl_setup setup;
 };
 
 enum ctl_colour { CTL_PLAIN, CTL_BOLD, CTL_GREEN, CTL_YELLOW, CTL_RED, CTL_DIM };
@@ -54,7 +67,7 @@ typedef enum ctl_exit ctl_verb_fn(const struct ctl *ctl, int argc, char **argv);
 ctl_verb_fn verb_verify;
 ctl_verb_fn verb_status, verb_upstreams, verb_zones, verb_query, verb_lookup, verb_time,
                 verb_record, verb_checkpoint, verb_explain, verb_list, verb_roles, verb_evidence,
-                verb_watch, verb_monitor, verb_doctor, verb_sign, verb_who, verb_net;
+                verb_watch, verb_monitor, verb_doctor, verb_sign, verb_who, verb_net, verb_setup;
 
 /* main.c: the help text; and a usage error about word. */
 void ctl_help(void);
@@ -85,6 +98,11 @@ json_t *upstream_json(uint32_t chain, const struct query_upstream *u);
 
 /* wait.c: returns when each chain is followed, or waiting is over. */
 void status_wait(const struct ctl *ctl);
+
+/* query.c: a name's answer, in rows under it. */
+void query_print_answer(const struct ctl *ctl, const char *name, const struct name_answer *a,
+                uint64_t now);
+json_t *query_json_of_answer(const char *name, const struct name_answer *a, uint64_t now);
 
 /* pager.c: from here on, what goes to stdout is kept where a person may have to page through it;
  * pager_end() shows it, through a pager where it is taller than the terminal. */
@@ -143,6 +161,9 @@ _must_check_ int ctl_get(
 /* What an error of ctl_get() means, and what to do. */
 void ctl_unreachable_text(const struct ctl *ctl, int r, char *ret, size_t cap);
 
+/* The agent runs, and has no chain yet: UNKNOWN is not the asker's fault. */
+bool ctl_no_chain(const struct query_reply *reply);
+
 /* Tells the user of an error of ctl_get(), or of a reply's result. Returns the exit code. */
 enum ctl_exit ctl_unreachable(const struct ctl *ctl, int r);
 enum ctl_exit ctl_tell(
@@ -175,6 +196,12 @@ _must_check_ int ctl_number(const char *text, uint64_t max, uint64_t *ret);
 /* file.c: a regular file of at most max bytes, whole, for the caller to free. -errno; -EBADMSG for
  * what is no file, -E2BIG. */
 _must_check_ int ctl_read_file(const char *path, size_t max, char **ret, size_t *ret_n);
+
+/* checkpoint_ask.c: as whom a child of ours runs that has to do with strangers' bytes: the caller;
+ * where that is root, kedge-fetch's user, or nobody. The other makes the process that; false: it
+ * cannot. */
+void ctl_stranger(uid_t *ret_uid, gid_t *ret_gid);
+_must_check_ bool ctl_step_down(void);
 
 /* login.conf, beside the agent's configuration. */
 #define CTL_PATH_MAX 256

@@ -258,9 +258,14 @@ void doctor_agent(struct doctor *d) {
                         say_unreachable(d, r);
                         break;
                 }
+                d->agent = d->agent || reply.result == QUERY_OK || ctl_no_chain(&reply);
+                if (ctl_no_chain(&reply)) {
+                        look_at_socket(d, &reply.status);
+                        doctor_say(d, DOCTOR_FAIL, "chain", "kedgectl setup", QUERY_NO_CHAIN
+                                        ", so nothing is followed and nothing trusted");
+                }
                 if (reply.result != QUERY_OK)
                         break;
-                d->agent = true;
                 n = MIN(reply.status.n_chains, (uint32_t) QUERY_CHAINS_MAX);
                 if (i == 0)
                         look_at_socket(d, &reply.status);

@@ -1,7 +1,7 @@
 /* kedgectl, the operator's tool: asks the agent over its query socket and prints the answer. A verb
  * is a row of a table. It changes nothing, in the agent or elsewhere; but for checkpoint import and
  * accept, which tell the agent on the bus, or write a file of the configuration where the caller
- * may. */
+ * may; and setup, which writes one. */
 
 #include <errno.h>
 #include <getopt.h>
@@ -19,6 +19,8 @@ static const struct verb {
         bool paged;
 } verbs[] = {
         { "status", "", "how the agent follows its chains (the default)", 0, 0, verb_status, true },
+        { "setup", "", "from nothing to the first verified answer: asks, or takes options", 0, 0,
+                        verb_setup },
         { "list", "", "the names that the agent keeps proven", 0, 0, verb_list, true },
         { "explain", "NAME", "why a name is served or not: contract, slots, blocks, who proved it", 1,
                         1, verb_explain, true },

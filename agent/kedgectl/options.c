@@ -34,6 +34,17 @@ enum {
         OPT_USER,
         OPT_ADDRESS,
         OPT_NEXT,
+        OPT_BACKEND,
+        OPT_NETWORK,
+        OPT_UPSTREAM,
+        OPT_FLEET,
+        OPT_KIND,
+        OPT_TRY,
+        OPT_YES,
+        OPT_PRINT,
+        OPT_NO_WAIT,
+        OPT_UNDO,
+        OPT_LIVE,
         OPT_HELP,
         OPT_VERSION
 };
@@ -61,6 +72,17 @@ static const struct option options[] = {
         { "user", required_argument, NULL, OPT_USER },
         { "address", no_argument, NULL, OPT_ADDRESS },
         { "next", no_argument, NULL, OPT_NEXT },
+        { "backend", required_argument, NULL, OPT_BACKEND },
+        { "network", required_argument, NULL, OPT_NETWORK },
+        { "upstream", required_argument, NULL, OPT_UPSTREAM },
+        { "fleet", required_argument, NULL, OPT_FLEET },
+        { "kind", required_argument, NULL, OPT_KIND },
+        { "try", required_argument, NULL, OPT_TRY },
+        { "yes", no_argument, NULL, OPT_YES },
+        { "print", no_argument, NULL, OPT_PRINT },
+        { "no-wait", no_argument, NULL, OPT_NO_WAIT },
+        { "undo", no_argument, NULL, OPT_UNDO },
+        { "live", no_argument, NULL, OPT_LIVE },
         { "help", no_argument, NULL, OPT_HELP },
         { "version", no_argument, NULL, OPT_VERSION },
         { 0 },
@@ -132,6 +154,40 @@ static int take_signer(struct ctl *ctl, int option) {
         return optarg[0] ? 0 : -EINVAL;
 }
 
+/* Of setup; what the texts are worth is said there, with the reason. */
+static int take_setup(struct ctl_setup *setup, int option) {
+        const struct {
+                int option;
+                bool *flag;
+                const char **text;
+        } all[] = {
+                { OPT_YES, .flag = &setup->yes },
+                { OPT_PRINT, .flag = &setup->print },
+                { OPT_NO_WAIT, .flag = &setup->no_wait },
+                { OPT_UNDO, .flag = &setup->undo },
+                { OPT_LIVE, .flag = &setup->live },
+                { OPT_BACKEND, .text = &setup->backend },
+                { OPT_NETWORK, .text = &setup->network },
+                { OPT_FLEET, .text = &setup->fleet },
+                { OPT_KIND, .text = &setup->kind },
+                { OPT_TRY, .text = &setup->attempt },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(all); i++) {
+                if (all[i].option != option)
+                        continue;
+                if (all[i].flag)
+                        *all[i].flag = true;
+                else
+                        *all[i].text = optarg;
+                return 0;
+        }
+        if (setup->n_upstreams == CTL_UPSTREAMS_MAX)
+                return -E2BIG;
+        setup->upstream[setup->n_upstreams++] = optarg;
+        return 0;
+}
+
 static void take_flag(struct ctl *ctl, int option) {
         if (option == OPT_JSON)
                 ctl->json = true;
@@ -181,11 +237,13 @@ static int take_number(struct ctl *ctl, int option) {
                 return 0;
         if (ctl_number(optarg, max, &x) < 0 || (x == 0 && option != OPT_SLOT))
                 return -EINVAL;
-        if (option == OPT_SLOT)
+        if (option == OPT_SLOT) {
                 ctl->slot = x;
-        else if (option == OPT_WAIT)
+                ctl->has_slot = true;
+        }
+        if (option == OPT_WAIT)
                 ctl->wait_s = x;
-        else
+        if (option == OPT_COUNT)
                 ctl->count = x;
         return 0;
 }
@@ -207,6 +265,13 @@ static int take_value(struct ctl *ctl, int option) {
         case OPT_COUNT:
         case OPT_SLOT:
                 return take_number(ctl, option);
+        case OPT_BACKEND:
+        case OPT_NETWORK:
+        case OPT_UPSTREAM:
+        case OPT_FLEET:
+        case OPT_KIND:
+        case OPT_TRY:
+                return take_setup(&ctl->setup, option);
         default:
                 return take_target(ctl, option);
         }
@@ -223,6 +288,12 @@ static int take_option(struct ctl *ctl, int option, const char *word) {
         case OPT_NEXT:
                 take_flag(ctl, option);
                 return 0;
+        case OPT_YES:
+        case OPT_PRINT:
+        case OPT_NO_WAIT:
+        case OPT_UNDO:
+        case OPT_LIVE:
+                return take_setup(&ctl->setup, option);
         case OPT_HELP:
                 ctl_help();
                 return 1;
@@ -248,19 +319,28 @@ void options_help(void) {
              "  --json             answer as one JSON object\n"
              "  --no-color         plain text on a terminal too\n"
              "  --no-pager         never page through a long answer\n"
-             "  --wait[=SECONDS]   until each chain is followed, with its progress (status)\n"
+             "  --wait[=SECONDS]   until each chain is followed, with its progress (status); how long\n"
+             "                     an answer is waited for (setup), default: 120\n"
              "  --root DIR         where the system's files lie (doctor); default: /\n"
              "  --heads            each new head, too (watch)\n"
              "  --count N          end after so many lines (watch) or looks (monitor)\n"
              "  --chain NAME       of which chain (lookup, time); default: the agent's first\n"
              "  --zone NAME, --contract 0x..., --chain-id N\n"
-             "                     where the record is (record), in place of the agent's answer\n"
-             "  --slot N           storage slot of the mapping (record); default: 0\n"
-             "  --url URL          a server to ask (checkpoint fetch); may be repeated\n"
-             "  --config FILE      the agent's configuration (checkpoint import, accept; verify)\n"
+             "                     where the record is (record), in place of the agent's answer;\n"
+             "                     what is set up (setup)\n"
+             "  --slot N           storage slot of the mapping (record, setup); default: 0\n"
+             "  --upstream URL     whom the agent is to ask (setup); may be repeated\n"
+             "  --backend NAME, --network NAME, --fleet 0x..., --kind map|ens\n"
+             "                     of a chain or zone that is not told by its name (setup)\n"
+             "  --try NAME         the first name to ask for (setup)\n"
+             "  --print, --yes, --no-wait, --undo, --live\n"
+             "                     only show it; ask nothing; wait for no answer; take it back; a run\n"
+             "                     that changes nothing on this machine (setup)\n"
+             "  --url URL          a server to ask (checkpoint fetch, setup); may be repeated\n"
+             "  --config FILE      the agent's configuration (checkpoint, setup, verify)\n"
              "  --proof FILE       write a bundle that proves it elsewhere (explain)\n"
              "  --checkpoint NUMBER:0xHASH, --checkpoint 0xROOT\n"
-             "                     the block that is trusted (verify; explain --proof)\n"
+             "                     the block that is trusted (verify; explain --proof; setup)\n"
              "  --key FILE         with which key (sign); default: ~/.config/kedge/key\n"
              "  --address          the key's address, and no signature (sign)\n"
              "  --host NAME, --user NAME\n"

@@ -34,7 +34,7 @@ static void row_proven(const struct name_answer *a, uint64_t now) {
                         (unsigned long long) a->head_number);
 }
 
-static void print_answer(const struct ctl *ctl, const char *name, const struct name_answer *a,
+void query_print_answer(const struct ctl *ctl, const char *name, const struct name_answer *a,
                 uint64_t now) {
         char text[CTL_TEXT_MAX];
 
@@ -54,7 +54,7 @@ static void print_answer(const struct ctl *ctl, const char *name, const struct n
                 row_deadline(ctl, "keys", a->pins_fresh_ms, a->pins_deadline_ms, now);
 }
 
-static json_t *json_of_answer(const char *name, const struct name_answer *a, uint64_t now) {
+json_t *query_json_of_answer(const char *name, const struct name_answer *a, uint64_t now) {
         json_t *addresses = json_array(), *pins = json_array(), *devices = json_array();
         char text[CTL_TEXT_MAX];
 
@@ -101,8 +101,8 @@ enum ctl_exit verb_query(const struct ctl *ctl, int argc _unused_, char **argv) 
         if (now > reply.name.deadline_ms && now > reply.name.pins_deadline_ms)
                 code = CTL_STALE;
         if (ctl->json)
-                return ctl_print_json(code, json_of_answer(name, &reply.name, now));
-        print_answer(ctl, name, &reply.name, now);
+                return ctl_print_json(code, query_json_of_answer(name, &reply.name, now));
+        query_print_answer(ctl, name, &reply.name, now);
         return code;
 }
 

@@ -157,6 +157,20 @@ static enum ctl_exit print_roles(const struct ctl *ctl, uint32_t chain) {
         return CTL_OK;
 }
 
+/* It runs, and that is all: there is nothing to be told of chains, and something to be done. */
+static enum ctl_exit no_chain(const struct ctl *ctl, const struct query_reply *reply) {
+        const struct query_status *s = &reply->status;
+        char up[CTL_TEXT_MAX];
+
+        if (ctl->json)
+                return ctl_print_json(CTL_FAILURE,
+                                json_pack("{s:s, s:s, s:I, s:[]}", "reason", QUERY_NO_CHAIN,
+                                                "version", s->version, "uptime_ms",
+                                                ctl_int(s->uptime_ms), "chains"));
+        printf("kedged %s, up %s\n", s->version, ctl_words_of_ms(s->uptime_ms, up));
+        return ctl_tell(ctl, "status", reply);
+}
+
 enum ctl_exit verb_status(const struct ctl *ctl, int argc _unused_, char **argv _unused_) {
         json_t *chains = ctl->json ? json_array() : NULL;
         enum ctl_exit worst = CTL_OK;
@@ -165,6 +179,11 @@ enum ctl_exit verb_status(const struct ctl *ctl, int argc _unused_, char **argv 
 
         if (ctl->wait)
                 status_wait(ctl);
+        if (ctl_get(ctl, &(struct query_request){ .verb = QUERY_STATUS }, &reply) == 0 &&
+                        ctl_no_chain(&reply)) {
+                json_decref(chains);
+                return no_chain(ctl, &reply);
+        }
         for (uint32_t i = 0; i < n && i < QUERY_CHAINS_MAX; i++) {
                 struct query_request request = { .verb = QUERY_STATUS, .index = i };
                 enum ctl_exit code = ctl_ask(ctl, &request, "status", &reply);

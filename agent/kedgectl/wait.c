@@ -61,6 +61,10 @@ static struct progress look(const struct ctl *ctl) {
                 struct query_reply reply;
                 int r = ctl_get(ctl, &request, &reply);
 
+                if (r >= 0 && ctl_no_chain(&reply)) {
+                        (void) snprintf(p.text, sizeof(p.text), QUERY_NO_CHAIN);
+                        return p; /* there is nothing to wait for */
+                }
                 if (r < 0 || reply.result != QUERY_OK) {
                         p = (struct progress){ .done = false };
                         (void) snprintf(p.text, sizeof(p.text), "the agent does not answer yet");

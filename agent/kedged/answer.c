@@ -151,11 +151,12 @@ static bool tell_status(
         uint64_t now = now_ms();
         const struct run *run;
 
+        put_text(s->version, sizeof(s->version), KEDGE_VERSION); /* told without a chain, too */
+        s->uptime_ms = now - a->started_ms;
         if (q->index >= a->n_runs)
                 return agent_say(ret, QUERY_UNKNOWN, "no chain of this number");
         run = a->runs[q->index];
         ret->result = QUERY_OK;
-        put_text(s->version, sizeof(s->version), KEDGE_VERSION);
         put_text(s->chain, sizeof(s->chain), run->config.name);
         put_text(s->backend, sizeof(s->backend), run->config.backend);
         put_chain(s, &run->status, now);
@@ -165,7 +166,6 @@ static bool tell_status(
         s->n_chains = (uint32_t) a->n_runs;
         s->n_upstreams_up = (uint32_t) run_upstreams_up(run);
         s->n_zones = (uint32_t) a->config->n_zones;
-        s->uptime_ms = now - a->started_ms;
         s->memory = chain_memory(run->chain);
         s->watched = a->watch.n;
         s->revocations = book_count(&a->book);
@@ -251,10 +251,8 @@ static bool tell_checkpoint(
         return true;
 }
 
-bool agent_answer(void *userdata, struct query_client *client, const struct query_request *request,
-        struct query_reply *ret) {
-        struct agent *a = userdata;
-
+static bool answer(struct agent *a, struct query_client *client,
+                const struct query_request *request, struct query_reply *ret) {
         switch ((enum query_verb) request->verb) {
         case QUERY_RESOLVE:
                 return resolve(a, client, request, ret);
@@ -291,4 +289,22 @@ bool agent_answer(void *userdata, struct query_client *client, const struct quer
                 return login_answer(a, client, request, ret);
         }
         return agent_say(ret, QUERY_UNKNOWN, "the agent does not know this question");
+}
+
+static bool is_of_a_chain(enum query_verb verb) {
+        return verb == QUERY_RESOLVE || verb == QUERY_LOOKUP || verb == QUERY_TIME ||
+               verb == QUERY_STATUS || verb == QUERY_UPSTREAM || verb == QUERY_ZONE ||
+               verb == QUERY_CHECKPOINT || verb == QUERY_EXPLAIN || verb == QUERY_ROLE;
+}
+
+/* Without a chain that is why a chain's matters are not known, and setup is the cure. */
+bool agent_answer(void *userdata, struct query_client *client, const struct query_request *request,
+        struct query_reply *ret) {
+        struct agent *a = userdata;
+        bool at_once = answer(a, client, request, ret);
+
+        if (at_once && a->n_runs == 0 && ret->result == QUERY_UNKNOWN &&
+                        is_of_a_chain((enum query_verb) request->verb))
+                put_text(ret->reason, sizeof(ret->reason), QUERY_NO_CHAIN);
+        return at_once;
 }

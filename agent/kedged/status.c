@@ -86,6 +86,8 @@ void agent_status_text(const struct agent *a, char *ret, size_t cap) {
         size_t n = 0;
 
         ret[0] = 0;
+        if (a->n_runs == 0)
+                n += (size_t) snprintf(ret, cap, "%s: kedgectl setup", QUERY_NO_CHAIN);
         for (size_t i = 0; i < a->n_runs && n < cap; i++) {
                 const struct run *run = a->runs[i];
                 const struct chain_status *st = &run->status;

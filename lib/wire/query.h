@@ -16,6 +16,7 @@
 #define QUERY_VERSION  5
 #define QUERY_WAIT_MS  5000
 #define QUERY_CHAINS_MAX 4
+#define QUERY_NO_CHAIN   "no chain is configured" /* the reason of UNKNOWN, where that is it */
 
 enum query_verb {
         QUERY_RESOLVE = 1, /* name */

@@ -35,6 +35,8 @@ def test_bash_completes(folder):
     assert bash(None, "record", "us") == ["user"] and bash(None, "record", "user", "rev") == ["revoke"]
     assert bash(None, "record", "user", "set", "alice", "ss") == ["ssh", "ssh_next"]
     assert bash(None, "record", "user", "set", "a") == [] and bash(None, "record", "user", "revoke", "alice", "s") == []
+    assert bash(None, "se") == ["setup"] and bash(None, "setup", "--kind", "") == ["map", "ens"]
+    assert "diode" in bash(None, "setup", "--chain", "") and bash(None, "setup", "--chain", "diode", "--up") == ["--upstream"]
     assert bash(None, "explain", "") == [], "there is no agent"
     _, agent = start(folder)
     agent.resolve("pump1." + NAME)

@@ -22,7 +22,7 @@ allowed() {
         agent/fetch) echo "base/ wire/ agent/fetch/ config.h" ;;
         agent/timed) echo "base/ wire/ ini/ agent/timed/ config.h" ;;
         agent/netd) echo "base/ wire/ ini/ agent/netd/ config.h" ;;
-        agent/kedgectl) echo "base/ core/ chain/ wire/ kedge/kedge.h agent/kedgectl/ agent/kedged/config.h agent/kedged/network.h config.h" ;;
+        agent/kedgectl) echo "base/ core/ chain/ wire/ kedge/kedge.h agent/kedgectl/ agent/kedged/config.h agent/kedged/config_value.h agent/kedged/network.h config.h" ;;
         *) return 1 ;;
         esac
 }

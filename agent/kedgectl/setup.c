@@ -1,0 +1,356 @@
+/* kedgectl setup: from an installed kedged that trusts nothing to the first answer that it has
+ * proven. It asks for what a chain and a zone need, shows the drop-in, has kedged judge it, writes
+ * it, has systemd put it into effect, and waits for the answer.
+ *
+ * What always holds: before the file is renamed into its place nothing on this machine is another
+ * than before, however we end; and it is the only file that is written. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/kedgectl/nsswitch.h"
+#include "agent/kedgectl/setup.h"
+#include "agent/kedgectl/stage.h"
+#include "config.h"
+
+#define NAME       "50-setup.conf"
+#define NSSWITCH   "/etc/nsswitch.conf"
+#define SETUP_TOOK CTL_TEXT_MAX
+
+static enum ctl_exit find_files(struct setup *s) {
+        const char *config = s->ctl->config ? s->ctl->config : KEDGE_CONF_DIR "/kedged.conf";
+
+        if (snprintf(s->main, sizeof(s->main), "%s", config) >= (int) sizeof(s->main) ||
+                        snprintf(s->path, sizeof(s->path), "%s.d/" NAME, config) >=
+                                        (int) sizeof(s->path))
+                return ctl_fail(s->ctl, CTL_USAGE, "'%.80s...' is too long for a path", config);
+        return CTL_OK;
+}
+
+/* Our drop-in as it is; "" where there is none. */
+static enum ctl_exit read_before(struct setup *s) {
+        char *text = NULL;
+        size_t n = 0;
+        int r = ctl_read_file(s->path, SETUP_TEXT_MAX - 1, &text, &n);
+
+        if (r == -ENOENT)
+                return CTL_OK;
+        if (r == 0 && memchr(text, '\0', n))
+                r = -EBADMSG;
+        if (r < 0) {
+                free(text);
+                return ctl_fail(s->ctl, CTL_FAILURE, "%s cannot be read: %s", s->path,
+                                r == -EBADMSG ? "it is no text file" : strerrordesc_np(-r));
+        }
+        memcpy(s->before, text, n);
+        s->before[n] = '\0';
+        free(text);
+        return CTL_OK;
+}
+
+static enum ctl_exit read_config(struct setup *s) {
+        char why[CONFIG_WHY_MAX] = "";
+
+        if (access(s->main, F_OK) < 0)
+                return ctl_fail(s->ctl, CTL_FAILURE,
+                                "%s is not there: is kedged installed? (apt install kedged)", s->main);
+        if (config_load(s->main, &s->config, why) < 0)
+                return ctl_fail(s->ctl, CTL_FAILURE,
+                                "the configuration is not good as it is, mend it first: %s", why);
+        return CTL_OK;
+}
+
+/* Better now than after ten questions. */
+static enum ctl_exit may_write(const struct setup *s) {
+        char folder[SETUP_PATH_MAX + 4];
+
+        if (s->ctl->setup.print)
+                return CTL_OK;
+        (void) snprintf(folder, sizeof(folder), "%s.d", s->main);
+        if (access(folder, F_OK) < 0)
+                *strrchr(folder, '.') = '\0';
+        if (access(folder, W_OK) == 0 || errno == ENOENT)
+                return CTL_OK;
+        return ctl_fail(s->ctl, CTL_FAILURE,
+                        "%s cannot be written: %s; type it again with sudo in front, or with --print "
+                        "to see what it would be",
+                        s->path, strerrordesc_np(errno));
+}
+
+static enum ctl_exit compose(struct setup *s) {
+        static char block[SETUP_BLOCK_MAX], between[SETUP_TEXT_MAX];
+        int r = 0;
+
+        (void) snprintf(between, sizeof(between), "%s", s->before[0] ? s->before : setup_head);
+        memcpy(s->after, between, sizeof(between));
+        if (s->chain.write) {
+                setup_chain_text(&s->chain, block);
+                r = setup_merge(between, block, s->after);
+                memcpy(between, s->after, sizeof(between));
+        }
+        if (r == 0 && s->zone.write) {
+                setup_zone_text(&s->zone, s->chain.name, block);
+                r = setup_merge(between, block, s->after);
+        }
+        return r == 0 ? CTL_OK
+                      : ctl_fail(s->ctl, CTL_FAILURE, "%s would be larger than 64 kB", s->path);
+}
+
+/* With a sign before what is new and what goes. */
+static void show(const struct setup *s) {
+        bool fresh = false; /* the whole section is */
+        const char *end;
+
+        printf("%s%s%s\n", ctl_paint(s->ctl, CTL_BOLD), s->path, ctl_paint(s->ctl, CTL_PLAIN));
+        for (const char *line = s->before; *line; line = end) {
+                end = line + strcspn(line, "\n") + (strchr(line, '\n') != NULL);
+                if (!setup_has_line(s->after, line))
+                        printf("  %s- %.*s%s\n", ctl_paint(s->ctl, CTL_RED), (int) strcspn(line, "\n"),
+                                        line, ctl_paint(s->ctl, CTL_PLAIN));
+        }
+        for (const char *line = s->after; *line; line = end) {
+                bool had = setup_has_line(s->before, line);
+
+                end = line + strcspn(line, "\n") + (strchr(line, '\n') != NULL);
+                if (*line == '\n' || *line == '#')
+                        continue;
+                fresh = *line == '[' ? !had : fresh;
+                had = had && !fresh;
+                printf("  %s%s %.*s%s\n", had ? "" : ctl_paint(s->ctl, CTL_GREEN), had ? " " : "+",
+                                (int) strcspn(line, "\n"), line, ctl_paint(s->ctl, CTL_PLAIN));
+        }
+}
+
+static enum ctl_exit not_written(const struct setup *s, int r, const char *why) {
+        if (r == -EBADMSG)
+                return ctl_fail(s->ctl, CTL_FAILURE,
+                                "kedged would not start with it, so nothing is changed: %s", why);
+        return ctl_fail(s->ctl, CTL_FAILURE, "%s cannot be written: %s", s->path,
+                        strerrordesc_np(-r));
+}
+
+static enum ctl_exit write_it(const struct setup *s) {
+        char folder[SETUP_PATH_MAX + 4], why[CTL_WHY_MAX] = "";
+        bool made;
+        int r;
+
+        (void) snprintf(folder, sizeof(folder), "%s.d", s->main);
+        made = mkdir(folder, 0755) == 0;
+        if (made && chmod(folder, 0755) < 0) /* whatever the umask is */
+                return not_written(s, -errno, "");
+        r = stage_put(s->main, s->path, s->after, why);
+        if (r == 0)
+                return CTL_OK;
+        if (made)
+                (void) rmdir(folder);
+        return not_written(s, r, why);
+}
+
+/* ---- into effect ---- */
+
+/* May a running kedged take it? By what the files said before. */
+static bool needs_restart(const struct setup *s) {
+        struct config *next = NULL;
+        char why[CONFIG_WHY_MAX] = "";
+        bool restart = config_load(s->main, &next, why) < 0 ||
+                       config_may_replace(s->config, next, why) < 0;
+
+        next = config_free(next);
+        return restart;
+}
+
+static void row(const struct setup *s, const char *label, const char *text) {
+        if (!s->ctl->json)
+                ctl_row(label, "%s", text);
+}
+
+/* Does the agent have what the files say? Not where an earlier run was ended before it could tell it,
+ * or another hand has written them. */
+static bool is_in_effect(const struct setup *s) {
+        bool chain = false, zone = s->zone.name[0] == '\0';
+        struct query_reply reply;
+
+        for (uint32_t i = 0; i < CONFIG_ZONES_MAX; i++) {
+                struct query_request q = { .verb = QUERY_CHECKPOINT, .index = i };
+
+                if (i < QUERY_CHAINS_MAX && ctl_get(s->ctl, &q, &reply) == 0 &&
+                                reply.result == QUERY_OK)
+                        chain = chain || strcmp(reply.checkpoint.chain, s->chain.name) == 0;
+                q.verb = QUERY_ZONE;
+                if (ctl_get(s->ctl, &q, &reply) < 0 || reply.result != QUERY_OK)
+                        break;
+                zone = zone || strcmp(reply.zone.suffix, s->zone.name) == 0;
+        }
+        return chain && zone;
+}
+
+static enum ctl_exit put_into_effect(const struct setup *s, bool changed) {
+        bool restart = !changed || needs_restart(s);
+        char why[CTL_WHY_MAX] = "";
+        int r;
+
+        if (!changed && is_in_effect(s))
+                return CTL_OK;
+        r = s->ctl->config || geteuid() != 0 ? -ENOENT : setup_effect(restart, why);
+        if (r == -ENOENT)
+                row(s, "next", restart ? "type: systemctl restart kedged" : "type: systemctl reload kedged");
+        else if (r < 0)
+                return ctl_fail(s->ctl, CTL_FAILURE,
+                                "%s is written, but kedged could not be %s: %s", s->path,
+                                restart ? "restarted" : "reloaded", why);
+        else
+                row(s, "kedged", restart ? "restarted for it" : "has read it; it was not restarted");
+        return CTL_OK;
+}
+
+/* ---- what comes out ---- */
+
+static bool programs_ask_us(void) {
+        char word[NSSWITCH_WORD_MAX], *text = NULL;
+        enum nsswitch_verdict v = NSSWITCH_MALFORMED;
+        size_t n = 0;
+
+        if (ctl_read_file(NSSWITCH, NSSWITCH_FILE_MAX, &text, &n) == 0)
+                v = nsswitch_judge(VIEW(text, n), word);
+        free(text);
+        return v == NSSWITCH_GOOD;
+}
+
+static void say_next(const struct setup *s, const struct setup_follow *f) {
+        const char *example = f->name[0] ? f->name : s->zone.name;
+
+        putchar('\n');
+        if (s->zone.name[0] == '\0') {
+                printf("Chain %s is followed, and gives the time: kedgectl time\n"
+                       "Next: a zone of names, kedgectl setup --zone NAME --contract 0x...\n",
+                                s->chain.name);
+                return;
+        }
+        printf("Names of %s are answered from chain %s, proven on this machine.\n", s->zone.name,
+                        s->chain.name);
+        if (!programs_ask_us())
+                printf("Programs do not ask yet: apt install libnss-kedge, or see: kedgectl doctor\n");
+        else if (f->name[0])
+                printf("Every program finds them: getent hosts %s\n", example);
+        else
+                printf("Store a first one: kedgectl record set HOST.%s server_ip=ADDRESS\n", example);
+        printf("Next: kedgectl doctor, kedgectl explain %s\n", example);
+}
+
+static enum ctl_exit print_json(const struct setup *s, const struct setup_follow *f, bool changed) {
+        json_t *o = json_pack("{s:s, s:b, s:s, s:s, s:s}", "file", s->path, "changed", changed,
+                        "chain", s->chain.name, "zone", s->zone.name, "text", s->after);
+
+        if (f && f->name[0])
+                (void) json_object_set_new(o, "answer",
+                                query_json_of_answer(f->name, &f->answer.name, ctl_boottime_ms()));
+        if (f) {
+                (void) json_object_set_new(o, "status", status_json(&f->status));
+                (void) json_object_set_new(o, "took_ms", json_integer(ctl_int(f->answer_ms)));
+        }
+        return ctl_print_json(CTL_OK, o);
+}
+
+static enum ctl_exit follow(const struct setup *s, bool changed) {
+        const struct ctl *ctl = s->ctl;
+        struct setup_follow f = {
+                .ctl = ctl, .chain = s->chain.name, .zone = s->zone.name, .attempt = s->attempt,
+                .ens = s->zone.ens, .contract = s->zone.contract, .slot = s->zone.slot,
+                .begun_ms = ctl_boottime_ms(),
+                .limit_ms = (ctl->wait_s > 0 ? ctl->wait_s : SETUP_WAIT_S) * 1000,
+        };
+        enum ctl_exit code = setup_follow(&f);
+
+        if (code != CTL_OK)
+                return code;
+        if (ctl->json)
+                return print_json(s, &f, changed);
+        say_next(s, &f);
+        return CTL_OK;
+}
+
+static enum ctl_exit set_up(struct setup *s) {
+        enum ctl_exit code = setup_words(s);
+        bool changed, yes = true;
+
+        if (code == CTL_OK)
+                code = compose(s);
+        if (code != CTL_OK)
+                return code;
+        changed = (s->chain.write || s->zone.write) && strcmp(s->before, s->after) != 0;
+        if (s->ctl->setup.print) {
+                if (s->ctl->json)
+                        return print_json(s, NULL, false);
+                fputs(s->after, stdout);
+                return CTL_OK;
+        }
+        if (changed && !s->ctl->json)
+                show(s);
+        if (changed && s->asked)
+                code = setup_confirm(s, "Write it?", &yes);
+        if (code == CTL_OK && !yes)
+                return ctl_fail(s->ctl, CTL_FAILURE, "nothing is changed");
+        if (code == CTL_OK && changed)
+                code = write_it(s);
+        if (code == CTL_OK)
+                row(s, changed ? "wrote" : "unchanged", s->path);
+        if (code == CTL_OK)
+                code = put_into_effect(s, changed);
+        if (code != CTL_OK || s->ctl->setup.no_wait)
+                return code == CTL_OK && s->ctl->json ? print_json(s, NULL, changed) : code;
+        return follow(s, changed);
+}
+
+static enum ctl_exit undo(struct setup *s) {
+        char why[CTL_WHY_MAX] = "";
+        enum ctl_exit code;
+        int r;
+
+        if (s->before[0] == '\0')
+                return ctl_fail(s->ctl, CTL_FAILURE, "%s is not there: there is nothing to take back",
+                                s->path);
+        r = stage_put(s->main, s->path, NULL, why);
+        if (r < 0)
+                return not_written(s, r, why);
+        row(s, "removed", s->path);
+        code = put_into_effect(s, true);
+        return code == CTL_OK && s->ctl->json ? print_json(s, NULL, true) : code;
+}
+
+static enum ctl_exit run(struct setup *s) {
+        const struct ctl_setup *o = &s->ctl->setup;
+        enum ctl_exit code = find_files(s);
+
+        if (o->live)
+                return o->print || o->undo || o->no_wait
+                                       ? ctl_fail(s->ctl, CTL_USAGE,
+                                                         "--live has neither --print, --undo nor --no-wait")
+                                       : setup_live(s);
+        if (code == CTL_OK)
+                code = read_before(s);
+        if (code == CTL_OK)
+                code = read_config(s);
+        if (code == CTL_OK)
+                code = may_write(s);
+        if (code != CTL_OK)
+                return code;
+        return o->undo ? undo(s) : set_up(s);
+}
+
+enum ctl_exit verb_setup(const struct ctl *ctl, int argc _unused_, char **argv _unused_) {
+        struct setup *s = calloc(1, sizeof(*s));
+        enum ctl_exit code;
+
+        if (!s)
+                return ctl_fail(ctl, CTL_FAILURE, "not enough memory");
+        s->ctl = ctl;
+        s->asks = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !ctl->json;
+        code = run(s);
+        s->config = config_free(s->config);
+        free(s);
+        return code;
+}

@@ -1,0 +1,94 @@
+/* What was written is put into effect: systemd's manager is asked over the bus, as systemctl does it,
+ * and the job is waited for. */
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-bus.h>
+
+#include "agent/kedgectl/setup.h"
+
+#define MANAGER    "org.freedesktop.systemd1"
+#define UNIT       "kedged.service"
+#define JOB_MAX_MS 100000 /* a unit's start is given up after 90 s */
+#define EVERY_MS   100
+
+static int say(char ret_why[CTL_WHY_MAX], int r, const sd_bus_error *e) {
+        (void) snprintf(ret_why, CTL_WHY_MAX, "%s", e->message ? e->message : strerrordesc_np(-r));
+        ctl_clean(ret_why, CTL_WHY_MAX);
+        return r == -ENOENT ? -EIO : r;
+}
+
+static bool nobody_there(const sd_bus_error *e) {
+        return sd_bus_error_has_name(e, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
+               sd_bus_error_has_name(e, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
+               sd_bus_error_has_name(e, SD_BUS_ERROR_DISCONNECTED) ||
+               sd_bus_error_has_name(e, "org.freedesktop.DBus.Error.Spawn.ChildExited") ||
+               sd_bus_error_has_name(e, MANAGER ".NoSuchUnit");
+}
+
+/* The manager drops the object of a job that has ended. */
+static bool job_runs(sd_bus *bus, const char *job) {
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        char *state = NULL;
+        int r = sd_bus_get_property_string(bus, MANAGER, job, MANAGER ".Job", "State", &error, &state);
+
+        free(state);
+        sd_bus_error_free(&error);
+        return r >= 0;
+}
+
+static int is_active(sd_bus *bus, char ret_why[CTL_WHY_MAX]) {
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        char *path = NULL, *state = NULL;
+        int r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", UNIT, &path);
+
+        if (r >= 0)
+                r = sd_bus_get_property_string(bus, MANAGER, path, MANAGER ".Unit", "ActiveState",
+                                &error, &state);
+        if (r < 0)
+                r = say(ret_why, r, &error);
+        else if (strcmp(state, "active") != 0 && strcmp(state, "reloading") != 0) {
+                (void) snprintf(ret_why, CTL_WHY_MAX, "it does not start; see: journalctl -u kedged");
+                r = -ECANCELED;
+        }
+        free(path);
+        free(state);
+        sd_bus_error_free(&error);
+        return r;
+}
+
+static int run_job(sd_bus *bus, const char *member, char ret_why[CTL_WHY_MAX]) {
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        sd_bus_message *reply = NULL;
+        uint64_t begun = ctl_boottime_ms();
+        const char *job;
+        int r;
+
+        r = sd_bus_call_method(bus, MANAGER, "/org/freedesktop/systemd1", MANAGER ".Manager", member,
+                        &error, &reply, "ss", UNIT, "replace");
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "o", &job);
+        if (r < 0)
+                r = nobody_there(&error) ? -ENOENT : say(ret_why, r, &error);
+        while (r >= 0 && job_runs(bus, job) && ctl_boottime_ms() - begun < JOB_MAX_MS)
+                (void) poll(NULL, 0, EVERY_MS);
+        (void) sd_bus_message_unref(reply);
+        sd_bus_error_free(&error);
+        return r;
+}
+
+int setup_effect(bool restart, char ret_why[CTL_WHY_MAX]) {
+        sd_bus *bus = NULL;
+        int r;
+
+        if (sd_bus_open_system(&bus) < 0)
+                return -ENOENT;
+        r = run_job(bus, restart ? "RestartUnit" : "ReloadOrRestartUnit", ret_why);
+        if (r >= 0)
+                r = is_active(bus, ret_why);
+        (void) sd_bus_close_unref(bus);
+        return r < 0 ? r : 0;
+}
