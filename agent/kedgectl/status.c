@@ -179,14 +179,12 @@ enum ctl_exit verb_status(const struct ctl *ctl, int argc _unused_, char **argv 
 
         if (ctl->wait)
                 status_wait(ctl);
-        if (ctl_get(ctl, &(struct query_request){ .verb = QUERY_STATUS }, &reply) == 0 &&
-                        ctl_no_chain(&reply)) {
-                json_decref(chains);
-                return no_chain(ctl, &reply);
-        }
         for (uint32_t i = 0; i < n && i < QUERY_CHAINS_MAX; i++) {
                 struct query_request request = { .verb = QUERY_STATUS, .index = i };
-                enum ctl_exit code = ctl_ask(ctl, &request, "status", &reply);
+                int r = ctl_get(ctl, &request, &reply);
+                enum ctl_exit code = r < 0                 ? ctl_unreachable(ctl, r)
+                                     : ctl_no_chain(&reply) ? no_chain(ctl, &reply)
+                                                            : ctl_tell(ctl, "status", &reply);
                 char up[CTL_TEXT_MAX];
 
                 if (code != CTL_OK) {
