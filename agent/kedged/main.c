@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 
 #include "agent/kedged/agent.h"
 #include "agent/kedged/journal.h"
@@ -87,12 +88,21 @@ static void tame_memory(void) {
         (void) mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 }
 
+/* What will be the same at the next start, until somebody has mended something: a configuration that is
+ * not good, saved state that is damaged or of a later kedge. The unit does not try that again. */
+static int status_of(int r) {
+        return r == -EINVAL || r == -EBADMSG || r == -EPERM || r == -EPROTONOSUPPORT ? EX_CONFIG
+                                                                                     : EXIT_FAILURE;
+}
+
 static int serve(const char *path, struct config *config) {
         _cleanup_(agent_freep) struct agent *agent = NULL;
+        int r;
 
         (void) umask(022);
-        if (agent_new(path, config, &agent) < 0)
-                return EXIT_FAILURE;
+        r = agent_new(path, config, &agent);
+        if (r < 0)
+                return status_of(r);
         return agent_serve(agent) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -108,6 +118,7 @@ int main(int argc, char **argv) {
         char why[CONFIG_WHY_MAX];
         struct config *config;
         bool check = false;
+        int r;
 
         tame_signals();
         tame_memory();
@@ -133,9 +144,10 @@ int main(int argc, char **argv) {
                 (void) fprintf(stderr, "kedged: %s: takes no argument; see --help\n", argv[optind]);
                 return 2;
         }
-        if (config_load(path, &config, why) < 0) {
+        r = config_load(path, &config, why);
+        if (r < 0) {
                 log_error("%s", why);
-                return EXIT_FAILURE;
+                return check ? EXIT_FAILURE : status_of(r);
         }
         if (!check)
                 return serve(path, config);

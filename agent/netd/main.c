@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <systemd/sd-daemon.h>
 
 #include "agent/netd/daemon.h"
@@ -120,7 +121,7 @@ int main(int argc, char **argv) {
         if (netd_conf_load(&conf, o.config ? o.config : KEDGE_CONF_DIR "/netd.conf", !o.config,
                             why) < 0) {
                 fprintf(stderr, SD_ERR "kedge-netd: %s\n", why);
-                return EXIT_FAILURE;
+                return o.check ? EXIT_FAILURE : EX_CONFIG;
         }
         if (o.check) {
                 puts("the configuration is good");

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
@@ -180,7 +181,7 @@ int main(int argc, char **argv) {
         path = o.config ? o.config : path;
         if (timed_config_load(&l.timed.config, path, !o.config, why) < 0) {
                 fprintf(stderr, SD_ERR "kedge-timed: %s\n", why);
-                return EXIT_FAILURE;
+                return o.check ? EXIT_FAILURE : EX_CONFIG;
         }
         if (o.check) {
                 puts("the configuration is good");

@@ -63,7 +63,7 @@ def test_truncated_state_is_the_older_generation_never_nothing(folder):
         os.truncate(f, 50)
     agent.restart(signal.SIGKILL)
     wait("the agent to refuse", lambda: not agent.kedged.alive())
-    assert agent.kedged.p.returncode == 1 and "both generations" in agent.kedged.text()
+    assert agent.kedged.p.returncode == 78 and "both generations" in agent.kedged.text()
 
 
 class Disk:

@@ -189,7 +189,7 @@ def test_one_damaged_state_file_is_healed_and_two_stop_the_agent(folder):
         damage(name)
     agent.kedged.start()
     wait("the agent to refuse", lambda: not agent.kedged.alive())
-    assert agent.kedged.p.returncode == 1 and "chain-diode.state" in agent.kedged.text()
+    assert agent.kedged.p.returncode == 78 and "chain-diode.state" in agent.kedged.text()
 
 
 def test_a_clean_stop_ends_with_zero(folder):

@@ -1,12 +1,14 @@
 """A gateway: a clean Debian root that mmdebstrap makes from this machine's own package sources, once, in the work folder; above
 it an overlay in memory, into which our packages are installed, and which systemd-nspawn boots. The packages that ours depend on
 are part of the root, so that apt-get, which sees no network in there, finds all it needs."""
+import contextlib
 import glob
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
@@ -16,6 +18,7 @@ from machine import BUILD, Machine, Skip, TestNode, program, wait  # noqa: E402,
 SOURCES = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"]
 # What a gateway takes; the others are installed by the tests that are about them.
 GATEWAY = ["kedged", "kedge-tools", "libnss-kedge"]
+SERVICES = ["kedged", "kedge-fetch", "kedge-timed"]  # what runs after an installation; kedge-netd waits behind its socket
 ALL = GATEWAY + ["libpam-kedge", "kedge-ssh", "kedge-netd", "kedge-timed", "libkedge1", "libkedge-wolfssl1"]
 
 
@@ -100,6 +103,68 @@ class Gateway(Machine):
     def reboot(self):
         self.stop_only()
         self.boot()
+
+    def show(self, unit, what):
+        return self.must("systemctl", "show", "-P", what, unit).strip()
+
+    def back(self, unit, restarts):
+        """Waits for a service that was started again by systemd."""
+        wait(f"another {unit}", lambda: int(self.show(unit, "NRestarts")) > restarts, timeout=60)
+        wait(unit, lambda: self.show(unit, "ActiveState") == "active", timeout=60)
+
+    def follows(self, chain, more=""):
+        """Has kedged follow a test chain, as an operator would: a drop-in, and a restart."""
+        self.write("/etc/kedge/kedged.conf.d/50-test.conf", chain.conf() + more)
+        self.must("systemctl", "restart", "kedged")
+
+    def addresses(self, name):
+        """What a program on the gateway gets."""
+        return [line.split()[0] for line in self.run("getent", "ahosts", name).stdout.splitlines() if "STREAM" in line]
+
+    def must_resolve(self, name, address, timeout=30):
+        wait(f"{address} for {name}", lambda: self.addresses(name) == [address], timeout)
+
+    def refusal(self, name):
+        """The code of getaddrinfo(): EAI_NONAME is -2, EAI_AGAIN -3; 0 if there is an address."""
+        return int(self.must("python3", "-c", CODE, name))
+
+    def complaints(self):
+        """What stands in the journal, as a warning or worse, of ours or about ours."""
+        return [line for line in (e.get("SYSLOG_IDENTIFIER", "?") + ": " + str(e["MESSAGE"]) for e in self.journal("-p", "warning"))
+                if "kedge" in line and not line.startswith(EXPECTED)]
+
+    def steps(self, *functions):
+        """A story told in steps, each named by its function."""
+        for function in functions:
+            began = time.monotonic()
+            function(self)
+            self.context.did(function.__name__.replace("_", " "), time.monotonic() - began)
+
+
+# The bus looks at a policy when it is unpacked, before the user in it is made; kedged's unit has it look again. And a kedged that is
+# stopped sees kedge-fetch stopped first.
+EXPECTED = ('dbus-daemon: Unknown username "_kedge" in message bus configuration file', "kedged: kedge-fetch: has gone; waiting")
+CODE = """import socket, sys
+try:
+    socket.getaddrinfo(sys.argv[1], 0)
+    print(0)
+except socket.gaierror as e:
+    print(e.errno)
+"""
+
+
+@contextlib.contextmanager
+def gateway(context):
+    """A Gateway for one story: what its journal says is shown where a check fails, and nothing of it stays."""
+    m = Gateway(context.folder(), context)
+    try:
+        yield m
+    except Exception:
+        print(m.sh("journalctl -b --no-pager -o short-precise | tail -60").stdout if m.init else m.console_text())
+        raise
+    finally:
+        m.stop()
+        shutil.rmtree(m.at, ignore_errors=True)
 
 
 class Chain(TestNode):
