@@ -85,6 +85,17 @@ sed -i 's/--ours/--theirs/' "$work/tree/docs/man/kedge-known-hosts.8.rst"
 must_notice "a helper's option without its place" "the option --ours" "$here/man.sh" "$work/tree"
 rm "$work/tree/docs/man/kedge-fetch.8.rst"
 must_notice "a program without a manual page" "kedge-fetch has no page" "$here/man.sh" "$work/tree"
+fresh
+cp -r "$source/docs/man" "$source/docs/dbus" "$work/tree/docs/"
+cp -r "$source/packaging" "$work/tree/"
+"$here/man.sh" "$work/tree" >/dev/null || { echo "broken: man.sh fails on the tree as it is"; bad=1; }
+sed -i '/timed.conf/d' "$work/tree/packaging/debian/kedge-timed.manpages"
+must_notice "a page that no package holds" "no package holds timed.conf.5" "$here/man.sh" "$work/tree"
+sed -i '/^Documentation=/d' "$work/tree/packaging/systemd/kedge-netd.socket"
+must_notice "a unit without a page" "kedge-netd.socket names no page" "$here/man.sh" "$work/tree"
+rm "$work/tree/docs/man/netd.conf.5.rst" "$work/tree/docs/man/org.kedge.Agent1.5.rst"
+must_notice "a file of /etc/kedge without a page" "netd.conf has no page" "$here/man.sh" "$work/tree"
+must_notice "an interface without a page" "org.kedge.Agent1 has no page" "$here/man.sh" "$work/tree"
 
 fresh
 mkdir -p "$work/tree/packaging" && cp -r "$source/packaging/completion" "$work/tree/packaging/"

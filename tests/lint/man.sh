@@ -48,6 +48,30 @@ for program in $(grep -hoE "^[a-z_]+ = executable\('[a-z-]+'" agent/*/meson.buil
         compgen -G "docs/man/$program.[18].rst" >/dev/null || say "$program has no page of section 1 or 8"
 done
 
+# So does every interface of the bus, every module, every unit (in Documentation=), and every file of ours below /etc/kedge.
+for interface in docs/dbus/*.xml; do
+        [ -e "$interface" ] || continue
+        interface=$(basename "$interface" .xml)
+        [ -e "docs/man/$interface.5.rst" ] || say "the interface $interface has no page of section 5"
+done
+for unit in packaging/systemd/*; do
+        [ -e "$unit" ] || continue
+        page=$(sed -n 's/^Documentation=man:\([A-Za-z0-9_.-]*\)(\([0-9]\)).*/\1.\2/p' "$unit")
+        [ -e "docs/man/$page.rst" ] || say "$unit names no page of ours in Documentation="
+done
+for page in $(sed -nE 's,^[^A-Za-z]*(/etc/kedge/)?([a-z]+\.conf): .*,\2,p' packaging/examples/*.conf 2>/dev/null | sort -u); do
+        [ -e "docs/man/$page.5.rst" ] || say "$page has no page of section 5"
+done
+
+# The packages hold every page.
+if [ -d packaging/debian ]; then
+        packaged=$(sed 's,.*/,,' packaging/debian/*.manpages)
+        for page in $(cd docs/man && ls ./*.[1-8].rst | sed 's,^\./,,; s/\.rst$//'); do
+                case "$page" in *.3) continue ;; esac # by their folder
+                printf '%s\n' "$packaged" | grep -qxF "$page" || say "no package holds $page (packaging/debian/*.manpages)"
+        done
+fi
+
 # What the programs take is in their pages: the keys of the configuration, the verbs and options of kedgectl.
 stands() { # word, page, what it is
         grep -qwF -e "$1" "$2" || say "$3 $1 is not in $2"
@@ -64,7 +88,8 @@ for key in $(sed -n 's/^ *{ OF_[A-Z]*, "\([A-Za-z]*\)".*/\1/p' agent/kedged/net_
         stands "$key" packaging/examples/net.conf "the key"
 done
 for key in $(sed -n '/^} keys\[\]/,/^};/s/^ *{ "\([A-Za-z]*\)",.*/\1/p' agent/timed/conf.c); do
-        stands "$key" docs/man/kedge-timed.8.rst "the key"
+        stands "$key" docs/man/timed.conf.5.rst "the key"
+        stands "$key" packaging/examples/timed.conf "the key"
 done
 for option in $(sed -n 's/^ *{ "\([a-z-]*\)", [a-z]*_argument,.*/--\1/p' agent/timed/main.c); do
         stands "$option" docs/man/kedge-timed.8.rst "the option"
