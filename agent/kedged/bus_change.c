@@ -41,7 +41,7 @@ static int on_verdict(sd_bus_message *m, void *userdata, sd_bus_error *error _un
                 let_in(call);
         else if (challenge)
                 bus_call_error(call, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
-                                "a password is needed, and the call does not allow to ask for it");
+                                "a password is needed, and the call does not allow asking for it");
         else
                 bus_call_error(call, BUS_ERROR "NotAuthorized",
                                 "polkit does not allow this user to do this");
