@@ -145,5 +145,18 @@ soft 'the stack may hold code' -Wl,-z,execstack
 soft 'no stack protector' -fno-stack-protector
 must_notice "nothing fortified" "no checked libc calls" "$here/hardening.sh" yes "$work/soft"
 
+profiles() { # what, what is said, file, sed's words
+        rm -rf "$work/tree/packaging" && cp -r "$source/packaging" "$work/tree/"
+        sed -i "$4" "$work/tree/packaging/$3"
+        must_notice "$1" "$2" "$here/apparmor.sh" "$work/tree"
+}
+if "$here/apparmor.sh" "$source" >/dev/null 2>&1; then
+        profiles "a profile that is none" "kedged:" apparmor/kedged 's/network unix stream,/network unix stream/'
+        profiles "a snippet that is none" "other-nameservice:" apparmor/nameservice.d/kedge '$s/,$//'
+        profiles "a profile without its local part" "without local/kedge-fetch" apparmor/kedge-fetch '/include if exists/d'
+        profiles "a profile that is not loaded" "no package brings and loads it" debian/rules '/profile-name=kedge-timed$/d'
+        profiles "a unit without a profile" "names no profile of ours" systemd/kedged.service.in /AppArmorProfile/d
+fi
+
 [ "$bad" = 0 ] && echo "broken: every lint notices"
 exit "$bad"
