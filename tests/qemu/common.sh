@@ -58,11 +58,15 @@ place_modules() { # names: with those that they need, in the order of loading in
         [ -s "$root/modules" ] || { echo "no module was found"; exit 1; }
 }
 
+pack() { # file
+        (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$1" || exit 1
+}
+
 # Boots, prints the lines RESULT, and fails unless the machine has said "passed".
 boot() { # limit in seconds, kernel's words, arguments of QEMU...
         local limit=$1 words=$2
         shift 2
-        (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$work/init.img" || exit 1
+        pack "$work/init.img"
         timeout "$limit" qemu-system-x86_64 "$@" -accel tcg -cpu max -nographic -no-reboot -nodefaults \
                 -serial stdio -kernel "$kernel" -initrd "$work/init.img" \
                 -append "console=ttyS0 quiet panic=-1 mitigations=off $words" </dev/null >"$work/console" 2>&1

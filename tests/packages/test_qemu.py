@@ -1,0 +1,245 @@
+"""All packages on a kernel of their own (emulated.py): each daemon in its AppArmor profile, which lets it do its work and nothing else;
+WireGuard in the kernel; the limits of the units' control groups."""
+import json
+import re
+import time
+
+from clean import ALL, wait
+from emulated import PATIENCE, Emulated, EmulatedChain
+
+OURS = "pump1.plant.fleet"
+SERVICES = {"kedged": "kedged", "kedge-fetch": "kedge-fetch", "kedge-timed": "kedge-timed", "kedge-netd": "kedge-netd"}
+NET = """[Network plant]
+Zone=plant.fleet
+Host=gw1
+Interface=kedge0
+Prefix=10.77.0.0/16
+ListenPort=51820
+Allow=icmp
+"""
+# A machine of the fleet, in a network namespace of its own.
+PEER = """ip netns add b
+ip link add to-b type veth peer name out netns b
+ip addr add 192.0.2.1/24 dev to-b; ip link set to-b up
+ip -n b addr add 192.0.2.2/24 dev out; ip -n b link set out up; ip -n b link set lo up
+ip -n b link add wg0 type wireguard
+(umask 077; wg genkey >/run/b.key)
+ip netns exec b wg set wg0 private-key /run/b.key listen-port 7 peer "$1" endpoint 192.0.2.1:51820 allowed-ips 10.77.0.0/16
+ip -n b addr add 10.77.0.2/16 dev wg0; ip -n b link set wg0 up
+wg pubkey </run/b.key
+"""
+# Goes into a profile as root, and tries: what is refused there is refused by the profile alone.
+PROBE = """import errno, os, socket, sys
+wanted = sys.argv[2:]
+with open("/proc/self/attr/current", "w") as f:
+    f.write("changeprofile " + sys.argv[1])
+def attempt(how, what):
+    if how == "socket":
+        family, kind = what.split(":")
+        socket.socket(getattr(socket, "AF_" + family), getattr(socket, "SOCK_" + kind)).close()
+    elif how == "run":
+        os.execv(what, [what])
+    else:
+        os.close(os.open(what, {"read": os.O_RDONLY, "write": os.O_WRONLY, "make": os.O_WRONLY | os.O_CREAT}[how]))
+for word in wanted:
+    try:
+        attempt(*word.split("=", 1))
+        print(word, "allowed")
+    except OSError as e:
+        print(word, "refused" if e.errno in (errno.EACCES, errno.EPERM) else e.strerror)
+"""
+LETTER = "/home" + "/alice/letter"
+REFUSED = ["read=/etc/shadow", "read=" + LETTER, "make=/run/new", "run=/usr/bin/id", "read=/proc/1/environ"]
+CONFINED = {  # profile: what is refused beside that, what is allowed
+    "kedged": (["socket=INET:STREAM", "socket=INET6:DGRAM", "socket=NETLINK:RAW", "write=/etc/kedge/kedged.conf", "make=/var/lib/new"],
+               ["socket=UNIX:STREAM", "read=/etc/kedge/kedged.conf", "read=/etc/passwd"]),
+    "kedge-fetch": (["socket=NETLINK:RAW", "read=/etc/kedge/kedged.conf", "read=/var/lib/kedge/public/suffixes", "read=/etc/passwd"],
+                    ["socket=INET:STREAM", "socket=INET6:DGRAM", "read=/etc/nsswitch.conf"]),
+    "kedge-timed": (["socket=INET:DGRAM", "read=/etc/kedge/kedged.conf", "read=/var/lib/kedge/public/suffixes"],
+                    ["socket=UNIX:DGRAM", "read=/etc/kedge/timed.conf"]),
+    "kedge-netd": (["socket=INET:DGRAM", "read=/etc/kedge/kedged.conf", "read=/var/lib/kedge/public/suffixes"],
+                   ["socket=NETLINK:RAW", "read=/etc/kedge/netd.conf"]),
+    "kedge-wireguard-go": (["socket=INET:STREAM", "read=/etc/kedge/netd.conf", "read=/var/lib/kedge-netd/kedge0.key"],
+                           ["socket=INET:DGRAM", "write=/dev/net/tun"]),
+    "kedge-authorized-keys": (["socket=INET:STREAM", "read=/etc/kedge/kedged.conf", "read=/etc/passwd"], ["socket=UNIX:STREAM"]),
+}
+# A program of others, confined by whoever wrote it: what it may do about names is what the abstraction says.
+OTHER = """abi <abi/3.0>,
+include <tunables/global>
+profile other /opt/other {
+  include <abstractions/base>
+  include <abstractions/nameservice>
+  network unix,
+  /opt/other mr,
+}
+"""
+SNIPPET = "/etc/apparmor.d/abstractions/nameservice.d/kedge"
+
+
+class Contained:
+    """What the stories share: a machine with everything installed, a chain, and a name of ours that is served."""
+
+    def __init__(self, context):
+        self.m = Emulated(context)
+        try:
+            self.m.install(ALL)
+            self.m.write("/opt/probe.py", PROBE)
+            self.m.write(LETTER, "dear\n")
+            self.chain = EmulatedChain(self.m)
+        except BaseException:
+            self.close(False)
+            raise
+
+    def start(self, **more):
+        self.m.boot(**more)
+        self.chain.begin()
+        self.chain.publish("pump1.server_ip", "10.1.2.3")
+        self.m.write("/etc/kedge/kedged.conf.d/50-test.conf", self.chain.conf())
+        self.m.must("systemctl", "restart", "kedged")
+
+    def close(self, failed):
+        if failed and self.m.line:
+            print(self.m.sh("journalctl -b --no-pager -u 'kedge*' | tail -60; dmesg | grep apparmor | tail -20; kedgectl status; kedgectl net status",
+                            timeout=60).stdout)
+        self.m.stop()
+
+    def denials(self):
+        return [line for line in self.m.must("dmesg").splitlines() if 'apparmor="DENIED"' in line and 'profile="kedge' in line]
+
+    def resolves(self, address="10.1.2.3"):
+        wait("the verified answer", lambda: self.m.run("getent", "hosts", OURS).stdout.split()[:1] == [address], PATIENCE)
+
+
+def is_enforced(c):
+    c.m.must("systemctl", "start", "kedge-netd")
+    for unit, profile in SERVICES.items():
+        said = c.m.sh(f"cat /proc/$(systemctl show -P MainPID {unit})/attr/current").stdout.strip()
+        assert said == profile + " (enforce)", (unit, said)
+
+
+def does_its_work(c):
+    c.resolves()
+    c.m.must("kedgectl", "explain", OURS)
+    c.m.must("kedgectl", "time")
+    said = c.m.must("busctl", "call", "org.kedge.Agent1", "/org/kedge/Agent1", "org.kedge.Agent1", "Resolve", "s", OURS)
+    assert "10.1.2.3" in said or "10 1 2 3" in said, said
+    c.m.must("systemctl", "reload", "kedged")
+    c.m.must("systemctl", "restart", "kedged")
+    c.resolves()
+
+
+def makes_a_tunnel(c):
+    """kedge-netd with the kernel's WireGuard; a key that is revoked on the chain takes the peer with it."""
+    m = c.m
+    m.write("/etc/kedge/net.conf", NET)
+    m.must("systemctl", "reload", "kedged")
+    key = wait("our key", lambda: re.fullmatch(r"[A-Za-z0-9+/]{43}=", m.run("kedgectl", "net", "key", "plant").stdout.strip()), PATIENCE).group()
+    r = m.sh(f"set -e; set -- {key}\n" + PEER)
+    assert r.returncode == 0, r.stderr
+    theirs = r.stdout.strip()
+    for host, its, n in (("gw1", key, 1), ("gw2", theirs, 2)):
+        c.chain.command(f"set _member.{n - 1} text \"{host}\"")
+        said = m.must("kedgectl", "--json", "record", "wg", f"{host}.plant.fleet", "key=" + its,
+                      f"endpoint=192.0.2.{n}:{7 if n == 2 else 51820}", f"ip=10.77.0.{n}")
+        for record in json.loads(said)["records"]:
+            if int(record["value"], 16):
+                c.chain.command(f"set {record['key_text']} {record['value']}")
+    c.chain.command("set _members 0x" + "2".rjust(64, "0"))
+    c.chain.mine(30)
+    wait("the peer", lambda: m.run("wg", "show", "kedge0", "peers").stdout.strip() == theirs, PATIENCE)
+    wait("an answer through the tunnel", lambda: m.run("ping", "-c1", "-W2", "10.77.0.2").returncode == 0, PATIENCE)
+    assert "10.77.0.2" in m.must("nft", "list", "set", "inet", "kedge", "kedge0_4")
+    assert "wireguard" in m.must("ip", "-d", "link", "show", "kedge0")
+    c.chain.command("clear gw2.wg_key")
+    c.chain.mine(6)  # of two miners with a quarter of the weight: a head, far from final
+    wait("the revoked peer to be gone", lambda: m.run("wg", "show", "kedge0", "peers").stdout.strip() == "", PATIENCE)
+    assert "10.77.0.2" not in m.must("nft", "list", "set", "inet", "kedge", "kedge0_4")
+
+
+def is_denied_nothing(c):
+    assert not c.denials(), "\n".join(c.denials())
+
+
+def is_confined(c):
+    for profile, (refused, allowed) in CONFINED.items():
+        said = c.m.must("python3", "/opt/probe.py", profile, *REFUSED, *refused, *allowed).splitlines()
+        want = [w + " refused" for w in REFUSED + refused] + [w + " allowed" for w in allowed]
+        assert said == want, (profile, [line for line in said if line not in want])
+    # And the kernel tells: is_denied_nothing() looks where there is something to be seen.
+    assert any('profile="kedged"' in line and 'name="/etc/shadow"' in line for line in c.denials())
+
+
+def others_resolve_with_the_snippet(c):
+    m = c.m
+    m.write("/etc/apparmor.d/other", OTHER)
+    m.must("sh", "-c", "cp /usr/bin/getent /opt/other && apparmor_parser -r /etc/apparmor.d/other")
+    assert m.must("/opt/other", "hosts", OURS).split()[0] == "10.1.2.3"
+    m.must("sh", "-c", f"mv {SNIPPET} /run/snippet && apparmor_parser -r -T /etc/apparmor.d/other")
+    r = m.run("/opt/other", "hosts", OURS)
+    assert r.returncode == 2 and not r.stdout, r
+    m.must("sh", "-c", f"mv /run/snippet {SNIPPET} && apparmor_parser -r -T /etc/apparmor.d/other")
+    assert m.must("/opt/other", "hosts", OURS).split()[0] == "10.1.2.3"
+
+
+# In the group of kedged's processes, though not in its namespaces: what is refused is refused by the group.
+IN_GROUP = "echo $$ >/sys/fs/cgroup$(systemctl show -P ControlGroup kedged)/cgroup.procs || exit 99; "
+SEND = """import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+try:
+    s.sendto(b"x", ("127.0.0.1", 9))
+    print("sent")
+except PermissionError:
+    print("refused")
+"""
+FORK = """import os, time
+n = 0
+try:
+    while n < 10:
+        if os.fork() == 0:
+            time.sleep(5)
+            os._exit(0)
+        n += 1
+except BlockingIOError:
+    pass
+print(n)
+"""
+
+
+def is_limited(c):
+    """IPAddressDeny=, TasksMax= and MemoryMax= of kedged; who is killed for memory comes back."""
+    m = c.m
+    m.write("/opt/send.py", SEND)
+    m.write("/opt/fork.py", FORK)
+    assert m.must("python3", "/opt/send.py").strip() == "sent"
+    assert m.must("bash", "-c", IN_GROUP + "exec python3 /opt/send.py").strip() == "refused"
+    forks = int(m.must("bash", "-c", IN_GROUP + "exec python3 /opt/fork.py"))
+    assert 0 < forks < 4, forks
+    before = m.must("systemctl", "show", "-P", "NRestarts", "kedged").strip()
+    r = m.run("bash", "-c", IN_GROUP + "exec python3 -c 'b = bytearray(300 << 20)'")
+    assert r.returncode == 137, r
+    wait("systemd to notice", lambda: m.must("systemctl", "show", "-P", "NRestarts", "kedged").strip() != before, PATIENCE)
+    assert "oom-kill" in m.must("journalctl", "-b", "--no-pager", "-u", "kedged")
+    c.resolves()
+
+
+def steps(*functions):
+    def story(context):
+        c, failed = Contained(context), True
+        try:
+            began = time.monotonic()
+            c.start()
+            print(f"  booted, and a chain: {time.monotonic() - began:.1f} s", flush=True)
+            for function in functions:
+                began = time.monotonic()
+                function(c)
+                print(f"  {function.__name__}: {time.monotonic() - began:.1f} s", flush=True)
+            failed = False
+        finally:
+            c.close(failed)
+    return story
+
+
+STORIES = [
+    ("qemu", steps(is_enforced, does_its_work, makes_a_tunnel, is_denied_nothing), True),
+    ("qemu contained", steps(is_confined, others_resolve_with_the_snippet, is_limited), False),
+]
