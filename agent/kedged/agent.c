@@ -259,8 +259,7 @@ static int open_book(struct agent *a) {
                           "files away if you accept that",
                                 a->config->state_dir);
         else if (r == -EPROTONOSUPPORT)
-                log_error("revocations in %s were written by a later kedge: install that one again",
-                                a->config->state_dir);
+                r = store_of_a_later(a->config->state_dir, BOOK_FILE);
         else if (r < 0)
                 log_error("revocations in %s cannot be read: %s; kedged runs as user id %u, who "
                           "must own them",
@@ -277,20 +276,19 @@ static int open_floor(struct agent *a) {
                 return r;
         }
         floor_open(&a->floor, a->state_fd, a->publish.boot_id);
-        return 0;
+        return a->floor.foreign ? store_of_a_later(a->config->state_dir, FLOOR_FILE) : 0;
 }
 
 static int open_words(struct agent *a) {
         int r = operator_open(&a->words, a->state_fd);
 
+        if (r == -EPROTONOSUPPORT)
+                return store_of_a_later(a->config->state_dir, OPERATOR_FILE);
         if (r < 0) {
-                log_error("operator, in %s, %s: %s. It says which checkpoint was imported: restore "
-                          "it from a backup, or move both of its files away and write Checkpoint= "
-                          "as you trust it today",
-                                a->config->state_dir,
-                                r == -EPROTONOSUPPORT ? "was written by a later kedge"
-                                                      : "cannot be read",
-                                strerror(-r));
+                log_error("operator, in %s, cannot be read: %s. It says which checkpoint was "
+                          "imported: restore it from a backup, or move both of its files away and "
+                          "write Checkpoint= as you trust it today",
+                                a->config->state_dir, strerror(-r));
                 return r;
         }
         operator_apply(&a->words, a->config);

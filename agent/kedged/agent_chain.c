@@ -90,8 +90,9 @@ int agent_chain_new(struct agent *a, const struct config_chain *config, struct v
                           "and start again",
                                 config->name);
         else if (r == -EPROTONOSUPPORT)
-                log_error("chain %s: its saved state was written by a later kedge: install that "
-                          "one again",
+                log_error("chain %s: its saved state was written by a later kedge, and is left as "
+                          "it is: install that one again, or put a copy of the whole state folder "
+                          "from before it in its place",
                                 config->name);
         else if (r == -EINVAL)
                 log_error("chain %s: a value of its section is refused by the backend%s",
@@ -114,9 +115,6 @@ static void explain(const char *name, const char *file, const char *folder, int 
                           "anchor by itself: restore them from a backup, or, if you trust "
                           "Checkpoint= as it stands "
                           "today, move both files away and start again",
-                                name, file, folder);
-        else if (r == -EPROTONOSUPPORT)
-                log_error("chain %s: %s in %s was written by a later kedge: install that one again",
                                 name, file, folder);
         else
                 log_error("chain %s: %s in %s cannot be read: %s", name, file, folder,
@@ -200,6 +198,8 @@ static int open_state(struct agent *a, const struct config_chain *config, struct
                                 config->name);
                 return -EINVAL;
         }
+        if (r == -EPROTONOSUPPORT)
+                return store_of_a_later(a->config->state_dir, file);
         if (r < 0)
                 explain(config->name, file, a->config->state_dir, r);
         return r;

@@ -11,7 +11,6 @@
 #include "agent/kedged/util.h"
 #include "base/buf.h"
 
-#define BOOK_FILE "revocations"
 
 static bool key_eq(const struct book_key *a, const struct book_key *b) {
         return a->chain_id == b->chain_id && a->slot == b->slot &&
@@ -256,18 +255,22 @@ int book_save(struct book *b) {
         return r;
 }
 
-static bool take_revocation(
+/* The checksum is right when this is read: a number that we do not know is a field of a later kedge. */
+static int take_revocation(
                 struct view *in, const struct book_key *key, struct revocation *r) {
         uint64_t field;
 
-        if (!view_take_be(in, 1, &field) || !field_of_disk(key, field, &r->field) ||
-                !view_take_copy(in, r->key.b, HASH32_SIZE) || !view_take_be(in, 8, &r->at.number) ||
+        if (!view_take_be(in, 1, &field))
+                return -EBADMSG;
+        if (!field_of_disk(key, field, &r->field))
+                return -EPROTONOSUPPORT;
+        if (!view_take_copy(in, r->key.b, HASH32_SIZE) || !view_take_be(in, 8, &r->at.number) ||
                 !view_take_copy(in, r->at.hash.b, HASH32_SIZE))
-                return false;
-        return true;
+                return -EBADMSG;
+        return 0;
 }
 
-static bool take_entry(struct view *in, struct book_key *key, struct revocations *all) {
+static int take_entry(struct view *in, struct book_key *key, struct revocations *all) {
         uint64_t n;
 
         memset(key, 0, sizeof(*key));
@@ -278,11 +281,14 @@ static bool take_entry(struct view *in, struct book_key *key, struct revocations
                         n > NAME_MAX_LEN || !view_take_copy(in, key->host, (size_t) n) ||
                         memchr(key->host, 0, (size_t) n) || !view_take_be(in, 1, &n) || n < 1 ||
                         n > SERVED_REVOCATIONS_MAX)
-                return false;
-        for (all->n = 0; all->n < n; all->n++)
-                if (!take_revocation(in, key, &all->r[all->n]))
-                        return false;
-        return true;
+                return -EBADMSG;
+        for (all->n = 0; all->n < n; all->n++) {
+                int r = take_revocation(in, key, &all->r[all->n]);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
 int book_parse(struct book *b, struct view payload) {
@@ -294,9 +300,11 @@ int book_parse(struct book *b, struct view payload) {
         if (!view_take_be(&payload, 4, &n) || n > BOOK_RECORDS_MAX)
                 return -EBADMSG;
         for (uint64_t i = 0; i < n; i++) {
-                if (!take_entry(&payload, &key, &all) || book_find(b, &key))
-                        return -EBADMSG;
-                r = book_set(b, &key, &all);
+                r = take_entry(&payload, &key, &all);
+                if (r == 0 && book_find(b, &key))
+                        r = -EBADMSG;
+                if (r == 0)
+                        r = book_set(b, &key, &all);
                 if (r < 0)
                         return r;
         }

@@ -12,6 +12,7 @@
 #include "wire/name.h"
 
 #define BOOK_RECORDS_MAX 40960 /* all members of a zone with their roles, and as many others */
+#define BOOK_FILE        "revocations"
 #define BOOK_BYTES_MAX   (8U << 20) /* on disk: what would be more is not taken */
 #define BOOK_BUCKETS     4096
 
@@ -35,7 +36,8 @@ struct book {
         bool dirty; /* memory knows more than the disk */
 };
 
-/* Errors as store_open()'s, but none for no file; -EBADMSG for a payload that is not a book. */
+/* Errors as store_open()'s, but none for no file; -EBADMSG for a payload that is not a book;
+ * -EPROTONOSUPPORT also for one with a field that only a later kedge knows. */
 _must_check_ int book_open(struct book *b, int state_fd);
 void book_done(struct book *b);
 

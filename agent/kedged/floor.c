@@ -39,15 +39,12 @@ void floor_open(struct floor *f, int state_fd, const uint8_t boot_id[16]) {
                 r = floor_parse(VIEW(p, n), boot_id, &f->clock);
         f->foreign = r == -EPROTONOSUPPORT;
         f->saved_s = f->clock.s;
-        if (r == -ENOENT || r == 0)
+        if (r == -ENOENT || r == 0 || f->foreign)
                 return;
         log_error("what time it was at least (the files %s and %s.1 in the state folder) %s: we "
                   "begin with the date of this build, which lets older heads pass until a chain "
                   "has proven a later time",
-                        FLOOR_FILE, FLOOR_FILE,
-                        f->foreign      ? "was written by a later kedge"
-                        : r == -EBADMSG ? "is damaged"
-                                        : strerror(-r));
+                        FLOOR_FILE, FLOOR_FILE, r == -EBADMSG ? "is damaged" : strerror(-r));
 }
 
 uint64_t floor_s(const struct floor *f, uint64_t now_ms) {

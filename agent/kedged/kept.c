@@ -254,7 +254,9 @@ void kept_open(struct kept *k, int state_fd, const uint8_t boot_id[16], struct w
         if (k->on && r < 0 && r != -ENOENT)
                 log_warning("names kept for Stale=serve cannot be read: %s; they are proven again "
                             "when the chain is there",
-                                r == -EBADMSG ? "damaged" : strerror(-r));
+                                r == -EBADMSG           ? "damaged"
+                                : r == -EPROTONOSUPPORT ? "written by a later kedge"
+                                                        : strerror(-r));
         if (k->any && (!k->on || r < 0))
                 remove_all(k);
         if (w->n > 0)

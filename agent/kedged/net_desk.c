@@ -102,6 +102,11 @@ static int open_network(
                 return r;
         }
         r = net_state_open(&n.state, a->state_fd, config->name, a->publish.boot_id, now_ms());
+        if (r == -EPROTONOSUPPORT) {
+                r = store_of_a_later(a->config->state_dir, n.state.store.name);
+                network_done(&n);
+                return r;
+        }
         if (r < 0)
                 log_error("network %s: what was applied before cannot be read: %s; what the chain "
                           "grants is applied anew",
@@ -292,7 +297,9 @@ int net_desk_open(struct agent *a) {
                 return r;
         }
         d->netd.fd = -1;
-        net_links_open(&d->links, a->state_fd);
+        r = net_links_open(&d->links, a->state_fd);
+        if (r < 0)
+                return store_of_a_later(a->config->state_dir, NET_LINKS_FILE);
         for (size_t i = 0; r >= 0 && i < d->config.n; i++) {
                 r = open_network(a, &d->config.network[i], &d->network[i]);
                 d->n += r >= 0;

@@ -47,7 +47,7 @@ int net_links_parse(struct net_links *l, struct view payload) {
         return 0;
 }
 
-void net_links_open(struct net_links *l, int state_fd) {
+int net_links_open(struct net_links *l, int state_fd) {
         _cleanup_(freep) uint8_t *payload = NULL;
         size_t n;
         int r;
@@ -56,10 +56,13 @@ void net_links_open(struct net_links *l, int state_fd) {
         r = store_open(&l->store, state_fd, NET_LINKS_FILE, BYTES_MAX, &payload, &n);
         if (r >= 0)
                 r = net_links_parse(l, VIEW(payload, n));
+        if (r == -EPROTONOSUPPORT)
+                return r;
         if (r < 0 && r != -ENOENT)
                 log_error(NET_LINKS_FILE " cannot be read: %s; a link of a network that is gone "
                                          "from net.conf stays until it is deleted by hand",
                                 strerror(-r));
+        return 0;
 }
 
 static void put_text(struct buf *b, const char *text) {

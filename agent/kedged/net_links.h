@@ -26,8 +26,8 @@ struct net_links {
         struct net_link row[NET_LINKS_MAX];
 };
 
-/* Never fails: what cannot be read is logged, and begins empty. */
-void net_links_open(struct net_links *l, int state_fd);
+/* What cannot be read is logged, and begins empty. 0; -EPROTONOSUPPORT: written by a later kedge. */
+_must_check_ int net_links_open(struct net_links *l, int state_fd);
 
 /* 0: it is on disk. */
 int net_links_save(struct net_links *l);

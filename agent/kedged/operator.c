@@ -13,8 +13,6 @@
 #include "agent/kedged/util.h"
 #include "base/buf.h"
 
-#define OPERATOR_FILE "operator"
-
 static bool ref_eq(const struct block_ref *a, const struct block_ref *b) {
         return a->number == b->number && hash32_eq(&a->hash, &b->hash);
 }

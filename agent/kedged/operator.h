@@ -13,6 +13,7 @@
 #include "core/served.h"
 
 #define OPERATOR_CHAINS_MAX 16
+#define OPERATOR_FILE       "operator"
 #define OPERATOR_BYTES_MAX  4096
 #define OPERATOR_ASIDE_MAX  99 /* former states of one chain that are kept */
 

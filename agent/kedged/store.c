@@ -73,7 +73,9 @@ static void generation_load(const struct store *s, int which, struct generation 
                 g->error = -EBADMSG;
         if (g->error < 0 && g->error != -ENOENT)
                 log_error("state file %s: %s", name,
-                        g->error == -EBADMSG ? "damaged" : strerror(-g->error));
+                        g->error == -EBADMSG           ? "damaged"
+                        : g->error == -EPROTONOSUPPORT ? "written by a later kedge"
+                                                       : strerror(-g->error));
 }
 
 /* What no good generation means: only where both are missing is there none. */
@@ -115,6 +117,14 @@ int store_open(struct store *s, int dir_fd, const char *name, size_t max, uint8_
         *ret = p;
         *ret_n = best->payload.n;
         return 0;
+}
+
+int store_of_a_later(const char *folder, const char *name) {
+        log_error("%s/%s was written by a later kedge, and is left as it is. This one would forget "
+                  "what stands in it: install that one again, or put a copy of the whole folder "
+                  "from before it in its place",
+                        folder, name);
+        return -EPROTONOSUPPORT;
 }
 
 static int save(struct store *s, uint64_t height, struct view payload) {

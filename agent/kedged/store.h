@@ -29,6 +29,9 @@ struct store {
 _must_check_ int store_open(struct store *s, int dir_fd, const char *name, size_t max,
         uint8_t **ret, size_t *ret_n);
 
+/* Logs which file of folder a later kedge has written, and what to do. -EPROTONOSUPPORT */
+int store_of_a_later(const char *folder, const char *name);
+
 /* Replaces the older generation. 0: it is on disk. -ESTALE: height is below what is stored; nothing
  * was written. Another errno: not on disk, the newest generation stands as it was; the first such
  * failure is logged, and so is its end. */

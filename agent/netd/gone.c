@@ -7,12 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "agent/netd/apply_priv.h"
 #include "wire/owned.h"
 
 #define GONE_MAX (NETD_PEERS_MAX * (NETD_PREFIXES_MAX + NETD_OUTER_MAX) * 2)
+
+/* In front of the addresses; a file of before it had a version begins with an address, so with the
+ * number 4 or 6. */
+static const char gone_magic[8] = { 'K', 'E', 'D', 'G', 'O', 'N', 'E', '1' };
 
 void gone_done(struct gone *g) {
         free(g->ip);
@@ -63,17 +68,27 @@ static const char *file_of(const char *link, char ret[NETD_LINK_NAME + 8]) {
 void gone_save(int folder_fd, const char *link, struct gone *g) {
         _cleanup_(owned_closep) int fd = -1;
         char name[NETD_LINK_NAME + 8];
-        size_t size;
+        struct iovec part[2] = { { (void *) gone_magic, sizeof(gone_magic) } };
 
         gone_sort(g);
         if (g->n == 0)
                 return;
-        size = g->n * sizeof(*g->ip);
+        part[1] = (struct iovec){ g->ip, g->n * sizeof(*g->ip) };
         fd = openat(folder_fd, file_of(link, name),
                         O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
         /* Without it the flows are deleted all the same, unless we are killed before that. */
-        if (fd >= 0 && write(fd, g->ip, size) != (ssize_t) size)
+        if (fd >= 0 && writev(fd, part, 2) != (ssize_t) (part[0].iov_len + part[1].iov_len))
                 (void) unlinkat(folder_fd, name, 0);
+}
+
+/* Where the addresses begin. False: a later kedge-netd wrote them. */
+static bool take_magic(int fd) {
+        char magic[sizeof(gone_magic)];
+
+        if (pread(fd, magic, sizeof(magic), 0) != (ssize_t) sizeof(magic) || magic[0] != gone_magic[0])
+                return true;
+        return memcmp(magic, gone_magic, sizeof(magic)) == 0 &&
+               lseek(fd, sizeof(magic), SEEK_SET) == (off_t) sizeof(magic);
 }
 
 void gone_load(int folder_fd, const char *link, struct gone *g) {
@@ -83,6 +98,10 @@ void gone_load(int folder_fd, const char *link, struct gone *g) {
 
         fd = openat(folder_fd, file_of(link, name),
                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd >= 0 && !take_magic(fd)) {
+                g->lost = true;
+                return;
+        }
         for (size_t i = 0; fd >= 0 && i < GONE_MAX; i++) {
                 if (read(fd, &a, sizeof(a)) != (ssize_t) sizeof(a) || !ip_is_sane(&a))
                         break;

@@ -18,7 +18,7 @@ static void setup(void) {
         strcpy(dir, "/tmp/kedge-links-XXXXXX");
         ck_assert_ptr_nonnull(mkdtemp(dir));
         dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        net_links_open(&l, dir_fd);
+        ck_assert_int_eq(net_links_open(&l, dir_fd), 0);
 }
 
 static void teardown(void) {
@@ -66,13 +66,13 @@ START_TEST(links_are_there_again) {
         ck_assert_int_eq(net_links_note(&l, "plant", "kedge0"), 0);
         ck_assert_int_eq(net_links_note(&l, "hall", "kedge1"), 0);
         ck_assert_int_eq(net_links_save(&l), 0);
-        net_links_open(&again, dir_fd);
+        ck_assert_int_eq(net_links_open(&again, dir_fd), 0);
         ck_assert_uint_eq(again.n, 2);
         ck_assert_str_eq(again.row[1].network, "hall");
         ck_assert_str_eq(again.row[1].link, "kedge1");
         net_links_drop(&again, 0);
         ck_assert_int_eq(net_links_save(&again), 0);
-        net_links_open(&l, dir_fd);
+        ck_assert_int_eq(net_links_open(&l, dir_fd), 0);
         ck_assert_uint_eq(l.n, 1);
         ck_assert_str_eq(l.row[0].network, "hall");
 }
@@ -108,7 +108,7 @@ START_TEST(links_that_cannot_be_read_are_none) {
         ck_assert_int_ge(fd, 0);
         ck_assert_int_eq(write(fd, "x", 1), 1);
         close(fd);
-        net_links_open(&l, dir_fd);
+        ck_assert_int_eq(net_links_open(&l, dir_fd), 0);
         ck_assert_uint_eq(l.n, 0);
         ck_assert_int_eq(net_links_note(&l, "plant", "kedge0"), 0);
         ck_assert_int_eq(net_links_save(&l), 0); /* and go on from there */

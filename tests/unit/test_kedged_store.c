@@ -433,6 +433,27 @@ START_TEST(book_of_other_bytes_is_refused) {
         book_done(&b);
 } END_TEST
 
+/* Record, host "pump1", one revocation of the field with that number. */
+static int parse_field(uint8_t number) {
+        uint8_t bytes[4 + 38 + 5 + 73] = { 0, 0, 0, 1 };
+        static struct book b;
+        int r;
+
+        bytes[4 + 36] = 5;
+        memcpy(bytes + 4 + 37, "pump1", 5);
+        bytes[4 + 42] = 1;
+        bytes[4 + 43] = number;
+        r = book_parse(&b, VIEW(bytes, sizeof(bytes)));
+        book_done(&b);
+        return r;
+}
+
+START_TEST(book_with_a_field_of_a_later_kedge_is_not_called_damaged) {
+        ck_assert_int_eq(parse_field(RECORD_FIELDS), 0);
+        ck_assert_int_eq(parse_field(RECORD_FIELDS + 1), -EPROTONOSUPPORT);
+        ck_assert_int_eq(parse_field(255), -EPROTONOSUPPORT);
+} END_TEST
+
 START_TEST(book_of_too_many_records_is_refused) {
         size_t cap = 4 + (size_t) (BOOK_RECORDS_MAX + 1) * 111;
         uint8_t *p = calloc(1, cap);
@@ -642,6 +663,7 @@ int main(void) {
         tcase_add_test(t, book_full_disk_keeps_the_effect);
         tcase_add_test(t, book_of_other_bytes_is_refused);
         tcase_set_timeout(t, 60);
+        tcase_add_test(t, book_with_a_field_of_a_later_kedge_is_not_called_damaged);
         tcase_add_test(t, book_of_too_many_records_is_refused);
         tcase_add_test(t, book_finds_what_it_holds_and_nothing_else);
         tcase_add_test(t, book_of_too_many_bytes_is_refused);
