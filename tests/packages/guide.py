@@ -13,8 +13,8 @@ what steers the test: it stands in comments of HTML before a block, `<!-- test: 
     background                   left running while the guide goes on
     not run: REASON              listed in the test's output
 
-and two that stand for themselves: `part NAME`, up to the next one; `world NAME`, something happens around the gateway that the
-story knows. A block without a word that says what to do with it is an error: none is passed over in silence."""
+and three that stand for themselves: `part NAME`, up to the next one; `world NAME`, something happens around the gateway that the
+story knows; `table`, before a table in whose last column is what to type: each of it is a command that there is. A block without a word that says what to do with it is an error: none is passed over in silence."""
 import os
 import re
 import time
@@ -94,7 +94,7 @@ def check_block(path, block, before):
 def read(path, shown=None):
     """The blocks of a guide, and what happens between them: ("world", line, text)."""
     shown = shown or os.path.basename(path)
-    blocks, part, steer, block, before = [], "", None, None, ""
+    blocks, part, steer, block, table, before = [], "", None, None, None, ""
     with open(path, encoding="utf-8") as f:
         lines = f.read().splitlines()
     for n, line in enumerate(lines, 1):
@@ -116,13 +116,26 @@ def read(path, shown=None):
         elif comment and comment.group(1).startswith("world "):
             world = Block(n, "world", {"world": comment.group(1)[6:]}, part)
             blocks.append(world)
+        elif comment and comment.group(1) == "table":
+            table = Block(n, "table", {}, part)
+            blocks.append(table)
+        elif table and line.startswith("|"):
+            table.text.append(line)
         elif comment:
             steer = read_steer(f"{shown}:{n}", comment.group(1))
         else:
+            table = None
             before = line if not before or re.match(r"#+ ", line) else before + "\n" + line
     if block or steer is not None:
         raise Wrong(f"{shown}: ends within a block")
     return blocks
+
+
+def table_commands(block):
+    """What stands in backquotes in the last column; the first two lines are its head."""
+    for i, line in enumerate(block.text[2:]):
+        for text in re.findall(r"`([^`]*)`", line.rstrip(" |").rsplit("|", 1)[1]):
+            yield Command(block.line + 3 + i, "#", text)
 
 
 def parts(lines, known):
@@ -198,7 +211,7 @@ class Values:
 
 
 class Runner:
-    """Does what the blocks say in a booted gateway m. world: functions by name, for what happens around it."""
+    """Does what the blocks say in a booted gateway m. world(name, ...): what happens around it."""
 
     def __init__(self, m, path, values, wallet, world, user):
         self.m, self.path, self.name = m, path, os.path.basename(path)
@@ -222,7 +235,10 @@ class Runner:
             self.left.append(f"{at}: {steer['not run']}: {next((t for t in block.text if t.strip()), '')}")
         elif block.kind == "world":
             name, *rest = steer["world"].split()
-            self.world[name](*rest)
+            self.world(name, *rest)
+        elif block.kind == "table":
+            for command in table_commands(block):
+                self.typed(command, f"{self.name}:{command.line}: {command.text}")
         elif block.kind != "console":
             self.write(block)
         else:
@@ -247,7 +263,7 @@ class Runner:
         if command.prompt == "#":
             return ["env", "-i", "HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
                     "bash", "-c", "cd && " + text]
-        return ["su", "-l", steer.get("as", self.user), "-s", "/bin/bash", "-c", text]
+        return ["runuser", "-l", steer.get("as", self.user), "-c", text]
 
     def command(self, command, steer, code):
         at = f"{self.name}:{command.line}: {command.prompt} {command.text}"
@@ -268,6 +284,18 @@ class Runner:
         if "send" in steer:
             if not self.wallet.send(r.stdout):
                 raise Wrong(f"{at}\nprints nothing to sign:\n{output}")
+
+    def typed(self, command, at):
+        """What a symptom has the reader type: it is there, and takes these words; what it finds is another thing."""
+        if "..." in command.text:
+            self.left.append(f"{at}: wants a value of the reader's")
+            return
+        if command.text.startswith("man "):  # the page is there; a gateway may have no man
+            command = Command(command.line, "#", "ls /usr/share/man/man?/" + command.text[4:] + ".?*")
+        r = self.m.run(*self.argv(command, {}), timeout=60)
+        self.commands += 1
+        if r.returncode in (2, 126, 127) and not command.text.startswith("getent "):
+            raise Wrong(f"{at}\nends with {r.returncode}; it shows:\n{r.stdout}{r.stderr}")
 
     def start(self, command, steer, at):
         """Left running; the first lines that it shows are waited for."""
