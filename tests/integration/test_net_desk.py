@@ -57,6 +57,8 @@ def test_a_revocation_outlives_a_restart_and_an_older_head(folder):
     world.list_members(["gw0", "gw1", "gw2"])
     dn.mine(3)
     netd.wait_peers("gw2 and gw3 gone", world.peers(1))
+    for host in ("gw2", "gw3"):  # who goes is told before the disk is asked, and announced behind it
+        world.agent.kedged.wait_log(f"network plant: peer {host}." + ZONE + " goes")
     for stopped in (True, False):
         world.agent.kedged.kill()
         for i in range(len(dn.nodes)):  # nobody shows anything any more, or an older block
