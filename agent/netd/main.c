@@ -14,12 +14,13 @@
 
 #include "agent/netd/daemon.h"
 #include "agent/netd/machine.h"
+#include "agent/netd/takedown.h"
 
 static const char HELP[] =
                 "kedge-netd makes tunnels, firewall sets and routes as kedged says.\n"
                 "\n"
                 "usage: kedge-netd [OPTION...]\n"
-                "       kedge-netd [--config=FILE] --check-config\n"
+                "       kedge-netd [--config=FILE] --check-config | --take-down\n"
                 "\n"
                 "  --config=FILE   read FILE instead of " KEDGE_CONF_DIR "/netd.conf\n"
                 "  --listen=PATH   make the socket PATH, instead of taking systemd's\n"
@@ -28,15 +29,16 @@ static const char HELP[] =
                 "                  " KEDGE_STATE_DIR "; root may always connect\n"
                 "  --uapi=FOLDER   where wireguard-go has its sockets (" MACHINE_UAPI_FOLDER ")\n"
                 "  --check-config  read the configuration, say what is wrong with it, and end\n"
+                "  --take-down     remove our links and the table inet kedge, and end\n"
                 "  --version, --help\n";
 
 struct options {
         struct daemon_options daemon;
         const char *config; /* NULL: the default, which may lack */
-        bool check, done;
+        bool check, take_down, done;
 };
 
-enum { CONFIG = 1, LISTEN, STATE, KEDGED_UID, UAPI, CHECK, VERSION, USAGE };
+enum { CONFIG = 1, LISTEN, STATE, KEDGED_UID, UAPI, CHECK, TAKE_DOWN, VERSION, USAGE };
 
 static int take_uid(const char *text, uid_t *ret) {
         char *end = NULL;
@@ -71,6 +73,9 @@ static int take_option(int c, struct options *o) {
         case CHECK:
                 o->check = true;
                 return 0;
+        case TAKE_DOWN:
+                o->take_down = true;
+                return 0;
         case VERSION:
                 puts("kedge-netd " KEDGE_VERSION);
                 o->done = true;
@@ -92,6 +97,7 @@ static int read_options(int argc, char **argv, struct options *o) {
                 { "kedged-uid", required_argument, NULL, KEDGED_UID },
                 { "uapi", required_argument, NULL, UAPI },
                 { "check-config", no_argument, NULL, CHECK },
+                { "take-down", no_argument, NULL, TAKE_DOWN },
                 { "version", no_argument, NULL, VERSION },
                 { "help", no_argument, NULL, USAGE },
                 { 0 },
@@ -127,6 +133,9 @@ int main(int argc, char **argv) {
                 puts("the configuration is good");
                 return EXIT_SUCCESS;
         }
+        if (o.take_down)
+                return takedown_machine(&conf, o.daemon.state, o.daemon.uapi) < 0 ? EXIT_FAILURE
+                                                                                  : EXIT_SUCCESS;
         /* Large blocks are given back when they are freed. */
         (void) mallopt(M_MMAP_THRESHOLD, 64 * 1024);
         return daemon_run(&conf, &o.daemon) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
