@@ -4,19 +4,17 @@ WireGuard: wireguard-go moves the packets, by the unit that the package brings."
 import json
 import os
 import re
-import shutil
 import subprocess
 import time
 from types import SimpleNamespace
 
-from clean import GATEWAY, SOURCE, Chain, Gateway, Skip, program, wait
+from clean import GATEWAY, SOURCE, Chain, Gateway, deb, program, wait
 from harness import Folder
 from net_plant import Outside, need_machine
 
 PACKAGES = GATEWAY + ["kedge-netd"]
 NODE = "192.0.2.254"
 INTERVAL = 100  # ms, of blocks
-DEPTH = 30      # blocks after which what was written is final
 
 
 def readme_net_conf(host):
@@ -38,7 +36,7 @@ class BridgedChain(Chain):
         wait("the test node", lambda: os.path.exists(self.info_file))
         with open(self.info_file) as f:
             self.info = dict(line.strip().split("=", 1) for line in f)
-        self.members = 0
+        self.members, self.values = 0, {}
 
     def sent(self, transaction):
         """What becomes of the contract when the transaction that kedgectl printed is signed and sent: as in
@@ -49,11 +47,22 @@ class BridgedChain(Chain):
             self.members += 1
             self.set("_members", self.members.to_bytes(32, "big"))
         elif transaction["call"].startswith("revokeHost("):
-            self.command(f"clear {host}.wg_key")
-            self.command(f"clear {host}.wg_key_next")
+            self.put(host + ".wg_key", "0x0")
+            self.put(host + ".wg_key_next", "0x0")
+        elif transaction["call"].startswith("promote("):
+            self.put(host + ".wg_key", self.values[host + ".wg_key_next"])
+            self.put(host + ".wg_key_next", "0x0")
         for record in transaction["records"]:
-            zero = int(record["value"], 16) == 0
-            self.command(f"clear {record['key_text']}" if zero else f"set {record['key_text']} {record['value']}")
+            self.put(record["key_text"], record["value"])
+
+    def put(self, key, value):
+        self.values[key] = value
+        self.command(f"set {key} {value}" if int(value, 16) else "clear " + key)
+
+    def settle(self):
+        """What the contract holds is final by the word of the chain, and the gateways have had time to see it."""
+        block = self.peak()[0]
+        wait("what was written to be final", lambda: self.final()[0] > block + 10, 60, 0.1)
 
 
 class NetGateway(Gateway):
@@ -78,6 +87,16 @@ class NetGateway(Gateway):
 
     def pings(self, address, timeout=40):
         wait(f"{address} to answer {self.hostname}", lambda: self.run("ping", "-n", "-c", "1", "-W", "1", address).returncode == 0, timeout)
+
+    def index(self):
+        """Of the link: another one has another number."""
+        r = self.run("cat", "/sys/class/net/kedge0/ifindex")
+        return r.stdout.strip() if r.returncode == 0 else None
+
+    def install_again(self, name):
+        """As an upgrade does: the scripts of both packages run."""
+        return self.must("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "--reinstall", "install", "/debs/" +
+                         os.path.basename(deb(self.context.debs, name)), timeout=300)
 
     def main_pid(self, unit):
         return self.must("systemctl", "show", "-P", "MainPID", unit).strip()
@@ -191,6 +210,108 @@ def thief(plant):
     print(f"  revoked: the peer was gone {took:.1f} s after the transaction, a block is {INTERVAL / 1000} s")
 
 
+def killed(plant):
+    """kedge-netd and wireguard-go end in an unfriendly way: the one changes nothing, after the other all is made again."""
+    a, b = plant.gateways
+    before = a.index()
+    a.must("systemctl", "kill", "-s", "KILL", "kedge-netd.service")
+    wait("kedge-netd to be back", lambda: a.run("kedgectl", "net", "status").returncode == 0, 40, 0.1)
+    assert a.index() == before, "the link is another one"
+    a.pings(b.tunnel)
+    a.must("systemctl", "kill", "-s", "KILL", "kedge-wireguard-go@kedge0.service")
+    wait("another link", lambda: a.index() not in (before, None), 40, 0.1)
+    plant.settles()
+    a.pings(b.tunnel)
+
+
+def upgraded(plant):
+    """kedge-netd is another one, the tunnel is the same, and traffic goes on."""
+    a, b = plant.gateways
+    before, daemon = (a.index(), a.main_pid("kedge-wireguard-go@kedge0")), a.main_pid("kedge-netd")
+    flow = a.start("ping", "-n", "-i", "0.2", "-W", "1", b.tunnel)
+    a.install_again("kedge-netd")
+    assert a.main_pid("kedge-netd") not in (daemon, "0"), "kedge-netd was not restarted"
+    assert (a.index(), a.main_pid("kedge-wireguard-go@kedge0")) == before, "the tunnel was torn down"
+    wait("kedge-netd to be told what stands", lambda: a.run("kedgectl", "net", "status").returncode == 0, 40, 0.1)
+    a.run("pkill", "-INT", "ping")
+    said = flow.communicate(timeout=20)[0]
+    sent, got = (int(n) for n in re.search(r"(\d+) packets transmitted, (\d+) received", said).groups())
+    assert sent - got <= 2, said
+    print(f"  upgraded: {got} of {sent} pings answered meanwhile")
+
+
+def another_key(plant):
+    """Step 9."""
+    a, b = plant.gateways
+    old = step_key(b)
+    out = b.must("kedgectl", "net", "key", "plant", "--next")
+    new = next(k for k in re.findall(r"[A-Za-z0-9+/]{43}=", out) if k != old)
+    a.record("wg", "gw2.plant.fleet", "next=" + new)
+    plant.chain.settle()
+    a.record("promote", "gw2.plant.fleet", "wg_key")
+    wait("the other key to be the peer's", lambda: set(a.peers()) == {new}, 60, 0.1)
+    a.pings(b.tunnel)
+    assert step_key(b) == new
+
+
+def locked_out(plant):
+    """Step 8: an edit that nobody confirms goes back by itself; from then on nothing changes without a word."""
+    a, _ = plant.gateways
+    good = readme_net_conf(a.hostname)
+    a.must("kedgectl", "net", "rollback", "plant", "--timeout=4s")
+    a.write("/etc/kedge/net.conf", good + "OnlyFleet=outer0\n")
+    a.must("systemctl", "reload", "kedged")
+    wait("the outer link to be closed", lambda: 'iifname "outer0" jump' in a.ruleset(), 40, 0.1)
+    wait("what stood before to be back", lambda: 'iifname "outer0" jump' not in a.ruleset(), 60, 0.1)
+    a.write("/etc/kedge/net.conf", good)
+    a.must("systemctl", "reload", "kedged")
+    a.must("kedgectl", "net", "apply", "plant")
+    plant.settles()
+
+
+def rebooted(plant):
+    """Nobody types anything."""
+    a, b = plant.gateways
+    key = step_key(a)
+    a.reboot()
+    plant.settles()
+    a.pings(b.tunnel)
+    b.pings(a.tunnel)
+    assert step_key(a) == key
+
+
+def removed(plant):
+    """The package goes, and with it link, routes, table and processes. Its keys and configuration stay, and are good again when it
+    is installed again; purge forgets them, and its user."""
+    a, b = plant.gateways
+    key, keys = step_key(a), a.root + "/var/lib/kedge-netd"
+    a.remove("kedge-netd")
+    nothing_left(a)
+    assert os.path.exists(keys + "/kedge0.key") and os.path.exists(a.root + "/etc/kedge/netd.conf")
+    assert b.run("ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", a.tunnel).returncode != 0
+    a.install(["kedge-netd"])
+    plant.settles()
+    a.pings(b.tunnel)
+    assert step_key(a) == key
+    a.remove("kedge-netd", purge=True)
+    nothing_left(a)
+    wants = a.root + "/etc/systemd/system/multi-user.target.wants/kedge-wireguard-go@kedge0.service"
+    left = [p for p in (keys, a.root + "/etc/kedge/netd.conf", wants) if os.path.lexists(p)]
+    assert not left, left
+    assert a.run("id", "_kedge-netd").returncode != 0
+    assert a.run("systemctl", "is-active", "kedged").stdout.strip() == "active"
+
+
+def nothing_left(g):
+    assert g.index() is None, "the link is there"
+    assert "kedge" not in g.ruleset() and "kedge0" not in g.must("ip", "route")
+    assert g.run("pgrep", "-a", "wireguard-go|kedge-netd").stdout == ""
+    left = g.sh("ls -d /run/wireguard /run/kedge-netd/netd.sock").stdout
+    assert not left, left
+    failed = g.must("systemctl", "list-units", "--failed", "--no-legend", "--plain", "kedge*")
+    assert not failed, failed
+
+
 def with_plant(*steps):
     def story(context):
         plant, ok = Plant(context), False
@@ -207,4 +328,5 @@ def with_plant(*steps):
 
 STORIES = [
     ("tunnel", with_plant(tunnels, thief), True),
+    ("tunnel, for years", with_plant(tunnels, killed, upgraded, another_key, locked_out, rebooted, removed), False),
 ]
