@@ -358,7 +358,7 @@ static enum ctl_exit take_chain_words(struct setup *s) {
         enum ctl_exit code = take(s, &(struct question){
                         "--chain", ctl->chain[0] ? ctl->chain : NULL,
                         "Which chain: diode, mainnet, sepolia, hoodi, or the name of another", only,
-                        take_chain });
+                        take_chain, ctl->zone[0] != '\0' });
 
         if (code != CTL_OK)
                 return code;

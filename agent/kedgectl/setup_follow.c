@@ -131,9 +131,10 @@ static bool is_over(const struct setup_follow *f) {
         return ctl_boottime_ms() - f->begun_ms >= f->limit_ms;
 }
 
-/* What each upstream has to say for itself. true: one has another block than the checkpoint. */
-static bool tell_upstreams(const struct setup_follow *f) {
-        bool contradicted = false;
+/* Goes through the upstreams, and where loud tells what each has to say for itself. Returns how many
+ * have another block than the checkpoint. */
+static uint32_t contradicting(const struct setup_follow *f, bool loud) {
+        uint32_t n = 0;
 
         for (uint32_t i = 0; i < UPSTREAMS_MAX; i++) {
                 struct query_request q = { .verb = QUERY_UPSTREAM, .index = f->index, .item = i };
@@ -141,13 +142,19 @@ static bool tell_upstreams(const struct setup_follow *f) {
 
                 if (ctl_get(f->ctl, &q, &a) < 0 || a.result != QUERY_OK)
                         break;
-                contradicted = contradicted || strstr(a.upstream.last_error, "the checkpoint says");
-                if (!f->ctl->json)
+                n += strstr(a.upstream.last_error, "the checkpoint says") != NULL;
+                if (loud)
                         ctl_row("upstream", "%s: %s%s%s", a.upstream.url,
                                         upstream_state_name(a.upstream.state),
                                         a.upstream.last_error[0] ? ", " : "", a.upstream.last_error);
         }
-        return contradicted;
+        return n;
+}
+
+/* All of them do: no waiting mends that. */
+static bool is_contradicted(const struct setup_follow *f) {
+        return f->step >= STEP_AGENT && f->step < STEP_HEADERS && f->status.n_upstreams > 0 &&
+               contradicting(f, false) == f->status.n_upstreams;
 }
 
 static enum ctl_exit stopped(const struct setup_follow *f) {
@@ -163,7 +170,7 @@ static enum ctl_exit stopped(const struct setup_follow *f) {
                                 "chain %s is stuck, and no waiting mends it: %s; is the checkpoint "
                                 "of this chain? Another one: kedgectl setup again",
                                 f->chain, f->status.text[0] ? f->status.text : "no reason is told");
-        if (tell_upstreams(f))
+        if (contradicting(f, !ctl->json) > 0)
                 return ctl_fail(ctl, CTL_UNPROVEN,
                                 "chain %s has another block there than the checkpoint says: one of both "
                                 "is not what you think. Compare it with a source of your own, then: "
@@ -198,7 +205,7 @@ static enum ctl_exit follow_chain(struct setup_follow *f) {
                 look(f);
                 if (f->step == STEP_FOLLOWING)
                         return CTL_OK;
-                if (f->stuck || is_over(f))
+                if (f->stuck || is_over(f) || is_contradicted(f))
                         return stopped(f);
                 show_live(f, f->why);
                 (void) poll(NULL, 0, EVERY_MS);

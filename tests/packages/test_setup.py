@@ -1,0 +1,171 @@
+"""kedgectl setup on a gateway with our packages: from apt-get to the first verified answer, what is wrong is told, a second
+zone comes without a restart, and what setup wrote goes again."""
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+
+from clean import Chain, Gateway, program, wait
+
+FILE = "/etc/kedge/kedged.conf.d/50-setup.conf"
+NAME = "pump1.plant.fleet"
+WRONG = "180:0x" + "11" * 32
+
+
+def words(chain):
+    """What an operator would type of this chain."""
+    i = chain.info
+    nodes = [w for n in range(int(i["NODES"])) for w in ("--upstream", i[f"NODE{n}"])]
+    return ["--chain", "diode", "--chain-id", i["CHAIN_ID"], "--fleet", i["FLEET"], *nodes]
+
+
+def zone(chain, name="plant.fleet"):
+    return ["--zone", name, "--contract", chain.info["CONTRACT"]]
+
+
+def setup(m, *argv, code=0):
+    r = m.run("kedgectl", "--no-color", "setup", *argv, timeout=180)
+    assert r.returncode == code, f"{argv}: {r.returncode}: {r.stdout}{r.stderr}"
+    return r.stdout + r.stderr
+
+
+def main_pid(m):
+    return m.must("systemctl", "show", "-P", "MainPID", "kedged").strip()
+
+
+def story(context, what):
+    m = Gateway(context.folder(), context)
+    try:
+        m.boot()
+        what(m)
+    except AssertionError:
+        print(m.sh("journalctl -b --no-pager -u 'kedge*' | tail -40").stdout if m.init else m.console_text())
+        raise
+    finally:
+        m.stop()
+        shutil.rmtree(m.at, ignore_errors=True)
+
+
+def nothing_is_configured(m):
+    r = m.run("kedgectl", "status")
+    assert r.returncode == 1 and "no chain is configured" in r.stderr and "kedgectl setup" in r.stderr, r
+    r = m.run("kedgectl", "status", "--wait")
+    assert r.returncode == 1 and "no chain is configured" in r.stderr, r
+    r = json.loads(m.run("kedgectl", "status", "--json").stdout)
+    assert r["chains"] == [] and r["result"] == "failure" and r["reason"] == "no chain is configured" and r["version"], r
+    out = m.run("kedgectl", "--no-color", "doctor").stdout
+    assert "FAIL  chain       no chain is configured" in out and "cure: kedgectl setup" in out, out
+    assert "kedgectl setup" in m.must("systemctl", "show", "-P", "StatusText", "kedged")
+
+
+def by_one_command(m):
+    chain = Chain(m)
+    chain.publish("pump1.server_ip", "10.1.2.3")
+    began = time.monotonic()
+    m.install()
+    installed = time.monotonic()
+    nothing_is_configured(m)
+    wrong_checkpoint(m, chain)
+    typed = time.monotonic()
+    out = setup(m, *words(chain), "--checkpoint", chain.info["CHECKPOINT"], *zone(chain), "--try", NAME)
+    ended = time.monotonic()
+    print(f"apt-get {installed - began:.1f} s; setup to the first verified answer {ended - typed:.1f} s; "
+          f"both {installed - began + ended - typed:.1f} s")
+    assert "- Checkpoint=" + WRONG in out and "+ Checkpoint=" + chain.info["CHECKPOINT"] in out, out
+    for step in ("wrote ", "restarted for it", "connected ", "headers ", "following ", "proven "):
+        assert step in out, (step, out)
+    assert "10.1.2.3" in out and f"getent hosts {NAME}" in out, out
+    assert m.must("getent", "hosts", NAME).split() == ["10.1.2.3", NAME]
+    assert m.must("stat", "-c", "%a %U %G", FILE).split() == ["644", "root", "root"]
+    second_zone(m, chain)
+    root_alone_writes(m, chain)
+    undo(m)
+
+
+def second_zone(m, chain):
+    """Added while kedged runs: the file has both, and both answer."""
+    pid = main_pid(m)
+    out = setup(m, *zone(chain, "yard.internal"), "--try", "pump1.yard.internal")
+    assert "it was not restarted" in out and main_pid(m) == pid, out
+    assert m.must("getent", "hosts", "pump1.yard.internal").split()[0] == "10.1.2.3"
+    assert m.must("getent", "hosts", NAME).split()[0] == "10.1.2.3"
+    before = m.must("sha256sum", FILE)
+    assert "unchanged" in setup(m, "--zone", "plant.fleet") and m.must("sha256sum", FILE) == before and main_pid(m) == pid
+    setup(m, "--zone", "plant.fleet", "--try", "nobody.plant.fleet", code=5)
+    out = setup(m, "--chain", "diode", code=2)
+    assert "--zone is missing" in out, out
+
+
+def wrong_checkpoint(m, chain):
+    """Said in plain words; the right one takes its place."""
+    out = setup(m, *words(chain), "--checkpoint", WRONG, code=4)
+    assert "another block there than the checkpoint says" in out and "restarted for it" in out, out
+
+
+def root_alone_writes(m, chain):
+    r = m.run("runuser", "-u", "nobody", "--", "kedgectl", "setup", *zone(chain, "other.internal"))
+    assert r.returncode == 1 and "sudo" in r.stderr, r
+    r = m.run("runuser", "-u", "nobody", "--", "kedgectl", "setup", *zone(chain, "other.internal"), "--print")
+    assert r.returncode == 0 and "[Zone other.internal]" in r.stdout, r
+
+
+def undo(m):
+    assert "removed" in setup(m, "--undo")
+    assert m.run("test", "-e", FILE).returncode == 1 and "no chain is configured" in m.run("kedgectl", "status").stderr
+    assert m.run("getent", "hosts", NAME).returncode != 0
+    setup(m, "--undo", code=1)
+    assert m.must("ls", "-A", "/etc/kedge/kedged.conf.d").strip() in ("", "README"), m.must("ls", "-A", "/etc/kedge/kedged.conf.d")
+
+
+def copy_with_libraries(m, built, path):
+    """The node is no part of what is installed: what it needs comes along, where none of ours finds it."""
+    m.copy(built, path)
+    os.makedirs(m.root + "/opt/lib", exist_ok=True)
+    r = subprocess.run(["ldd", program(built)], capture_output=True, text=True, check=True)
+    for name, file in re.findall(r"(\S+) => (/\S+)", r.stdout):
+        if not name.startswith(("libc.", "libm.", "ld-")):
+            shutil.copy(file, m.root + "/opt/lib/" + name)
+
+
+def on_ethereum(m):
+    """Two words of a network of its own: its servers name the checkpoint, and --yes takes what they agree on."""
+    m.install()
+    copy_with_libraries(m, "tests/ethnode/kedge-ethnode", "/opt/kedge-ethnode")
+    os.makedirs(m.inside("/etc/kedge/networks.d"), exist_ok=True)
+    m.write("/etc/systemd/system/ethnode.service", "[Service]\nEnvironment=LD_LIBRARY_PATH=/opt/lib\nExecStart=/opt/kedge-ethnode --info=/run/ethnode.info "
+            "--control=/run/ethnode.ctl --network=/etc/kedge/networks.d/ethnode.conf\n")
+    m.must("systemctl", "daemon-reload")
+    m.must("systemctl", "start", "ethnode")
+    wait("the node", lambda: os.path.exists(m.inside("/run/ethnode.info")))
+    with open(m.inside("/run/ethnode.info")) as f:
+        info = dict(line.strip().split("=", 1) for line in f)
+    node = Chain.__new__(Chain)
+    node.control_file, node.info = m.inside("/run/ethnode.ctl"), info
+    node.set("pump1.server_ip", "10.1.2.4")
+    node.mine(25)
+    contract = ["--zone", "plant.internal", "--contract", info["CONTRACT"], "--try", "pump1.plant.internal"]
+    assert "--yes" in setup(m, "--chain", "ethnode", *contract, code=2)
+    out = setup(m, "--chain", "ethnode", *contract, "--yes")
+    assert "agree " in out and "10.1.2.4" in out, out
+    assert m.must("getent", "hosts", "pump1.plant.internal").split()[0] == "10.1.2.4"
+    out = setup(m, "--live", "--chain", "ethnode", "--checkpoint", info["CHECKPOINT"], *contract)
+    assert "10.1.2.4" in out and "Nothing on this machine was changed" in out, out
+    assert m.sh("ls -d /tmp/kedge-*").returncode != 0
+
+
+def test_setup(context):
+    program("tests/devnode/kedge-devnode")
+    story(context, by_one_command)
+
+
+def test_ethereum(context):
+    program("tests/ethnode/kedge-ethnode")
+    story(context, on_ethereum)
+
+
+STORIES = [
+    ("setup", test_setup, True),
+    ("setup on Ethereum", test_ethereum, False),
+]
