@@ -46,10 +46,10 @@ def listed():
         return [line.strip() for line in f if line.strip() and not line.startswith("#")]
 
 
-def make_root(work, debs):
-    """The clean root; made anew when what belongs in it has changed."""
-    root, mark = work + "/root", work + "/root.holds"
-    holds = "\n".join(listed() + needs(debs))
+def make_root(work, debs, name="root", more=()):
+    """The clean root; made anew when what belongs in it has changed. Another one, with more in it, has another name."""
+    root, mark = f"{work}/{name}", f"{work}/{name}.holds"
+    holds = "\n".join([*listed(), *needs(debs), *more])
     if os.path.exists(mark) and open(mark).read() == holds:
         return root
     sources = next((s for s in SOURCES if os.path.exists(s)), None)

@@ -62,10 +62,15 @@ def read_steer(at, text):
     return steer
 
 
+def goes_on(text):
+    """A command whose next line belongs to it: after a backslash, or in a document that stands here."""
+    return text.endswith("\\") or ("<<EOF\n" in text + "\n" and not text.endswith("\nEOF"))
+
+
 def read_commands(path, block):
     for i, line in enumerate(block.text):
         at = block.line + 1 + i
-        if block.commands and block.commands[-1].text.endswith("\\"):
+        if block.commands and goes_on(block.commands[-1].text):
             block.commands[-1].text += "\n" + line
         elif line[:2] in ("# ", "$ "):
             block.commands.append(Command(at, line[0], line[2:]))

@@ -5,13 +5,16 @@ import shutil
 import signal
 from types import SimpleNamespace
 
-from clean import SOURCE, Gateway, wait
+from clean import SOURCE, Gateway, make_root, program, wait
 from guide import Runner
 from guide_wallet import Wallet
 from harness import Folder
 from net_plant import Outside, Space, need_machine
 from test_wireguard import NODE, BridgedChain
 
+USER = "maria"  # who reads the guides
+# What a developer has beside what a gateway has.
+TOOLS = ["gcc", "libc6-dev", "pkg-config", "libwolfssl-dev", "libssl-dev", "openssl", "libglib2.0-bin", "python3-dbus"]
 # What the guides show for what is another in each run.
 CONTRACT = "0xb0914dd0ece161cd868dde3603cbf21b27f1b8f0"
 CHECKPOINT = "12345600:0x4f1c26cd5ab0ba3de0d5c5aaf1cc9c2f9a9a0f44d3fe2d9f6bb2a1f0f4f0c7b1"
@@ -32,7 +35,7 @@ class World:
         self.chain = BridgedChain(self.folder, self.bridge)
         self.chain.command("interval 500")  # what only a head shows has to stay for some looks
         self.boot()
-        self.m.must("useradd", "-m", "-s", "/bin/bash", "maria")
+        self.m.must("useradd", "-m", "-s", "/bin/bash", USER)
         for file in glob.glob(context.debs + "/*.deb"):
             if "-dbgsym_" not in file:
                 shutil.copy(file, self.m.root + "/root/")
@@ -53,6 +56,19 @@ class World:
         return {"--chain diode": f"--chain diode --chain-id {i['CHAIN_ID']} --fleet {i['FLEET']}", "chain id    15": "chain id    " + i["CHAIN_ID"],
                 "blockquick - 15": "blockquick - " + i["CHAIN_ID"], CONTRACT: i["CONTRACT"], CHECKPOINT: i["CHECKPOINT"],
                 UPSTREAMS[0]: i["NODE0"], UPSTREAMS[1]: i["NODE1"]}
+
+    def source(self):
+        """The sources, as far as they are typed about."""
+        self.m.copy("tests/devnode/kedge-devnode", f"/home/{USER}/build/tests/devnode/kedge-devnode")
+
+    def set_up(self):
+        """What the operator's guide has done before."""
+        i = self.chain.info
+        self.m.install(["kedged", "kedge-tools", "libnss-kedge"])
+        self.m.must("kedgectl", "setup", "--chain", "diode", "--chain-id", i["CHAIN_ID"], "--fleet", i["FLEET"], "--checkpoint",
+                    i["CHECKPOINT"], "--upstream", i["NODE0"], "--upstream", i["NODE1"], "--zone", "plant.internal", "--contract",
+                    i["CONTRACT"], "--yes")
+        self.hurry()
 
     def happens(self, name, *rest):
         getattr(self, name)(*rest)
@@ -96,15 +112,18 @@ class World:
         self.boot()
 
     def run(self, guide, wanted=lambda part: True):
-        self.runner = Runner(self.m, f"{SOURCE}/{guide}", self.examples(), Wallet(self.chain), self.happens, "maria")
+        self.runner = Runner(self.m, f"{SOURCE}/{guide}", self.examples(), Wallet(self.chain), self.happens, USER)
         self.runner.run(wanted)
 
 
-def told(*parts):
+def tried(guide, parts=(), root="root", more=(), before=None):
     def story(context):
-        world, ok = World(context), False
+        at = make_root(context.work, context.debs, root, more)
+        world, ok = World(SimpleNamespace(root=at, debs=context.debs)), False
         try:
-            world.run("docs/operators-guide.md", lambda part: not parts or part in parts)
+            if before:
+                before(world)
+            world.run(guide, lambda part: not parts or part in parts)
             ok = True
         finally:
             world.close(not ok)
@@ -112,6 +131,7 @@ def told(*parts):
 
 
 STORIES = [
-    ("guide, first half", told("", "first"), True),
-    ("guide", told(), False),
+    ("guide, first half", tried("docs/operators-guide.md", ("", "first")), True),
+    ("guide", tried("docs/operators-guide.md"), False),
+    ("guide for developers", tried("docs/developers-guide.md", root="root-dev", more=TOOLS, before=World.set_up), False),
 ]
