@@ -33,7 +33,7 @@ WantedBy=multi-user.target
 WORDS = ("console=ttyS0 quiet panic=-1 mitigations=off apparmor=1 security=apparmor printk.time=1 sysctl.kernel.printk_ratelimit=0 "
          "systemd.show_status=0 systemd.mask=serial-getty@ttyS0.service systemd.mask=console-getty.service "
          "systemd.mask=e2scrub_reap.service systemd.default_timeout_start_sec=300")
-PATIENCE = 120  # s: for what takes two or three
+PATIENCE = 300  # s: for what takes two or three
 
 
 class Emulated(Gateway):

@@ -1,10 +1,13 @@
 """All packages on a kernel of their own (emulated.py): each daemon in its AppArmor profile, which lets it do its work and nothing else;
 WireGuard in the kernel; the limits of the units' control groups."""
+import base64
+import hashlib
 import json
 import re
+import shutil
 import time
 
-from clean import ALL, wait
+from clean import ALL, deb, wait
 from emulated import PATIENCE, Emulated, EmulatedChain
 
 OURS = "pump1.plant.fleet"
@@ -61,7 +64,7 @@ CONFINED = {  # profile: what is refused beside that, what is allowed
                    ["socket=NETLINK:RAW", "read=/etc/kedge/netd.conf"]),
     "kedge-wireguard-go": (["socket=INET:STREAM", "read=/etc/kedge/netd.conf", "read=/var/lib/kedge-netd/kedge0.key"],
                            ["socket=INET:DGRAM", "write=/dev/net/tun"]),
-    "kedge-authorized-keys": (["socket=INET:STREAM", "read=/etc/kedge/kedged.conf", "read=/etc/passwd"], ["socket=UNIX:STREAM"]),
+    "kedge-authorized-keys": (["socket=PACKET:RAW", "read=/etc/kedge/kedged.conf"], ["socket=UNIX:STREAM", "read=/etc/passwd"]),
 }
 # A program of others, confined by whoever wrote it: what it may do about names is what the abstraction says.
 OTHER = """abi <abi/3.0>,
@@ -131,6 +134,7 @@ def does_its_work(c):
 def makes_a_tunnel(c):
     """kedge-netd with the kernel's WireGuard; a key that is revoked on the chain takes the peer with it."""
     m = c.m
+    assert "wireguard" not in m.must("lsmod")  # the kernel asks for it when the link is made
     m.write("/etc/kedge/net.conf", NET)
     m.must("systemctl", "reload", "kedged")
     key = wait("our key", lambda: re.fullmatch(r"[A-Za-z0-9+/]{43}=", m.run("kedgectl", "net", "key", "plant").stdout.strip()), PATIENCE).group()
@@ -222,6 +226,65 @@ def is_limited(c):
     c.resolves()
 
 
+LOGIN = """[Login]
+Zone=plant.fleet
+Host=gw1
+ManagedUsers=alice
+[Role 0]
+Services=sshd
+"""
+SERVER = """import socket
+s = socket.create_server(("127.0.0.1", 8080))
+while True:
+    c, _ = s.accept()
+    open("/run/asked", "ab").write(c.recv(4096))
+    c.sendall(b"HTTP/1.1 404 Not Found\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
+    c.close()
+"""
+
+
+def asks_for_sshd(c):
+    """kedge-authorized-keys is confined by its path, whoever runs it. Its output is a pipe, as it is sshd's."""
+    m = c.m
+    blob = b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(range(32))
+    m.must("useradd", "alice")
+    m.write("/etc/kedge/login.conf", LOGIN)
+    c.chain.set("_user.alice.ssh", hashlib.sha256(blob).digest())
+    c.chain.set("_user.alice.role", (1).to_bytes(32, "big"))
+    c.chain.mine(30)
+    m.must("systemctl", "reload", "kedged")
+    ask = f"runuser -u _kedge-ssh -- /usr/libexec/kedge/kedge-authorized-keys alice {base64.b64encode(blob).decode()} ssh-ed25519 2>&1 | cat"
+    wait("the key to be let in", lambda: "ssh-ed25519 AAAA" in m.sh(ask).stdout, PATIENCE)
+
+
+def asks_by_http(c):
+    """libcurl, c-ares and the certificates, as an Ethereum chain wants them, in kedge-fetch's profile."""
+    m = c.m
+    m.write("/opt/server.py", SERVER)
+    m.write("/etc/hosts", "127.0.0.1 localhost node.plant\n")
+    m.write("/etc/ssl/certs/ca-certificates.crt", "none\n")
+    m.must("systemd-run", "--unit=server", "python3", "/opt/server.py")
+    ask = "aa-exec -p kedge-fetch -- /usr/libexec/kedge/kedge-fetch --checkpoint={}://node.plant:8080 {} 2>&1 | cat"
+    said = wait("the server", lambda: m.sh(ask.format("http", "")).stdout if m.run("test", "-e", "/run/asked").returncode else "asked", PATIENCE)
+    assert "GET /eth/v1/" in m.must("cat", "/run/asked"), said
+    assert m.sh(ask.format("https", "--verify")).stdout, "a certificate that cannot be checked is not complained about"
+
+
+def in_user_space(c):
+    """The unit of wireguard-go, where the kernel's WireGuard is not wanted."""
+    m = c.m
+    m.write("/etc/kedge/netd.conf", "[Netd]\nLinks=kedge*\nBackend=userspace\n")
+    m.write("/etc/kedge/net.conf", NET)
+    m.must("sh", "-c", "modprobe tun && chmod 666 /dev/net/tun")  # as udev's rules have it; there is no udev here
+    m.must("systemctl", "start", "kedge-wireguard-go@kedge0")
+    m.must("systemctl", "restart", "kedge-netd")
+    m.must("systemctl", "reload", "kedged")
+    wait("our key", lambda: len(m.run("kedgectl", "net", "key", "plant").stdout.strip()) == 44, PATIENCE)
+    wait("the link", lambda: "UP" in m.run("ip", "link", "show", "kedge0").stdout, PATIENCE)
+    said = m.sh("cat /proc/$(systemctl show -P MainPID kedge-wireguard-go@kedge0)/attr/current").stdout.strip()
+    assert said == "kedge-wireguard-go (enforce)", said
+
+
 def steps(*functions):
     def story(context):
         c, failed = Contained(context), True
@@ -239,7 +302,36 @@ def steps(*functions):
     return story
 
 
+CONFINING = "find /etc/apparmor.d -path '*kedge*' -o -name '*.d' | sort"
+
+
+def comes_and_goes(context):
+    """Installed into a system that runs: confined from the first start on, as are the programs of others, and purged without a trace."""
+    m = Emulated(context)
+    try:
+        for name in ALL:
+            shutil.copy(deb(context.debs, name), m.root + "/opt/")
+        m.boot()
+        m.must("systemctl", "start", "chrony")
+        before = m.must("sh", "-c", CONFINING)
+        said = m.must("env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", "apt-get -y --no-install-recommends install /opt/*.deb 2>&1", timeout=PATIENCE * 2)
+        assert "apparmor" not in said.lower().replace("apparmor.d", ""), said
+        for unit in ("kedged", "kedge-fetch", "kedge-timed"):
+            said = m.sh(f"cat /proc/$(systemctl show -P MainPID {unit})/attr/current").stdout.strip()
+            assert said == unit + " (enforce)", (unit, said)
+        # chronyd was there before us. It may read what tells it that a name is none of ours.
+        m.write("/opt/probe.py", PROBE)
+        said = m.must("python3", "/opt/probe.py", "/usr/sbin/chronyd", "read=/var/lib/kedge/public/suffixes")
+        assert said.split() == ["read=/var/lib/kedge/public/suffixes", "allowed"], said
+        m.must("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "purge", *ALL, timeout=PATIENCE * 2)
+        after = m.must("sh", "-c", CONFINING)
+        assert after == before, (before, after)
+    finally:
+        m.stop()
+
+
 STORIES = [
     ("qemu", steps(is_enforced, does_its_work, makes_a_tunnel, is_denied_nothing), True),
-    ("qemu contained", steps(is_confined, others_resolve_with_the_snippet, is_limited), False),
+    ("qemu contained", steps(in_user_space, asks_for_sshd, asks_by_http, is_denied_nothing, is_confined, others_resolve_with_the_snippet, is_limited), False),
+    ("qemu comes and goes", comes_and_goes, False),
 ]
