@@ -154,7 +154,7 @@ def build_root(context):
     os.makedirs(context.work, exist_ok=True)
     must("mmdebstrap", "-q", "--variant=buildd", "--include=" + ",".join(names), "bookworm", root, sources)
     with open(root + "/etc/passwd", "a") as f:
-        f.write("builder:x:2001:2001::/nonexistent:/bin/sh\nsomebody-else:x:4321:4321::/home/elsewhere:/bin/sh\n")
+        f.write("builder:x:2001:2001::/nonexistent:/bin/sh\nsomebody-else:x:4321:4321::/srv/elsewhere:/bin/sh\n")
     with open(mark, "w") as f:
         f.write("\n".join(names))
     return root
@@ -215,7 +215,7 @@ def built_twice(context):
     time zone, date and number of processors are others."""
     root = build_root(context)
     one = Place(context, root, "/build/one", 2001, "here", "022", HOME="/nonexistent", LC_ALL="C.UTF-8", TZ="UTC0")
-    other = Place(context, root, "/var/tmp/elsewhere/quite", 4321, "otherwise", "002", HOME="/home/elsewhere",
+    other = Place(context, root, "/var/tmp/elsewhere/quite", 4321, "otherwise", "002", HOME="/srv/elsewhere",
                   LC_ALL="POSIX", LANGUAGE="et_EE:et", TZ="<+14>-14", USER="somebody-else", **later(root))
     try:
         out = one.run("dpkg-buildpackage -us -uc -b")
