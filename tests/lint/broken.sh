@@ -112,6 +112,21 @@ must_notice "a document names a file that is not there" "nothing.c, which is not
 sed -i 's/^base <- wire <- nss /base <- core <- nss /' "$work/tree/docs/HACKING.md"
 must_notice "an arrow is drawn that arrows.sh refuses" "lets nss use core/" "$here/docs.sh" "$work/tree"
 
+guide() { # sed expression, what, part of what is said: the operator's guide, changed
+        fresh
+        cp -r "$source/docs" "$source/README.md" "$work/tree/"
+        mkdir "$work/tree/tests/packages" && cp "$source/tests/packages/guide.py" "$work/tree/tests/packages/"
+        sed -i "$1" "$work/tree/docs/operators-guide.md"
+        must_notice "$2" "$3" "$here/guides.sh" "$work/tree"
+}
+guide 's/kedgectl doctor/kedgectl medic/' "a verb that is none" "kedgectl medic"
+guide 's/kedgectl setup --undo/kedgectl setup --redo/' "an option that is none" "names --redo"
+guide 's/man net.conf/man nets.conf/' "a manual page that is not there" "nets.conf"
+guide 's/`StaleMax=/`StaleMost=/; s/`EndSessions=/`EndSession=/' "a key that is none" "EndSession="
+guide 's/`the agent does not run`/`the agent is asleep`/' "a symptom that no program shows" "the agent is asleep"
+guide 's/<!-- test: exit 5 -->/<!-- test: exits 5 -->/' "a comment that steers nothing" "exits 5"
+guide 's/^<!-- test: write .*net.conf -->$//' "a block that nobody runs" "nothing says what to do with this block"
+
 fresh
 mkdir -p "$work/tree/tests/lint/mutations"
 printf 'lib/core/rlp.c\tno such text\t0\tunit rlp\n' > "$work/tree/tests/lint/mutations/a.txt"

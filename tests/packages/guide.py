@@ -17,6 +17,7 @@ and three that stand for themselves: `part NAME`, up to the next one; `world NAM
 story knows; `table`, before a table in whose last column is what to type: each of it is a command that there is. A block without a word that says what to do with it is an error: none is passed over in silence."""
 import os
 import re
+import sys
 import time
 
 FENCE = re.compile(r"^```(\w*)$")
@@ -89,6 +90,8 @@ def check_block(path, block, before):
     if block.kind == "console":
         read_commands(path, block)
         return
+    if not block.kind and not steer and not any(line[:2] in ("# ", "$ ") for line in block.text):
+        return  # a picture
     target = steer.get("write") or steer.get("append")
     if not target:
         raise Wrong(f"{at}: nothing says what to do with this block of '{block.kind}'")
@@ -235,6 +238,8 @@ class Runner:
             print("    not run: " + text)
 
     def block(self, block):
+        if not block.kind:
+            return
         steer, at = block.steer, f"{self.name}:{block.line}"
         if "not run" in steer:
             self.left.append(f"{at}: {steer['not run']}: {next((t for t in block.text if t.strip()), '')}")
@@ -311,3 +316,11 @@ class Runner:
         missing = self.values.compare(shown, output)
         if missing is not None:
             raise Wrong(f"{at}\ndoes not show: {missing}; it shows:\n{output}")
+
+
+if __name__ == "__main__":
+    try:
+        for name in sys.argv[1:]:
+            read(name)
+    except Wrong as e:
+        sys.exit(str(e))

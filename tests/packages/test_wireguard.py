@@ -1,5 +1,5 @@
 """WireGuard and nftables between two gateways that are installed from our packages and know each other from the contract alone,
-step by step as the README says it. They are joined by a bridge, where the chain is too. The kernel of a container may have no
+step by step as the operator's guide says it. They are joined by a bridge, where the chain is too. The kernel of a container may have no
 WireGuard: wireguard-go moves the packets, by the unit that the package brings."""
 import json
 import os
@@ -9,6 +9,7 @@ import time
 from types import SimpleNamespace
 
 from clean import GATEWAY, SOURCE, Chain, Gateway, deb, program, wait
+from guide import read
 from harness import Folder
 from net_plant import Outside, need_machine
 
@@ -17,12 +18,11 @@ NODE = "192.0.2.254"
 INTERVAL = 100  # ms, of blocks
 
 
-def readme_net_conf(host):
-    """net.conf as the README has it."""
-    with open(SOURCE + "/README.md") as f:
-        block = re.search(r"`/etc/kedge/net\.conf`.*?\n\n((?: {7}.*\n)+)", f.read()).group(1)
-    assert "Host=gw1\n" in block, block
-    return re.sub(r"^ {7}", "", block, flags=re.M).replace("Host=gw1", "Host=" + host)
+def guide_net_conf(host):
+    """net.conf as the operator's guide has it."""
+    block = next(b for b in read(SOURCE + "/docs/operators-guide.md") if b.steer.get("write") == "/etc/kedge/net.conf")
+    assert "Host=gw1" in block.text, block.text
+    return "\n".join(block.text).replace("Host=gw1", "Host=" + host).replace("plant.internal", "plant.fleet") + "\n"
 
 
 class BridgedChain(Chain):
@@ -152,7 +152,7 @@ def step_service(g):
 
 
 def step_conf(g):
-    g.write("/etc/kedge/net.conf", readme_net_conf(g.hostname))
+    g.write("/etc/kedge/net.conf", guide_net_conf(g.hostname))
     out = g.must("sh", "-c", "kedged --check-config && systemctl reload kedged")
     assert "the configuration is good" in out, out
 
@@ -257,7 +257,7 @@ def another_key(plant):
 def locked_out(plant):
     """Step 8: an edit that nobody confirms goes back by itself; from then on nothing changes without a word."""
     a, _ = plant.gateways
-    good = readme_net_conf(a.hostname)
+    good = guide_net_conf(a.hostname)
     a.must("kedgectl", "net", "rollback", "plant", "--timeout=4s")
     a.write("/etc/kedge/net.conf", good + "OnlyFleet=outer0\n")
     a.must("systemctl", "reload", "kedged")
