@@ -2,8 +2,9 @@
  * a private folder, on public upstreams: for an operator who wants to see it before he has it.
  *
  * What always holds: nothing outside the folder is written; both programs run as the caller, or, where
- * that is root, as somebody without rights; and however it ends both end, and the folder goes, but
- * for a kill -9 of ourselves, which leaves the folder. */
+ * that is root, as somebody without rights, whose the folder is then: from that moment on root opens
+ * and removes nothing in it by name; and however it ends both end, and the folder goes, but for a kill
+ * -9 of ourselves, which leaves the folder. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +35,7 @@ struct live {
         uid_t uid;
         gid_t gid;
         pid_t pid[CHILDREN]; /* 0: it does not run */
+        int log_fd[CHILDREN];
 };
 
 static const char *const names[CHILDREN] = { [KEDGED] = "kedged", [FETCH] = "kedge-fetch" };
@@ -79,28 +81,44 @@ static int write_config(const struct live *l) {
         return fclose(f) == 0 ? r : -errno;
 }
 
+static int open_log(struct live *l, int which) {
+        char name[32], path[128];
+
+        (void) snprintf(name, sizeof(name), "%s.log", names[which]);
+        if (path_of(l, name, path) < 0)
+                return -ENAMETOOLONG;
+        l->log_fd[which] = open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+        return l->log_fd[which] < 0 ? -errno : 0;
+}
+
+/* Whole, before it is somebody else's. */
 static int make_folder(struct live *l) {
+        int r;
+
         strcpy(l->at, "/tmp/kedge-live.XXXXXX");
         if (!mkdtemp(l->at)) {
                 l->at[0] = '\0';
                 return -errno;
         }
-        if (geteuid() == 0 && chown(l->at, l->uid, l->gid) < 0)
-                return -errno;
         if (snprintf(l->ctl.path, sizeof(l->ctl.path), "%s/run/query.sock", l->at) >=
                         (int) sizeof(l->ctl.path))
                 return -ENAMETOOLONG;
-        return write_config(l);
+        r = write_config(l);
+        for (int i = 0; r == 0 && i < CHILDREN; i++)
+                r = open_log(l, i);
+        if (r == 0 && geteuid() == 0 && chown(l->at, l->uid, l->gid) < 0)
+                r = -errno;
+        return r;
 }
 
-static void run_child(const struct live *l, int which, const char *program, int log_fd, pid_t parent) {
+static void run_child(const struct live *l, int which, const char *program, pid_t parent) {
         char option[192];
         int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
         (void) snprintf(option, sizeof(option), which == KEDGED ? "--config=%s/kedged.conf" : "--socket=%s/run/fetch.sock",
                         l->at);
-        if (null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 && dup2(log_fd, STDOUT_FILENO) >= 0 &&
-                        dup2(log_fd, STDERR_FILENO) >= 0 && ctl_step_down() &&
+        if (null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 && dup2(l->log_fd[which], STDOUT_FILENO) >= 0 &&
+                        dup2(l->log_fd[which], STDERR_FILENO) >= 0 && ctl_step_down() &&
                         prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent) {
                 (void) execl(program, program, option, (char *) NULL);
                 fprintf(stderr, "%s cannot be run: %s\n", program, strerrordesc_np(errno));
@@ -111,22 +129,13 @@ static void run_child(const struct live *l, int which, const char *program, int 
 static int start(struct live *l, int which) {
         const char *own = secure_getenv(which == KEDGED ? "KEDGED" : "KEDGE_FETCH");
         const char *program = which == KEDGED ? KEDGED_PROGRAM : KEDGE_FETCH_PROGRAM;
-        char name[32], path[128];
         pid_t self = getpid();
-        int fd, r;
 
-        (void) snprintf(name, sizeof(name), "%s.log", names[which]);
-        r = path_of(l, name, path);
-        fd = r == 0 ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600) : -1;
-        if (fd < 0)
-                return r < 0 ? r : -errno;
         (void) fflush(stdout);
         l->pid[which] = fork();
         if (l->pid[which] == 0)
-                run_child(l, which, own && own[0] ? own : program, fd, self);
-        r = l->pid[which] < 0 ? -errno : 0;
-        (void) close(fd);
-        return r;
+                run_child(l, which, own && own[0] ? own : program, self);
+        return l->pid[which] < 0 ? -errno : 0;
 }
 
 /* For setup_follow(): goes on while both run, and nobody has had enough. */
@@ -164,17 +173,28 @@ static int remove_one(const char *path, const struct stat *st _unused_, int kind
         return 0;
 }
 
+/* As whoever the folder belongs to: what he may not remove stays. */
+static void remove_folder(const struct live *l) {
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                if (ctl_step_down())
+                        (void) nftw(l->at, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+                _exit(0);
+        }
+        while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+}
+
 /* The end of what they said. */
 static void show_log(const struct live *l, int which) {
-        char name[32], path[128], *text = NULL;
-        size_t n = 0, from;
+        off_t size = lseek(l->log_fd[which], 0, SEEK_END);
+        char text[LOG_TAIL + 1];
+        ssize_t n;
 
-        (void) snprintf(name, sizeof(name), "%s.log", names[which]);
-        if (path_of(l, name, path) < 0 || ctl_read_file(path, 1 << 24, &text, &n) < 0)
-                return;
-        text[n] = '\0';
-        from = n > LOG_TAIL ? n - LOG_TAIL : 0;
-        for (char *line = text + from, *end; *line; line = end) {
+        n = pread(l->log_fd[which], text, LOG_TAIL, size > LOG_TAIL ? size - LOG_TAIL : 0);
+        text[MAX(n, (ssize_t) 0)] = '\0';
+        for (char *line = text, *end; *line; line = end) {
                 size_t k = strcspn(line, "\n");
 
                 end = line + k + (line[k] != '\0');
@@ -182,7 +202,6 @@ static void show_log(const struct live *l, int which) {
                 ctl_clean(line, k);
                 fprintf(stderr, "  %s: %s\n", names[which], line[0] == '<' && k > 3 ? line + 3 : line);
         }
-        free(text);
 }
 
 static void live_done(struct live *l, bool failed) {
@@ -190,9 +209,13 @@ static void live_done(struct live *l, bool failed) {
                 stop(&l->pid[i]);
         if (l->at[0] == '\0')
                 return;
-        for (int i = 0; failed && !caught && i < CHILDREN; i++)
-                show_log(l, i);
-        (void) nftw(l->at, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        for (int i = 0; i < CHILDREN; i++) {
+                if (failed && !caught && l->log_fd[i] >= 0)
+                        show_log(l, i);
+                if (l->log_fd[i] >= 0)
+                        (void) close(l->log_fd[i]);
+        }
+        remove_folder(l);
 }
 
 static void say_upstreams(const struct live *l) {
@@ -243,7 +266,7 @@ static enum ctl_exit go(struct live *l) {
 }
 
 enum ctl_exit setup_live(struct setup *s) {
-        struct live l = { .s = s, .ctl = *s->ctl };
+        struct live l = { .s = s, .ctl = *s->ctl, .log_fd = { -1, -1 } };
         enum ctl_exit code = setup_words(s);
 
         if (code != CTL_OK)

@@ -294,6 +294,34 @@ def children(at):
     return found
 
 
+def test_live_removes_nothing_as_root(folder):
+    """Both programs run as somebody without rights, the folder is his, and so is the hand that empties it: no name that he has put
+    there is followed, and what is root's stays."""
+    if os.geteuid() != 0:
+        raise Skip("needs root")
+    dn, box = start(folder)
+    os.chmod(folder.path, 0o755)
+    victim = folder.path + "/victim"
+    os.mkdir(victim)
+    open(victim + "/file", "w").close()
+    before = set(glob.glob("/tmp/kedge-live.*"))
+    p = subprocess.Popen([*box.argv, "--live", *words(dn)[:-6], "--upstream", "diode://0x" + "12" * 20 + "@127.0.0.1:9"], env=box.env,
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    at = wait("both programs", lambda: [f for f in set(glob.glob("/tmp/kedge-live.*")) - before if len(children(f)) == 2
+                                        and os.path.exists(f + "/run/query.sock") and mine(f, p.pid)])[0]
+    for pid, _ in children(at):
+        uids = [line.split()[1:] for line in open(f"/proc/{pid}/status") if line.startswith("Uid:")][0]
+        assert uids == [str(os.stat(at).st_uid)] * 4 and uids[0] != "0", uids
+    os.symlink(victim, at + "/state/link")
+    os.mkdir(at + "/state/root", mode=0o700)
+    open(at + "/state/root/file", "w").close()
+    p.send_signal(signal.SIGINT)
+    p.communicate(timeout=60)
+    assert os.path.exists(victim + "/file") and os.path.exists(at + "/state/root/file")
+    assert not os.path.lexists(at + "/state/link") and not os.path.exists(at + "/kedged.conf")
+    shutil.rmtree(at)
+
+
 def test_live_dies_with_its_caller(folder):
     """kill -9 of it ends both programs, too."""
     dn, box = start(folder)
