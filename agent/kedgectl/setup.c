@@ -6,6 +6,7 @@
  * than before, however we end; and it is the only file that is written. */
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +18,9 @@
 #include "agent/kedgectl/stage.h"
 #include "config.h"
 
-#define NAME       "50-setup.conf"
-#define NSSWITCH   "/etc/nsswitch.conf"
-#define SETUP_TOOK CTL_TEXT_MAX
+#define NAME     "50-setup.conf"
+#define NSSWITCH "/etc/nsswitch.conf"
+#define TAKES_MS 5000
 
 static enum ctl_exit find_files(struct setup *s) {
         const char *config = s->ctl->config ? s->ctl->config : KEDGE_CONF_DIR "/kedged.conf";
@@ -188,6 +189,18 @@ static bool is_in_effect(const struct setup *s) {
         return chain && zone;
 }
 
+/* A reload that kedged refuses, as it began with other files, is told in its journal alone. */
+static bool has_taken(const struct setup *s) {
+        uint64_t begun = ctl_boottime_ms();
+
+        while (s->chain.name[0] && !is_in_effect(s)) {
+                if (ctl_boottime_ms() - begun >= TAKES_MS)
+                        return false;
+                (void) poll(NULL, 0, 50);
+        }
+        return true;
+}
+
 static enum ctl_exit put_into_effect(const struct setup *s, bool changed) {
         bool restart = !changed || needs_restart(s);
         char why[CTL_WHY_MAX] = "";
@@ -196,6 +209,10 @@ static enum ctl_exit put_into_effect(const struct setup *s, bool changed) {
         if (!changed && is_in_effect(s))
                 return CTL_OK;
         r = s->ctl->config || geteuid() != 0 ? -ENOENT : setup_effect(restart, why);
+        if (r == 0 && !restart && !has_taken(s)) {
+                restart = true;
+                r = setup_effect(true, why);
+        }
         if (r == -ENOENT)
                 row(s, "next", restart ? "type: systemctl restart kedged" : "type: systemctl reload kedged");
         else if (r < 0)

@@ -366,6 +366,13 @@ static int open_news(struct agent *a) {
         return r < 0 ? r : news_listen(&a->news, sessions_on_news, a);
 }
 
+static int open_chain(struct agent *a, size_t index) {
+        int r = agent_run_open(a, &a->config->chain[index], index, &a->runs[index]);
+
+        a->n_runs += r >= 0;
+        return r;
+}
+
 int agent_new(const char *config_path, struct config *config_take, struct agent **ret) {
         _cleanup_(agent_freep) struct agent *a = calloc(1, sizeof(*a));
         int r;
@@ -398,7 +405,7 @@ int agent_new(const char *config_path, struct config *config_take, struct agent 
         if (r >= 0)
                 r = open_loop(a);
         for (size_t i = 0; r >= 0 && i < a->config->n_chains; i++)
-                r = agent_run_open(a, i);
+                r = open_chain(a, i);
         if (r >= 0)
                 r = open_readers(a);
         if (r >= 0)

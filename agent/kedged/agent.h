@@ -88,8 +88,10 @@ _must_check_ int agent_chain_new(struct agent *a, const struct config_chain *con
 /* The floor of time as of now, with what the chains have proven by now. */
 uint64_t agent_floor_s(struct agent *a);
 
-/* Opens the chain's state file and makes its run. Errors are logged. */
-_must_check_ int agent_run_open(struct agent *a, size_t index);
+/* Opens the state file of the chain that is to be number index, and makes its run, which is no part
+ * of the agent yet. Errors are logged. */
+_must_check_ int agent_run_open(struct agent *a, const struct config_chain *config, size_t index,
+                struct run **ret);
 
 /* Reads the configuration again; keeps the running one where the new one is no good, and logs why. */
 int agent_reload(struct agent *a);

@@ -205,8 +205,8 @@ static int open_state(struct agent *a, const struct config_chain *config, struct
         return r;
 }
 
-int agent_run_open(struct agent *a, size_t index) {
-        const struct config_chain *config = &a->config->chain[index];
+int agent_run_open(struct agent *a, const struct config_chain *config, size_t index,
+                struct run **ret) {
         const struct run_hooks hooks = {
                 .answer = on_answer, .moved = on_moved, .wall_s = on_wall_s, .news = &a->news,
                 .userdata = a
@@ -238,6 +238,6 @@ int agent_run_open(struct agent *a, size_t index) {
         run->state_height = store.height;
         run->opened_s = run->status.time_lower;
         tell_old_copy(a, run);
-        a->runs[a->n_runs++] = run;
+        *ret = run;
         return 0;
 }

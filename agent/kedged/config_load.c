@@ -310,11 +310,11 @@ static const char *agent_differs(const struct config *now, const struct config *
                 return "Bus=";
         if (strcmp(now->netd_socket, next->netd_socket) != 0)
                 return "NetdSocket=";
-        if (now->n_chains != next->n_chains)
+        if (next->n_chains < now->n_chains)
                 return "the list of chains";
         for (size_t i = 0; i < now->n_chains; i++)
                 if (strcmp(now->chain[i].name, next->chain[i].name) != 0)
-                        return "the list of chains";
+                        return "the list of chains"; /* but for new ones at its end */
         return NULL;
 }
 

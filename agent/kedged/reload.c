@@ -1,6 +1,6 @@
 /* Another configuration while running. It is taken whole or not at all; what it may change
- * is zones, ages and upstreams. Machines for changed upstreams are made before anything is given
- * up. */
+ * is zones, ages and upstreams, and it may have more chains at the end of its list. Machines for
+ * changed upstreams and for new chains are made before anything is given up. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,6 +18,35 @@ struct machines {
 static void machines_done(struct machines *m) {
         for (size_t i = 0; i < CONFIG_CHAINS_MAX; i++)
                 m->chain[i] = chain_free(m->chain[i]);
+}
+
+/* Chains that we do not have yet, in the places that they are to have. */
+struct added {
+        struct run *run[CONFIG_CHAINS_MAX];
+};
+
+static void added_done(struct added *added) {
+        for (size_t i = 0; i < CONFIG_CHAINS_MAX; i++)
+                added->run[i] = run_free(added->run[i]);
+}
+
+static int open_added(struct agent *a, const struct config *next, struct added *added) {
+        int r = 0;
+
+        for (size_t i = a->n_runs; r >= 0 && i < next->n_chains; i++)
+                r = agent_run_open(a, &next->chain[i], i, &added->run[i]);
+        return r;
+}
+
+/* Nothing fails from here on. */
+static void take_added(struct agent *a, struct added *added) {
+        while (a->n_runs < CONFIG_CHAINS_MAX && added->run[a->n_runs]) {
+                struct budget *budget = &added->run[a->n_runs]->budget;
+
+                a->runs[a->n_runs] = TAKE_PTR(added->run[a->n_runs]);
+                budget_load(a->state_fd, a->publish.boot_id, &budget, 1);
+                a->n_runs++;
+        }
 }
 
 static int make_machines(struct agent *a, const struct config *next, struct machines *m) {
@@ -58,11 +87,15 @@ static int load(struct agent *a, struct config **next, struct login_config *logi
 static int replace(struct agent *a, struct config **next, struct login_config *login,
                 struct net_config *net) {
         _cleanup_(machines_done) struct machines m = { 0 };
+        _cleanup_(added_done) struct added added = { 0 };
+        size_t had = a->n_runs;
         int r = load(a, next, login, net);
 
         if (r < 0)
                 return r;
         r = make_machines(a, *next, &m);
+        if (r >= 0)
+                r = open_added(a, *next, &added);
         if (r >= 0)
                 r = publish_suffixes(&a->publish, *next);
         if (r < 0) {
@@ -72,10 +105,11 @@ static int replace(struct agent *a, struct config **next, struct login_config *l
                 return r;
         }
         operator_prune(&a->words, *next);
+        take_added(a, &added);
         watch_reconfigure(&a->watch, *next);
         kept_reconfigure(&a->kept, &a->watch);
         a->keys.config = *next;
-        for (size_t i = 0; i < a->n_runs; i++)
+        for (size_t i = 0; i < had; i++)
                 if (m.chain[i]) {
                         proofs_put_again(&a->proofs, a->runs[i]);
                         run_replace(a->runs[i], &(*next)->chain[i], TAKE_PTR(m.chain[i]));
@@ -83,6 +117,8 @@ static int replace(struct agent *a, struct config **next, struct login_config *l
                         a->runs[i]->config = (*next)->chain[i];
         for (size_t i = 0; i < a->n_runs; i++)
                 budget_limit(&a->runs[i]->budget, (*next)->chain[i].daily_bytes, now_ms());
+        for (size_t i = had; i < a->n_runs; i++)
+                run_link(a->runs[i], courier_is_linked(&a->courier));
         return 0;
 }
 
@@ -106,7 +142,8 @@ int agent_reload(struct agent *a) {
                 a->metrics.due = true;
                 was = config_free(was);
                 agent_accept_configured(a);
-                log_info("reloaded: %zu zones, %zu networks", a->config->n_zones, a->net.n);
+                log_info("reloaded: %zu chains, %zu zones, %zu networks", a->n_runs,
+                                a->config->n_zones, a->net.n);
         }
         (void) sd_notify(0, "READY=1");
         return r;

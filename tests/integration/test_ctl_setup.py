@@ -125,7 +125,7 @@ def test_setup_asks(folder):
             t.expect(question)
             t.answer(answer)
     t.expect("wrote ")
-    t.expect("type: systemctl restart kedged")
+    t.expect("type: systemctl reload kedged")
     box.restart()
     t.expect("following ")
     t.expect("10.1.2.3")

@@ -417,6 +417,65 @@ def test_reload_of_one_chains_upstreams_leaves_the_other(folder):
     assert after[0] == before[0] and after[1] == before[1] and after[2] == before[2] + 1, (before, after)
 
 
+def test_reload_adds_chains(folder):
+    """From none to one, from one to two: what runs goes on as it was. One that cannot begin is refused, and so is its going."""
+    dn = node(folder)
+    agent = Agent(folder, dn)
+    agent.kedged.stop()
+    with open(agent.conf) as f:
+        good = f.read()
+    with open(agent.conf, "w") as f:
+        f.write(good[:good.index("[Chain diode]")])
+    agent.kedged.start()
+    wait("kedged without a chain", lambda: "no chain is configured" in agent.kedgectl("--json", "status")[1])
+    with open(agent.conf, "w") as f:
+        f.write(good)
+    reloaded(agent)
+    granted(agent)
+    pid, before, head = agent.kedged.p.pid, connections(dn), agent.status()["head"]
+
+    second = good + f"""
+[Chain second]
+Backend=blockquick
+ChainId={dn.info["CHAIN_ID"]}
+Checkpoint={agent.checkpoint}
+Fleet={dn.info["FLEET"]}
+Upstream={dn.nodes[1]}
+Poll=100ms
+RestTime=300ms
+[Zone second.internal]
+Chain=second
+Contract={dn.info["CONTRACT"]}
+"""
+    with open(agent.conf, "w") as f:
+        f.write(re.sub(r"(\[Chain second\](?:\n.*)*?\n)Checkpoint=.*\n", r"\1", second))
+    agent.kedged.p.send_signal(harness.signal.SIGHUP)
+    agent.kedged.wait_log("the new configuration cannot be put into effect")
+    granted(agent)
+    assert len(json.loads(agent.kedgectl("--json", "status")[1])["chains"]) == 1
+
+    with open(agent.conf, "w") as f:
+        f.write(second)
+    reloaded(agent)
+    agent.wait_resolve("the second chain's", lambda r: r[0] == "ok", "h1.second.internal")
+    granted(agent)
+    after = connections(dn)
+    assert after[0] == before[0] and after[1] == before[1] + 1 and after[2] == before[2], (before, after)
+    assert agent.kedged.p.pid == pid and agent.status()["head"] >= head
+    assert [c["chain"] for c in json.loads(agent.kedgectl("--json", "status")[1])["chains"]] == ["diode", "second"]
+
+    with open(agent.conf, "w") as f:
+        f.write(good)
+    agent.kedged.p.send_signal(harness.signal.SIGHUP)
+    agent.kedged.wait_log("the list of chains cannot change while running")
+    agent.wait_resolve("the second chain's, still", lambda r: r[0] == "ok", "h1.second.internal")
+    with open(agent.conf, "w") as f:
+        f.write(second)
+    agent.restart()
+    agent.wait_resolve("the second chain's, after a restart", lambda r: r[0] == "ok", "h1.second.internal")
+    granted(agent)
+
+
 def test_budget_holds_back_what_can_wait(folder):
     """A megabyte a day: an eighth is soon spent by the cold start and a few hundred heads. Then watched names get
     older, while what a program asks is still proven; a restart does not give the day back."""
@@ -507,5 +566,6 @@ if __name__ == "__main__":
         test_reload_fifty_times_under_load,
         test_reload_of_something_wrong_changes_nothing,
         test_reload_of_one_chains_upstreams_leaves_the_other,
+        test_reload_adds_chains,
         test_metrics_tell_a_state_at_once,
     ]))
