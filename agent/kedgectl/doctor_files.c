@@ -137,8 +137,7 @@ static void look_at_zones(struct doctor *d, const char *path) {
         }
         if (d->agent && i == 0) {
                 doctor_say(d, DOCTOR_WARN, "suffixes",
-                                "[Zone NAME] in " KEDGE_CONF_DIR "/kedged.conf, then systemctl "
-                                "reload kedged",
+                                "kedgectl setup --zone NAME --contract 0x...",
                                 "no zone is configured: no name is ours");
                 return;
         }
