@@ -70,7 +70,7 @@ class Cross:
         depends = f"cd /src && apt-get update && apt-get -y --no-install-recommends -P cross,nocheck -a {self.arch} build-dep ./"
         command("mmdebstrap", "-q", "--variant=apt", "--architectures=amd64," + self.arch, "--include=" + ",".join(include),
                 "--customize-hook=mkdir -p $1/src/debian", f"--customize-hook=cp {SOURCE}/packaging/debian/control $1/src/debian/",
-                "--customize-hook=cp /etc/apt/apt.conf.d/* $1/etc/apt/apt.conf.d/",
+                "--customize-hook=cp -r /etc/apt/apt.conf.d $1/etc/apt/",
                 f"--customize-hook=chroot $1 sh -c '{depends}'", "bookworm", self.root, sources)
         with open(mark, "w") as f:
             f.write(holds)
