@@ -10,7 +10,6 @@ import sys
 
 from clean import HERE, SOURCE, SOURCES, Skip, needs
 
-TRIPLETS = {"arm64": "aarch64-linux-gnu", "armhf": "arm-linux-gnueabihf"}
 # What only the tests are built with: the profile nocheck, which a cross-build has, leaves them out.
 FOR_TESTS = ["check", "libmicrohttpd-dev", "libpam-modules", "libssl-dev", "zlib1g-dev"]
 SUITES = ["unit", "vectors", "replay"]
@@ -53,22 +52,25 @@ def unpack(arch, debs, root):
 
 class Cross:
     def __init__(self, context, arch):
-        self.context, self.arch, self.triplet = context, arch, TRIPLETS[arch]
+        self.context, self.arch = context, arch
         self.root = f"{context.work}/cross-{arch}"
         self.debs = f"{context.work}/debs-{arch}"
         self.make_root()
 
     def make_root(self):
-        mark = self.root + ".holds"
+        own, mark = command("dpkg", "--print-architecture").strip(), self.root + ".holds"
+        if own == self.arch:
+            raise Skip("this machine is of that processor itself")
         with open(SOURCE + "/packaging/debian/control") as f:
-            holds = re.match(r"(?s).*?\nBuild-Depends:\n((?: .*\n)+)", f.read()).group(1) + " ".join(FOR_TESTS)
+            build_depends = re.match(r"(?s).*?\nBuild-Depends:\n((?: .*\n)+)", f.read()).group(1)
+        include = ["build-essential", f"crossbuild-essential-{self.arch}", "dbus", "git"] + [f"{p}:{self.arch}" for p in FOR_TESTS]
+        holds = build_depends + "\n".join(include)
         if os.path.exists(mark) and open(mark).read() == holds:
             return
         sources = package_sources()
         shutil.rmtree(self.root, ignore_errors=True)
-        include = ["build-essential", f"crossbuild-essential-{self.arch}", "dbus", "git"] + [f"{p}:{self.arch}" for p in FOR_TESTS]
         depends = f"cd /src && apt-get update && apt-get -y --no-install-recommends -P cross,nocheck -a {self.arch} build-dep ./"
-        command("mmdebstrap", "-q", "--variant=apt", "--architectures=amd64," + self.arch, "--include=" + ",".join(include),
+        command("mmdebstrap", "-q", "--variant=apt", f"--architectures={own},{self.arch}", "--include=" + ",".join(include),
                 "--customize-hook=mkdir -p $1/src/debian", f"--customize-hook=cp {SOURCE}/packaging/debian/control $1/src/debian/",
                 "--customize-hook=cp -r /etc/apt/apt.conf.d $1/etc/apt/",
                 f"--customize-hook=chroot $1 sh -c '{depends}'", "bookworm", self.root, sources)

@@ -128,5 +128,4 @@ STORIES = [
     ("arm64 packages", lambda context: packages(context, "arm64"), False),
     ("arm64 first answer", lambda context: first_answer(context, "arm64"), False),
     ("arm64 unit tests", lambda context: tests(context, "arm64", SUITES), False),
-    ("armhf unit tests", lambda context: tests(context, "armhf", ["unit"]), False),
 ]
