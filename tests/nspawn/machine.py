@@ -71,7 +71,7 @@ class Machine:
         self.name = f"kedge-{os.getpid()}-{Machine.made}"
         self.at, self.root = folder, folder + "/root"
         self.console = folder + "/console"
-        self.nspawn = self.init = None
+        self.nspawn = self.init = self.network = None  # network: a namespace that outlives a boot
         self.groups = []
         os.makedirs(self.at, exist_ok=True)
         self.mount("-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", self.at)
@@ -168,9 +168,12 @@ class Machine:
                     f.write("0")
             os.setsid()
         log = open(self.console, "w")
+        network = ["--private-network"]
+        if self.network:
+            network = ["--network-namespace-path=" + self.network, "--capability=CAP_NET_ADMIN", "--resolv-conf=off"]
         self.nspawn = subprocess.Popen(
-            ["systemd-nspawn", "-q", "-D", self.root, "--register=no", "--keep-unit", "--private-network", "--boot",
-             "--console=read-only", "--machine=" + self.name, *more, "--", "--unit=" + target],
+            ["systemd-nspawn", "-q", "-D", self.root, "--register=no", "--keep-unit", *network, "--boot", "--console=read-only",
+             "--machine=" + self.name, *more, "--", "--unit=" + target],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=enter)
         log.close()
 

@@ -71,8 +71,9 @@ class Gateway(Machine):
 
     def __init__(self, folder, context):
         super().__init__(folder, context.root, size="1g")
-        self.context = context
+        self.context, self.at_end = context, []
         self.write("/etc/hostname", "gw1\n")
+        self.write("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")
         os.makedirs(self.root + "/debs", exist_ok=True)
         for unit in ("ssh.service", "chrony.service"):
             if os.path.lexists(f"{self.root}/etc/systemd/system/multi-user.target.wants/{unit}"):
@@ -164,6 +165,8 @@ def gateway(context):
         raise
     finally:
         m.stop()
+        for function in m.at_end:
+            function()
         shutil.rmtree(m.at, ignore_errors=True)
 
 
@@ -182,8 +185,11 @@ ExecStart=/opt/kedge-devnode --info=/run/devnode.info --control=/run/devnode.ctl
         m.must("systemctl", "daemon-reload")
         m.must("systemctl", "start", "devnode")
         self.control_file = m.inside("/run/devnode.ctl")
-        wait("the test node", lambda: os.path.exists(m.inside("/run/devnode.info")))
-        with open(m.inside("/run/devnode.info")) as f:
+        self.read(m.inside("/run/devnode.info"))
+
+    def read(self, info):
+        wait("the test node", lambda: os.path.exists(info))
+        with open(info) as f:
             self.info = dict(line.strip().split("=", 1) for line in f)
 
     def publish(self, key, value):
@@ -210,3 +216,66 @@ Chain=diode
 Contract={CONTRACT}
 Slot=0
 """.format(**self.info)
+
+
+class LastingChain(Chain):
+    """The same chain, outside of the gateway, which is booted into the chain's network: it outlives a reboot. Made before boot()."""
+
+    def __init__(self, m):
+        self.holder = subprocess.Popen(["unshare", "-n", "sh", "-c", "ip link set lo up && exec sleep infinity"])
+        m.at_end.append(self.close)
+        m.network = f"/proc/{self.holder.pid}/ns/net"
+        wait("a network", lambda: os.readlink(m.network) != os.readlink("/proc/self/ns/net"))
+        wait("its loopback", lambda: "LOOPBACK,UP" in self.outside("ip", "-o", "link", capture_output=True, text=True).stdout)
+        info, self.control_file = m.at + "/devnode.info", m.at + "/devnode.ctl"
+        self.node = subprocess.Popen([*self.into(), program("tests/devnode/kedge-devnode"), "--info=" + info,
+                                      "--control=" + self.control_file, "--blocks=300", "--accounts=300", "--slots=100"])
+        self.read(info)
+
+    def into(self):
+        return ["nsenter", "-t", str(self.holder.pid), "-n"]
+
+    def outside(self, *argv, **more):
+        return subprocess.run([*self.into(), *argv], **more)
+
+    def close(self):
+        for p in (self.node, self.holder):
+            p.kill()
+            p.wait()
+
+
+class Dns:
+    """A name server that says 192.0.2.66 to whatever is asked, and writes down what that was: no name of ours may be among it."""
+
+    UNIT = """[Unit]
+Description=A name server for everything
+Before=network.target
+[Service]
+ExecStart=/usr/bin/python3 /opt/dns.py
+[Install]
+WantedBy=multi-user.target
+"""
+    CODE = """import socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", 53))
+while True:
+    q, who = s.recvfrom(512)
+    end = q.index(0, 12) + 5
+    with open("/var/log/asked", "ab") as f:
+        f.write(q[12:end - 5].lower() + bytes([10]))
+    a = q[end - 4:end - 2] == bytes([0, 1])
+    s.sendto(q[:2] + struct.pack("!5H", 0x8180, 1, a, 0, 0) + q[12:end]
+             + (struct.pack("!HHHIH4s", 0xc00c, 1, 1, 0, 4, bytes([192, 0, 2, 66])) if a else b""), who)
+"""
+    ANSWER = "192.0.2.66"
+
+    def __init__(self, m):
+        self.log = m.root + "/var/log/asked"
+        m.write("/opt/dns.py", self.CODE)
+        m.write("/etc/systemd/system/dns.service", self.UNIT)
+        m.write("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+        m.must("systemctl", "enable", "--now", "dns")
+
+    def asked(self, name):
+        wanted = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+        return os.path.exists(self.log) and wanted in open(self.log, "rb").read()
