@@ -30,9 +30,10 @@ ExecStart=/opt/told
 [Install]
 WantedBy=multi-user.target
 """
-WORDS = ("console=ttyS0 quiet panic=-1 mitigations=off apparmor=1 security=apparmor printk.time=1 sysctl.kernel.printk_ratelimit=0 "
+WORDS = ("console=ttyS0 quiet panic=-1 mitigations=off no_timer_check apparmor=1 security=apparmor printk.time=1 sysctl.kernel.printk_ratelimit=0 "
          "systemd.show_status=0 systemd.mask=serial-getty@ttyS0.service systemd.mask=console-getty.service "
          "systemd.mask=e2scrub_reap.service systemd.default_timeout_start_sec=300")
+# (Where this machine is busy, the kernel's test of its timer fails: no_timer_check.)
 PATIENCE = 300  # s: for what takes two or three
 
 

@@ -62,6 +62,7 @@ pack() { # file
         (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$1" || exit 1
 }
 
+# Where this machine is busy, the kernel's test of its timer fails, hence no_timer_check.
 # Boots, prints the lines RESULT, and fails unless the machine has said "passed".
 boot() { # limit in seconds, kernel's words, arguments of QEMU...
         local limit=$1 words=$2
@@ -69,7 +70,7 @@ boot() { # limit in seconds, kernel's words, arguments of QEMU...
         pack "$work/init.img"
         timeout "$limit" qemu-system-x86_64 "$@" -accel tcg -cpu max -nographic -no-reboot -nodefaults \
                 -serial stdio -kernel "$kernel" -initrd "$work/init.img" \
-                -append "console=ttyS0 quiet panic=-1 mitigations=off $words" </dev/null >"$work/console" 2>&1
+                -append "console=ttyS0 quiet panic=-1 mitigations=off no_timer_check $words" </dev/null >"$work/console" 2>&1
         tr -d '\r' <"$work/console" | sed -n 's/.*RESULT \([0-9.]*\) /\1 s: /p'
         if ! grep -q 'RESULT [0-9.]* passed' "$work/console"; then
                 tail -80 "$work/console"
