@@ -86,9 +86,9 @@ def make_users(m):
         os.makedirs(os.path.dirname(key), exist_ok=True)
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     m.must("chpasswd", stdin=f"rescue:{PASSWORD}\n")
-    m.must("sh", "-ec", "mkdir /home/bob/.ssh; cp /opt/keys/bob.pub /home/bob/.ssh/authorized_keys; chown -R bob: /home/bob/.ssh")
+    m.must("sh", "-ec", "mkdir ~bob/.ssh; cp /opt/keys/bob.pub ~bob/.ssh/authorized_keys; chown -R bob: ~bob/.ssh")
     # A managed user's own file counts for nothing.
-    m.must("sh", "-ec", "mkdir /home/dave/.ssh; cp /opt/keys/bob.pub /home/dave/.ssh/authorized_keys; chown -R dave: /home/dave/.ssh")
+    m.must("sh", "-ec", "mkdir ~dave/.ssh; cp /opt/keys/bob.pub ~dave/.ssh/authorized_keys; chown -R dave: ~dave/.ssh")
     m.write("/etc/sudoers.d/test", "carol ALL=(ALL) NOPASSWD: ALL\nalice ALL=(ALL) NOPASSWD: ALL\n", 0o440)
 
 
