@@ -1,6 +1,7 @@
 """WireGuard and nftables between two gateways that are installed from our packages and know each other from the contract alone,
 step by step as the operator's guide says it. They are joined by a bridge, where the chain is too. The kernel of a container may have no
 WireGuard: wireguard-go moves the packets, by the unit that the package brings."""
+import copy
 import json
 import os
 import re
@@ -112,27 +113,40 @@ class NetGateway(Gateway):
 
 
 class Plant:
-    """gw1 and gw2 with our packages, each with the chain's drop-in; no network yet."""
+    """gw1 and gw2 with our packages, each with the chain's drop-in; no network yet. As an image: the packages were installed once,
+    where nothing ran, and each gateway is a copy. Else on each while it runs."""
 
-    def __init__(self, context):
+    def __init__(self, context, image):
         need_machine("systemd-nspawn")
-        self.folder, self.gateways = Folder(), []
+        self.folder, self.gateways, self.image = Folder(), [], None
         try:
             self.bridge = Outside(self.folder)
             self.chain = BridgedChain(self.folder, self.bridge)
+            if image:
+                context = self.installed(context)
             self.gateways = [NetGateway(context, self, n) for n in (1, 2)]
             for g in self.gateways:
-                g.boot()
-                g.install(PACKAGES)
-                g.write("/etc/kedge/kedged.conf.d/50-test.conf", self.chain.conf())
-                g.must("systemctl", "restart", "kedged")
+                self.begin(g)
         except BaseException:
             self.close(True)
             raise
 
+    def installed(self, context):
+        self.image = Gateway(self.folder.path + "/image", context)
+        self.image.install(PACKAGES)
+        above = copy.copy(context)
+        above.root = f"{self.image.at}/upper:{context.root}"
+        return above
+
+    def begin(self, g):
+        g.write("/etc/kedge/kedged.conf.d/50-test.conf", self.chain.conf())
+        g.boot()
+        if not self.image:
+            g.install(PACKAGES)
+
     def close(self, failed):
-        for g in self.gateways:
-            if failed:
+        for g in [*self.gateways, *([self.image] if self.image else [])]:
+            if failed and g is not self.image:
                 try:
                     g.why()
                 except (OSError, subprocess.SubprocessError) as e:
@@ -312,9 +326,9 @@ def nothing_left(g):
     assert not failed, failed
 
 
-def with_plant(*steps):
+def with_plant(*steps, image=False):
     def story(context):
-        plant, ok = Plant(context), False
+        plant, ok = Plant(context, image), False
         try:
             for step in steps:
                 began = time.monotonic()
@@ -327,6 +341,6 @@ def with_plant(*steps):
 
 
 STORIES = [
-    ("tunnel", with_plant(tunnels, thief), True),
+    ("tunnel", with_plant(tunnels, thief, image=True), True),
     ("tunnel, for years", with_plant(tunnels, killed, upgraded, another_key, locked_out, rebooted, removed), False),
 ]
