@@ -313,11 +313,11 @@ def test_live_removes_nothing_as_root(folder):
         uids = [line.split()[1:] for line in open(f"/proc/{pid}/status") if line.startswith("Uid:")][0]
         assert uids == [str(os.stat(at).st_uid)] * 4 and uids[0] != "0", uids
     os.symlink(victim, at + "/state/link")
-    os.mkdir(at + "/state/root", mode=0o700)
-    open(at + "/state/root/file", "w").close()
+    os.mkdir(at + "/state/of-root", mode=0o700)
+    open(at + "/state/of-root/file", "w").close()
     p.send_signal(signal.SIGINT)
     p.communicate(timeout=60)
-    assert os.path.exists(victim + "/file") and os.path.exists(at + "/state/root/file")
+    assert os.path.exists(victim + "/file") and os.path.exists(at + "/state/of-root/file")
     assert not os.path.lexists(at + "/state/link") and not os.path.exists(at + "/kedged.conf")
     shutil.rmtree(at)
 
