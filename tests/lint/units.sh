@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# What the unit of each daemon says, since no test on a system that is well would miss it for long: it comes back however often it
+# ended, but not where somebody has to mend something first; it is shut in; and no boot waits for it.
+# usage: units.sh SOURCE_FOLDER
+set -u
+cd "${1:-.}/packaging/systemd" || exit 2
+bad=0
+say() { echo "units: $*"; bad=1; }
+all=(kedged kedge-fetch kedge-netd kedge-timed kedge-wireguard-go@)
+shut_in=(NoNewPrivileges=yes ProtectSystem=strict ProtectHome=yes PrivateTmp=yes ProtectKernelModules=yes ProtectKernelTunables=yes ProtectKernelLogs=yes
+        ProtectControlGroups=yes ProtectHostname=yes ProtectProc=invisible RestrictNamespaces=yes RestrictRealtime=yes RestrictSUIDSGID=yes
+        LockPersonality=yes MemoryDenyWriteExecute=yes SystemCallArchitectures=native SystemCallFilter=@system-service)
+
+must_say() { # unit, line
+        grep -qxF -- "$2" "$1.service.in" || say "$1: without $2"
+}
+
+for unit in "${all[@]}"; do
+        [ -f "$unit.service.in" ] || { say "$unit: no unit"; continue; }
+        for line in StartLimitIntervalSec=0 Restart=always "${shut_in[@]}"; do must_say "$unit" "$line"; done
+        for key in Documentation User RestrictAddressFamilies CapabilityBoundingSet TasksMax; do
+                grep -q "^$key=" "$unit.service.in" || say "$unit: without $key="
+        done
+        grep -qE '^(Requires|BindsTo|After|Wants)=.*(network-online|time-sync|time-set)\.target' "$unit.service.in" && say "$unit: waits for the network or the clock"
+done
+for unit in kedged kedge-netd kedge-timed; do
+        must_say $unit 'RestartPreventExitStatus=2 78'
+        grep -q '^WatchdogSec=' $unit.service.in || say "$unit: without WatchdogSec="
+done
+must_say kedge-fetch RestartPreventExitStatus=2
+for unit in kedged kedge-fetch; do must_say $unit CapabilityBoundingSet=; done
+must_say kedge-timed CapabilityBoundingSet=CAP_SYS_TIME
+must_say kedge-netd CapabilityBoundingSet=CAP_NET_ADMIN
+for line in PrivateNetwork=yes RestrictAddressFamilies=AF_UNIX Before=nss-lookup.target Wants=nss-lookup.target RuntimeDirectoryPreserve=no; do
+        must_say kedged "$line"
+done
+[ "$bad" = 0 ] && echo "units: ${#all[@]}: ok"
+exit "$bad"
