@@ -5,7 +5,7 @@ what is another value in each run (hashes, block numbers, times) is held against
 that is shown is remembered, and stands for what really came wherever the guide says it again. Whoever reads the guide sees none of
 what steers the test: it stands in comments of HTML before a block, `<!-- test: WORD; WORD -->`:
 
-    write PATH, append PATH      the block is this file, or is added to it; the text before names it
+    write PATH                   the block is this file; the text before names it
     as USER                      who `$` is
     exit N                       with what the last command of the block ends; the others end with 0
     wait                         each command again until it shows what it should
@@ -22,7 +22,9 @@ import time
 
 FENCE = re.compile(r"^```(\w*)$")
 COMMENT = re.compile(r"^<!-- test: (.*) -->$")
-WORDS = {"write": 1, "append": 1, "as": 1, "exit": 1, "wait": 0, "send": 0, "background": 0, "not run": 1}
+# What a reader takes for a block, or a writer for a comment that steers, and is none here.
+HIDDEN = re.compile(r" *(```|~~~|<!--)")
+WORDS = {"write": 1, "as": 1, "exit": 1, "wait": 0, "send": 0, "background": 0, "not run": 1}
 # What is another value in each run, and its shape.
 DURATION = r"\d+(?:\.\d+)? (?:ms|s|min|h|days?)\b"
 SHAPES = [
@@ -92,7 +94,7 @@ def check_block(path, block, before):
         return
     if not block.kind and not steer and not any(line[:2] in ("# ", "$ ") for line in block.text):
         return  # a picture
-    target = steer.get("write") or steer.get("append")
+    target = steer.get("write")
     if not target:
         raise Wrong(f"{at}: nothing says what to do with this block of '{block.kind}'")
     if f"`{target}`" not in before:
@@ -131,6 +133,8 @@ def read(path, shown=None):
             table.text.append(line)
         elif comment:
             steer = read_steer(f"{shown}:{n}", comment.group(1))
+        elif HIDDEN.match(line):
+            raise Wrong(f"{shown}:{n}: this is read by nobody")
         else:
             table = None
             before = line if not before or re.match(r"#+ ", line) else before + "\n" + line
@@ -257,15 +261,11 @@ class Runner:
                 self.command(command, steer, int(steer.get("exit", 0)) if last else 0)
 
     def write(self, block):
-        text = self.values.put("\n".join(block.text) + "\n")
-        path = block.steer.get("write") or block.steer["append"]
+        text, path = self.values.put("\n".join(block.text) + "\n"), block.steer["write"]
         if not path.startswith("/"):
             path = f"/home/{self.user}/{path}"
-        if "write" in block.steer:
-            self.m.must("tee", path, stdin=text)
-            self.m.must("chmod", "644", path)
-        else:
-            self.m.must("tee", "-a", path, stdin=text)
+        self.m.must("tee", path, stdin=text)
+        self.m.must("chmod", "644", path)
         self.written += 1
 
     def argv(self, command, steer):
