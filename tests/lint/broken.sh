@@ -126,7 +126,7 @@ guide 's/`StaleMax=/`StaleMost=/; s/`EndSessions=/`EndSession=/' "a key that is 
 guide 's/`the agent does not run`/`the agent is asleep`/' "a symptom that no program shows" "the agent is asleep"
 guide 's/<!-- test: exit 5 -->/<!-- test: exits 5 -->/' "a comment that steers nothing" "exits 5"
 guide 's/^<!-- test: write .*net.conf -->$//' "a block that nobody runs" "nothing says what to do with this block"
-guide 's/^```ini$/```ini settings/' "a block that is written in another way" "this is read by nobody"
+guide 's/^```console$/```console now/' "a block that is written in another way" "this is read by nobody"
 
 fresh
 mkdir -p "$work/tree/tests/lint/mutations"
