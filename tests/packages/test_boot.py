@@ -32,6 +32,8 @@ def nothing_is_complained_of(m):
 
 def kedged_is_on_the_bus(m):
     wait("the name on the bus", lambda: "org.kedge.Agent1" in m.must("busctl", "list", "--acquired"))
+    late = m.journal("-u", "kedged", "-g", "does not give us the name")
+    assert not late, "the bus did not know the policy when kedged began"
     assert "\"org.kedge.Agent1\"" in m.must("busctl", "--json=short", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus",
                                             "org.freedesktop.DBus", "ListNames")
 
