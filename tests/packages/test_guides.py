@@ -29,7 +29,14 @@ class World:
 
     def __init__(self, context):
         need_machine("systemd-nspawn")
-        self.folder = Folder()
+        self.folder, self.m = Folder(), None
+        try:
+            self.start(context)
+        except BaseException:
+            self.close(True)
+            raise
+
+    def start(self, context):
         self.m = Gateway(self.folder.path + "/gw1", context)
         self.bridge = Outside(self.folder)
         self.chain = BridgedChain(self.folder, self.bridge)
@@ -46,9 +53,10 @@ class World:
         self.bridge.join(holder, "192.0.2.1/24")
 
     def close(self, failed):
-        if failed and self.m.init:
+        if failed and self.m and self.m.init:
             print(self.m.sh("journalctl -b --no-pager -u 'kedge*' | tail -40").stdout)
-        self.m.stop()
+        if self.m:
+            self.m.stop()
         self.folder.close(failed)
 
     def examples(self):
