@@ -1,19 +1,30 @@
 """What goes when the packages go: remove keeps configuration and state, purge leaves the box as it was."""
+import glob
 import hashlib
+import json
 import os
 import shutil
 import stat
 import subprocess
-import tempfile
 
-from clean import ALL, Chain, Gateway, Skip, deb, wait
+from clean import ALL, Chain, Gateway, Machine, deb, gateway, wait
 
 # Not ours to leave as they were: dpkg's and apt's own books, logs, what is made at random or at boot, and the copies that the tools
-# for users and groups keep of the file before.
+# for users and groups keep of the file before; a folder that what dh_apparmor writes into each postrm takes away where it is empty.
 NOT_COMPARED = {"proc", "sys", "dev", "run", "tmp", "debs", "opt", "var/lib/dpkg", "var/lib/apt", "var/cache", "var/log", "var/tmp", "etc/passwd-",
                 "etc/group-", "etc/shadow-", "etc/gshadow-", "etc/subuid-", "etc/subgid-", "etc/machine-id", "var/lib/systemd/random-seed",
                 "var/lib/systemd/timers", "var/lib/systemd/timesync", "var/lib/private", "etc/systemd/system/devnode.service", "usr/sbin/policy-rc.d",
-                "etc/.pwd.lock", "etc/.updated", "var/.updated", "var/lib/chrony"}
+                "etc/apparmor.d/disable", "etc/.pwd.lock", "etc/.updated", "var/.updated", "var/lib/chrony"}
+
+
+NAME = "pump1.plant.fleet"
+LOGIN = """[Login]
+Zone=plant.fleet
+Host=gw1
+ManagedUsers=alice
+[Role 0]
+Services=sshd login
+"""
 
 
 def of_file(path):
@@ -135,7 +146,91 @@ def pam_refuses_to_go(context):
         shutil.rmtree(m.at, ignore_errors=True)
 
 
+def resolves(m):
+    """Where a tunnel's link alone has an address, of IPv6, glibc makes ::ffff:10.1.2.3 of it."""
+    wait(NAME, lambda: "10.1.2.3" in m.run("getent", "ahosts", NAME).stdout, 60)
+
+
+def at_work(m):
+    """All packages, each switched on: a name, a tunnel's link, logins, the words of an operator."""
+    m.install(ALL)
+    m.must("pam-auth-update", "--package", "--enable", "kedge", "kedge-challenge")
+    m.write("/etc/kedge/login.conf", LOGIN)
+    m.write("/etc/kedge/net.conf", "[Network plant]\nZone=plant.fleet\nHost=gw1\nInterface=kedge0\nPrefix=10.77.0.0/16\nAllow=any\n")
+    if os.path.exists("/dev/net/tun"):
+        m.must("systemctl", "enable", "--now", "kedge-wireguard-go@kedge0")
+    m.chain = chain = Chain(m)
+    chain.publish("pump1.server_ip", "10.1.2.3")
+    m.follows(chain)
+    resolves(m)
+    wait("the network", lambda: "kedge0" in m.run("kedgectl", "net", "status").stdout, 60, 0.1)
+
+
+def removed(m):
+    """Configuration and state stay, daemons and doors go; a name of ours is still not asked of anybody else."""
+    out = m.remove(*ALL)
+    left = m.sh("pgrep -a '^kedge(d|-fetch|-netd|-timed)'; ip -o link show type tun; test ! -e /run/kedge || echo /run/kedge").stdout
+    assert not left, left + out
+    for name in ("/var/lib/kedge/device.key", "/var/lib/kedge/public/suffixes", "/etc/kedge/kedged.conf", "/etc/kedge/kedged.conf.d/50-test.conf"):
+        assert os.path.exists(m.root + name), name
+    assert "pam_kedge" not in m.sh("cat /etc/pam.d/*").stdout and "kedge" not in m.must("cat", "/etc/nsswitch.conf")
+    assert m.run("su", "-c", "true", "nobody", "-s", "/bin/sh").returncode == 0, "nobody logs in"
+
+
+def installed_again(m):
+    """It goes on from where it was."""
+    key, number = m.must("sha256sum", "/var/lib/kedge/device.key"), final(m)
+    m.remove(*ALL)
+    m.chain.mine(10)
+    m.install(ALL)
+    resolves(m)
+    assert m.must("sha256sum", "/var/lib/kedge/device.key") == key and final(m) >= number
+
+
+def purged(m):
+    m.remove(*[name for name, _ in kedge_packages(m)], purge=True)
+    assert kedge_packages(m) == []
+    m.must("systemctl", "stop", "devnode")
+    left = m.sh("pgrep -a kedge; ip -o link show type tun; ls -d /run/kedge* /run/wireguard; nft list tables; "
+                "systemctl list-units --all --plain --no-legend --type=service,socket '*kedge*'").stdout
+    assert not left, left
+
+
+def final(m):
+    return json.loads(wait("a head", lambda: '"head": {' in m.run("kedgectl", "--json", "status").stdout and m.must("kedgectl", "--json", "status"),
+                           60, 0.1))["chains"][0]["finalized"]["number"]
+
+
+def the_box_as_before(context):
+    with gateway(context) as m:
+        m.boot(more=["--bind=/dev/net/tun"] if os.path.exists("/dev/net/tun") else ())
+        before = picture(m.root)
+        at_work(m)
+        m.steps(*([purged] if context.short else [installed_again, removed, purged]))
+        same(before, picture(m.root))
+
+
+def piuparts(context):
+    """Debian's own judge of installation and purge: each package alone, and all that it depends on."""
+    m = Machine(context.folder(), context.root, size="1g")
+    try:
+        for file in glob.glob("/etc/apt/apt.conf.d/*"):  # settings of this machine's apt, with which the packages below come
+            shutil.copy(file, m.root + "/etc/apt/apt.conf.d/")
+        tar = m.at + "/base.tar.gz"
+        subprocess.run(["tar", "-C", m.root, "--one-file-system", "-I", "gzip -1", "-cf", tar, "."], check=True)
+        r = subprocess.run(["piuparts", "-d", "bookworm", "-b", tar, "--no-eatmydata", "--skip-minimize", "--keep-sources-list",
+                            "--tmpdir", m.at, *[deb(context.debs, name) for name in ALL]], capture_output=True, text=True, errors="replace", timeout=1800)
+        said = r.stdout + r.stderr
+        assert r.returncode == 0 and "PASS: All tests" in said, said[-6000:]
+    finally:
+        m.stop()
+        shutil.rmtree(m.at, ignore_errors=True)
+
+
 STORIES = [
+    ("piuparts", piuparts, False),
+    ("purged in every order", in_every_order, False),
+    ("purged", the_box_as_before, True),
     ("what is not ours stays", what_is_not_ours_stays, False),
     ("a module of PAM goes", pam_refuses_to_go, False),
 ]
