@@ -27,7 +27,7 @@ def bash(agent, *words):
 
 def test_bash_completes(folder):
     assert bash(None, "ex") == ["explain"] and "status" in bash(None, "")
-    assert bash(None, "--no-") == ["--no-color", "--no-pager"] and bash(None, "status", "--js") == ["--json"]
+    assert bash(None, "--no-") == ["--no-color", "--no-pager", "--no-wait"] and bash(None, "status", "--js") == ["--json"]
     assert bash(None, "--count", "") == [] and bash(None, "--count", "3", "mon") == ["monitor"]
     assert bash(None, "checkpoint", "f") == ["fetch"] and bash(None, "record", "pro") == ["promote"]
     assert bash(None, "record", "clear", "x.fleet", "serv") == ["server_ip", "server_ip6"]
