@@ -240,7 +240,7 @@ def test_words_that_are_damaged_stop_the_start(folder):
     agent.kedged.start()
     wait("the agent to refuse", lambda: not agent.kedged.alive())
     last = agent.kedged.text().splitlines()[-1]
-    assert agent.kedged.p.returncode == 1 and "It says which checkpoint was imported" in last and agent.state in last, last
+    assert agent.kedged.p.returncode == 78 and "It says which checkpoint was imported" in last and agent.state in last, last
 
 
 def test_a_checkpoint_goes_to_another_machine(folder):
