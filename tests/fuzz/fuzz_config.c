@@ -71,7 +71,7 @@ static void check_chain(const struct config_chain *chain) {
 }
 
 static void check(const struct config *c) {
-        MUST(c->n_chains >= 1 && c->n_chains <= CONFIG_CHAINS_MAX &&
+        MUST(c->n_chains <= CONFIG_CHAINS_MAX &&
                         c->n_zones <= CONFIG_ZONES_MAX);
         MUST(c->state_dir[0] == '/' && c->runtime_dir[0] == '/');
         for (size_t i = 0; i < c->n_chains; i++)
