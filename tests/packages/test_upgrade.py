@@ -204,6 +204,28 @@ def killed_between(m):
     stands(m, before, number)
 
 
+def broken(root):
+    with open(root + "/usr/sbin/kedged", "w") as f:
+        f.write("#!/bin/sh\necho it does not start >&2\nexit 1\n")
+
+
+def one_that_does_not_start(m):
+    """Of a new version whose daemon ends at once apt tells, and goes on; the others run, a name is nobody's else, and the one before is
+    put in its place with all that it knew."""
+    before, number = standing(m), status(m)["finalized"]["number"]
+    bad = another(m.context, ["kedged", "kedge-netd", "kedge-timed"], "9.9-1", {"kedged": broken})
+    try:
+        said = m.install(["kedged", "kedge-netd", "kedge-timed"], bad)
+        assert "Job for kedged.service failed" in said or "Could not execute systemctl" in said, said
+        assert m.show("kedged", "ActiveState") in ("activating", "failed") and m.show("kedge-netd.socket", "ActiveState") == "active"
+        assert m.show("kedge-wireguard-go@kedge0", "ActiveState") == "active" and m.must("wg", "show", "kedge0", "peers").strip() == before["peer"]
+        assert m.refusal(NAME) == -3, "a name of ours goes to DNS"
+    finally:
+        drop(bad)
+    m.install(ALL)
+    stands(m, before, number)
+
+
 def a_later_state(m):
     """A file of a version to come: kedged says which one and is not started again and again; nothing is taken from it."""
     m.must("systemctl", "stop", "kedged")
@@ -240,6 +262,6 @@ def nothing_is_started(context):
 STORIES = [
     ("upgrade", with_live_state(an_upgrade), True),
     ("libraries, and a downgrade", with_live_state(an_upgrade, libraries_alone, a_downgrade), False),
-    ("an upgrade that ends in the middle", with_live_state(killed_between, a_later_state), False),
+    ("an upgrade that ends in the middle", with_live_state(killed_between, one_that_does_not_start, a_later_state), False),
     ("nothing is started", nothing_is_started, False),
 ]
