@@ -218,8 +218,9 @@ def piuparts(context):
             shutil.copy(file, m.root + "/etc/apt/apt.conf.d/")
         tar = m.at + "/base.tar.gz"
         subprocess.run(["tar", "-C", m.root, "--one-file-system", "-I", "gzip -1", "-cf", tar, "."], check=True)
-        r = subprocess.run(["piuparts", "-d", "bookworm", "-b", tar, "--no-eatmydata", "--skip-minimize", "--keep-sources-list",
-                            "--tmpdir", m.at, *[deb(context.debs, name) for name in ALL]], capture_output=True, text=True, errors="replace", timeout=1800)
+        # The folder of apparmor's that what dh_apparmor writes into postrm takes away where it is empty.
+        r = subprocess.run(["piuparts", "--ignore-regex=/etc/apparmor.d/disable/?$", "-d", "bookworm", "-b", tar, "--no-eatmydata", "--skip-minimize",
+                            "--keep-sources-list", "--tmpdir", m.at, *[deb(context.debs, name) for name in ALL]], capture_output=True, text=True, errors="replace", timeout=1800)
         said = r.stdout + r.stderr
         assert r.returncode == 0 and "PASS: All tests" in said, said[-6000:]
     finally:
