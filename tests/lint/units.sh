@@ -22,6 +22,8 @@ for unit in "${all[@]}"; do
                 grep -q "^$key=" "$unit.service.in" || say "$unit: without $key="
         done
         grep -qE '^(Requires|BindsTo|After|Wants)=.*(network-online|time-sync|time-set)\.target' "$unit.service.in" && say "$unit: waits for the network or the clock"
+        # Where kedged ends at each start, each of its restarts would start this, this would start kedged, and whatever is behind it waits.
+        grep -qE '^(Requires|BindsTo|Wants)=.*kedged\.service' "$unit.service.in" && say "$unit: starts kedged"
 done
 for unit in kedged kedge-netd kedge-timed; do
         must_say $unit 'RestartPreventExitStatus=2 78'

@@ -108,4 +108,14 @@ def order(context):
                 without_the_chain_nobody_waits)
 
 
-STORIES = [("order at boot", order, False)]
+def ends_at_each_start(context):
+    """No boot waits for a kedged that ends again and again, whatever the reason; nor does whoever starts another of our daemons."""
+    with gateway(context) as m:
+        m.install(ALL)
+        m.write("/usr/sbin/kedged", "#!/bin/sh\nexit 1\n", 0o755)
+        m.boot()
+        assert m.show("multi-user.target", "ActiveState") == "active" and m.show("kedged", "ActiveState") == "activating"
+        m.must("systemctl", "restart", "kedge-timed", timeout=60)
+
+
+STORIES = [("order at boot", order, False), ("kedged ends at each start", ends_at_each_start, False)]
