@@ -187,7 +187,7 @@ def test_no_start_with_a_bad_file(folder):
     world.agent.net_conf(TUNNEL + "Prefx=10.78.0.0/16\n")
     r = subprocess.run([program("agent/kedged/kedged"), "--config=" + world.agent.conf], capture_output=True, text=True,
                        timeout=20)
-    assert r.returncode == 1 and "net.conf:8: Prefx is not a key" in r.stderr, (r.returncode, r.stderr)
+    assert r.returncode == 78 and "net.conf:8: Prefx is not a key" in r.stderr, (r.returncode, r.stderr)
     world.close()
 
 

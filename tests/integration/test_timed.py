@@ -191,7 +191,7 @@ def test_a_bad_configuration_keeps_it_from_starting(folder):
     clock = Clock(folder)
     for conf, why in (("Maxforward=1y\n", "Maxforward is not a key"), ("MaxForward=1\n", "has no unit"), ("[Agent]\n", "not [Timed]")):
         code, said = once(folder, clock, "/nowhere", conf=conf)
-        assert code == 1 and "timed.conf:" in said and why in said, said
+        assert code == 78 and "timed.conf:" in said and why in said, said
         code, said = once(folder, clock, "/nowhere", "--check-config", conf=conf)
         assert code == 1, said
     assert once(folder, clock, "/nowhere", "--check-config", conf="MaxForward=6y\n")[0] == 0
