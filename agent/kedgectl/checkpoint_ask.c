@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -156,6 +157,8 @@ bool ctl_step_down(void) {
         uid_t uid;
         gid_t gid;
 
+        if (setsid() < 0) /* without our terminal, into which it could type */
+                return false;
         if (geteuid() != 0)
                 return true;
         ctl_stranger(&uid, &gid);
@@ -174,7 +177,8 @@ static void run_child(const char *program, const char *url, int out_fd) {
         int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
         if (null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 && dup2(out_fd, STDOUT_FILENO) >= 0 &&
-                        dup2(out_fd, STDERR_FILENO) >= 0 && ctl_step_down()) {
+                        dup2(out_fd, STDERR_FILENO) >= 0 && ctl_step_down() &&
+                        prctl(PR_SET_PDEATHSIG, SIGTERM) == 0) {
                 /* A checkpoint is believed as it is told: nothing proves it afterwards. */
                 (void) execl(program, program, "--checkpoint", url, "--verify", (char *) NULL);
                 (void) fprintf(stderr, "%s cannot be run: %s\n", program, strerrordesc_np(errno));

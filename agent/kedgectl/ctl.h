@@ -198,8 +198,8 @@ _must_check_ int ctl_number(const char *text, uint64_t max, uint64_t *ret);
 _must_check_ int ctl_read_file(const char *path, size_t max, char **ret, size_t *ret_n);
 
 /* checkpoint_ask.c: as whom a child of ours runs that has to do with strangers' bytes: the caller;
- * where that is root, kedge-fetch's user, or nobody. The other makes the process that; false: it
- * cannot. */
+ * where that is root, kedge-fetch's user, or nobody. The other makes the process, a forked child,
+ * that, and gives it a session without a terminal; false: it cannot. */
 void ctl_stranger(uid_t *ret_uid, gid_t *ret_gid);
 _must_check_ bool ctl_step_down(void);
 

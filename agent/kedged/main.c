@@ -147,7 +147,7 @@ int main(int argc, char **argv) {
         r = config_load(path, &config, why);
         if (r < 0) {
                 log_error("%s", why);
-                return check ? EXIT_FAILURE : status_of(r);
+                return check ? EXIT_FAILURE : r == -EACCES || r == -ENOENT ? EX_CONFIG : status_of(r);
         }
         if (!check)
                 return serve(path, config);

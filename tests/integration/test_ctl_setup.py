@@ -312,6 +312,7 @@ def test_live_removes_nothing_as_root(folder):
     for pid, _ in children(at):
         uids = [line.split()[1:] for line in open(f"/proc/{pid}/status") if line.startswith("Uid:")][0]
         assert uids == [str(os.stat(at).st_uid)] * 4 and uids[0] != "0", uids
+        assert os.getsid(pid) == pid, "it has our terminal"
     os.symlink(victim, at + "/state/link")
     os.mkdir(at + "/state/of-root", mode=0o700)
     open(at + "/state/of-root/file", "w").close()
