@@ -11,8 +11,10 @@ from guide_wallet import Wallet
 from harness import Folder
 from net_plant import Outside, Space, need_machine
 from test_wireguard import NODE, BridgedChain
+from versions import repack
 
 USER = "maria"  # who reads the guides
+VERSION = "99-1"  # to which she upgrades
 # What a developer has beside what a gateway has.
 TOOLS = ["gcc", "libc6-dev", "pkg-config", "libwolfssl-dev", "libssl-dev", "openssl", "libglib2.0-bin", "python3-dbus"]
 # What the guides show for what is another in each run.
@@ -109,6 +111,12 @@ class World:
                         f"peer {gw1} endpoint 192.0.2.1:51820 persistent-keepalive 1 allowed-ips 10.77.0.1/32 && "
                         "ip address add 10.77.0.2/16 dev kedge0 && ip link set kedge0 up")
         self.runner.values.known[KEY_GW2] = self.other.call("wg", "show", "kedge0", "public-key").strip()
+
+    def newer(self):
+        """The folder that the reader is in holds the packages of a later version."""
+        for file in glob.glob(self.m.root + "/root/*.deb"):
+            repack(file, self.m.root + "/root", VERSION)
+            os.unlink(file)
 
     def uplink(self, way):
         self.bridge.call("ip", "address", {"down": "del", "up": "add"}[way], NODE + "/24", "dev", "br0")
