@@ -8,6 +8,7 @@ import stat
 import subprocess
 
 from clean import ALL, Chain, Gateway, Machine, deb, gateway, wait
+from versions import repack
 
 # Not ours to leave as they were: dpkg's and apt's own books, logs, what is made at random or at boot, and the copies that the tools
 # for users and groups keep of the file before; a folder that what dh_apparmor writes into each postrm takes away where it is empty.
@@ -146,6 +147,47 @@ def pam_refuses_to_go(context):
         shutil.rmtree(m.at, ignore_errors=True)
 
 
+def foreign(root):
+    """The package as it is, for i386, whose libraries are not here."""
+    with open(root + "/DEBIAN/control") as f:
+        lines = [line for line in f.read().replace("Architecture: amd64", "Architecture: i386").splitlines(True) if not line.startswith("Depends:")]
+    with open(root + "/DEBIAN/control", "w") as f:
+        f.writelines(lines)
+    found = glob.glob(root + "/**/x86_64-linux-gnu", recursive=True)
+    assert found
+    for path in found:
+        os.rename(path, os.path.dirname(path) + "/i386-linux-gnu")
+
+
+def pam_of_two_architectures(context):
+    """The profiles go with the last module, login.conf with nobody while a module reads it."""
+    m = Gateway(context.folder(), context)
+    try:
+        must(subprocess.run(["chroot", m.root, "dpkg", "--add-architecture", "i386"], capture_output=True, text=True))
+
+        def dpkg(*words):
+            must(subprocess.run(["chroot", m.root, "env", "DEBIAN_FRONTEND=noninteractive", "dpkg", *words], capture_output=True, text=True))
+
+        file = deb(context.debs, "libpam-kedge")
+        repack(file, m.root + "/debs", os.path.basename(file).split("_")[1], foreign)
+        os.rename(m.root + "/debs/" + os.path.basename(file), m.root + "/debs/foreign.deb")
+        m.install(["libpam-kedge"])
+        m.write("/etc/kedge/login.conf", "# who is managed\n")
+        must(subprocess.run(["chroot", m.root, "pam-auth-update", "--package", "--enable", "kedge"], capture_output=True, text=True))
+        for how in ("--purge", "--remove"):
+            dpkg("-i", "/debs/foreign.deb")
+            dpkg(how, "libpam-kedge:i386")
+            assert "pam_kedge.so" in open(m.root + "/etc/pam.d/common-account").read(), "the profile went with the first module"
+            assert os.path.exists(m.root + "/etc/kedge/login.conf"), "login.conf went with the first module"
+        dpkg("--remove", "libpam-kedge:amd64")
+        assert "pam_kedge.so" not in open(m.root + "/etc/pam.d/common-account").read(), "a module is named that is gone: nobody logs in"
+        dpkg("--purge", "libpam-kedge:amd64", "libpam-kedge:i386", "kedged")
+        assert not os.path.exists(m.root + "/etc/kedge")
+    finally:
+        m.stop()
+        shutil.rmtree(m.at, ignore_errors=True)
+
+
 def resolves(m):
     """Where a tunnel's link alone has an address, of IPv6, glibc makes ::ffff:10.1.2.3 of it."""
     wait(NAME, lambda: "10.1.2.3" in m.run("getent", "ahosts", NAME).stdout, 60)
@@ -234,4 +276,5 @@ STORIES = [
     ("purged", the_box_as_before, True),
     ("what is not ours stays", what_is_not_ours_stays, False),
     ("a module of PAM goes", pam_refuses_to_go, False),
+    ("a module of PAM goes, and another stays", pam_of_two_architectures, False),
 ]
