@@ -188,6 +188,23 @@ def pam_of_two_architectures(context):
         shutil.rmtree(m.at, ignore_errors=True)
 
 
+def keys_refuse_to_go(context):
+    """sshd may not name a helper that is gone."""
+    m = Gateway(context.folder(), context)
+    drop_in = "/etc/ssh/sshd_config.d/00-kedge.conf"
+    try:
+        m.install(["kedge-ssh"])
+        m.write(drop_in, open(m.root + "/usr/share/doc/kedge/examples/sshd-kedge.conf").read())
+        r = apt(m, "remove", "kedge-ssh")
+        assert r.returncode != 0 and f"{drop_in} names kedge-authorized-keys" in r.stdout + r.stderr, r.stdout + r.stderr
+        assert os.path.exists(m.root + "/usr/libexec/kedge/kedge-authorized-keys")
+        os.unlink(m.root + drop_in)
+        must(apt(m, "purge", "kedge-ssh"))
+    finally:
+        m.stop()
+        shutil.rmtree(m.at, ignore_errors=True)
+
+
 def resolves(m):
     """Where a tunnel's link alone has an address, of IPv6, glibc makes ::ffff:10.1.2.3 of it."""
     wait(NAME, lambda: "10.1.2.3" in m.run("getent", "ahosts", NAME).stdout, 60)
@@ -277,4 +294,5 @@ STORIES = [
     ("what is not ours stays", what_is_not_ours_stays, False),
     ("a module of PAM goes", pam_refuses_to_go, False),
     ("a module of PAM goes, and another stays", pam_of_two_architectures, False),
+    ("keys of SSH go", keys_refuse_to_go, False),
 ]
