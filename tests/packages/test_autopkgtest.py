@@ -31,7 +31,8 @@ def in_chroot(context):
         changes = glob.glob(context.debs + "/*.changes")
         assert len(changes) == 1, changes
         summary = m.at + "/summary"
-        r = subprocess.run(["autopkgtest", "--summary-file=" + summary, "--apt-upgrade", *changes, "--", "chroot", m.root],
+        # breaks-testbed: this root goes anyway.
+        r = subprocess.run(["autopkgtest", "--summary-file=" + summary, "--apt-upgrade", "--ignore-restrictions=breaks-testbed", *changes, "--", "chroot", m.root],
                            capture_output=True, text=True, errors="replace", timeout=1800)
         with open(summary) as f:
             results = dict(re.match(r"(\S+) +(.*)", line).groups() for line in f)
