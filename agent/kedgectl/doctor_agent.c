@@ -10,7 +10,7 @@
 #include "agent/kedgectl/doctor.h"
 #include "config.h"
 
-#define UPSTREAMS_MAX 64
+#define UPSTREAMS_MAX UINT32_C(64)
 #define ROLES_MAX     16
 #define EVIDENCE_MAX  1024
 #define DAY_S         86400
@@ -80,7 +80,19 @@ static void look_at_clock(struct doctor *d, uint64_t at_least) {
         doctor_say(d, DOCTOR_OK, "clock", NULL, "%s, and not before what was proven", now_text);
 }
 
-static void look_at_state(struct doctor *d, const struct query_status *s) {
+/* Do upstreams of a chain of which nothing is proven yet have another block than its checkpoint? Then
+ * it is the checkpoint that may be wrong. */
+static bool is_contradicted(const struct doctor *d, const struct query_status *s, uint32_t chain) {
+        struct query_reply reply;
+
+        for (uint32_t i = 0; !s->has_finalized && i < MIN(s->n_upstreams, UPSTREAMS_MAX); i++)
+                if (ask(d, QUERY_UPSTREAM, chain, i, &reply) >= 0 && reply.result == QUERY_OK &&
+                                strstr(reply.upstream.last_error, "the checkpoint says"))
+                        return true;
+        return false;
+}
+
+static void look_at_state(struct doctor *d, const struct query_status *s, bool contradicted) {
         char age[CTL_TEXT_MAX], cure[DOCTOR_TEXT_MAX];
         const char *colon = s->text[0] ? ": " : "";
 
@@ -108,8 +120,9 @@ static void look_at_state(struct doctor *d, const struct query_status *s) {
         case STATE_BEHIND:
                 break;
         }
-        doctor_say(d, DOCTOR_WARN, "chain", "kedgectl status --wait", "%s: %s%s%s", s->chain,
-                        ctl_state_name(s->state), colon, s->text);
+        doctor_say(d, DOCTOR_WARN, "chain",
+                        contradicted ? "kedgectl checkpoint show" : "kedgectl status --wait",
+                        "%s: %s%s%s", s->chain, ctl_state_name(s->state), colon, s->text);
 }
 
 static void look_at_checkpoint(
@@ -153,14 +166,14 @@ static struct view host_of(const char *url) {
 }
 
 static void look_at_upstreams(struct doctor *d, const struct query_status *s, uint32_t chain) {
-        static const char add[] = "more Upstream= in " KEDGE_CONF_DIR "/kedged.conf, then systemctl "
-                                  "reload kedged";
+        static const char add[] = "kedgectl setup --upstream URL, once for each, or Upstream= in a file "
+                                  "of " KEDGE_CONF_DIR "/kedged.conf.d";
         bool one_host = true, lied = false;
         char first[sizeof(((struct query_upstream *) 0)->url)];
         struct query_reply reply;
         uint32_t i = 0;
 
-        for (; i < MIN(s->n_upstreams, (uint32_t) UPSTREAMS_MAX); i++) {
+        for (; i < MIN(s->n_upstreams, UPSTREAMS_MAX); i++) {
                 if (ask(d, QUERY_UPSTREAM, chain, i, &reply) < 0 || reply.result != QUERY_OK)
                         break;
                 if (i == 0)
@@ -226,12 +239,19 @@ static void look_at_evidence(struct doctor *d) {
 
 /* Returns the seconds since 1970 that it is at least, by this chain. */
 static uint64_t look_at_chain(struct doctor *d, const struct query_status *s, uint32_t chain) {
+        bool contradicted = is_contradicted(d, s, chain);
         struct query_reply reply;
         uint64_t at_least = 0;
 
-        look_at_state(d, s);
+        look_at_state(d, s, contradicted);
+        if (contradicted)
+                doctor_say(d, DOCTOR_FAIL, "checkpoint", "kedgectl setup with another --checkpoint",
+                                "%s: upstreams have another block there than the checkpoint says: "
+                                "compare it with a source of your own",
+                                s->chain);
         if (ask(d, QUERY_CHECKPOINT, chain, 0, &reply) >= 0 && reply.result == QUERY_OK) {
-                look_at_checkpoint(d, s, &reply.checkpoint);
+                if (!contradicted)
+                        look_at_checkpoint(d, s, &reply.checkpoint);
                 at_least = reply.checkpoint.now_s;
         }
         if (s->alarm[0])
@@ -240,7 +260,8 @@ static uint64_t look_at_chain(struct doctor *d, const struct query_status *s, ui
         else
                 doctor_say(d, DOCTOR_OK, "forks", NULL, "%s: none is announced that is not known",
                                 s->chain);
-        look_at_upstreams(d, s, chain);
+        if (!contradicted)
+                look_at_upstreams(d, s, chain);
         look_at_roles(d, s, chain);
         return at_least;
 }

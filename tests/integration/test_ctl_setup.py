@@ -42,6 +42,10 @@ class Box:
         assert r.returncode == code, f"{argv}: {r.returncode}: {r.stdout}{r.stderr}"
         return r.stdout + r.stderr
 
+    def doctor(self):
+        env = {**self.env, "KEDGE_STATE_DIR": self.home + "/state"}
+        return subprocess.run([*self.argv[:2], "doctor"], env=env, capture_output=True, text=True).stdout
+
     def restart(self):
         self.kedged.kill()
         self.kedged.start()
@@ -202,6 +206,9 @@ def test_setup_says_what_is_wrong(folder):
     box.setup(*wrong, "--no-wait")
     box.restart()
     assert "another block there than the checkpoint says" in box.setup(*wrong, code=4)  # at once: no waiting mends it
+    out = box.doctor()
+    assert "FAIL  checkpoint" in out and "setup with another --checkpoint" in out, out
+    assert "lied" not in out and "--wait" not in out, out
     dead = ["--chain", "diode", "--chain-id", "5777", "--checkpoint", dn.info["CHECKPOINT"],
             "--upstream", "diode://0x" + "12" * 20 + "@127.0.0.1:9"]
     box.setup(*dead, "--no-wait")
