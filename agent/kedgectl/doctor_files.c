@@ -159,6 +159,14 @@ static void look_at_suffixes(struct doctor *d) {
                 look_at_zones(d, path);
 }
 
+/* Without one no file of names is published. */
+static bool has_no_zone(const struct doctor *d) {
+        struct query_request request = { .verb = QUERY_ZONE };
+        struct query_reply reply;
+
+        return d->agent && ctl_get(d->ctl, &request, &reply) >= 0 && reply.result != QUERY_OK;
+}
+
 static void look_at_snapshot(struct doctor *d) {
         char path[DOCTOR_PATH_MAX];
         struct name_answer answer;
@@ -166,6 +174,11 @@ static void look_at_snapshot(struct doctor *d) {
 
         (void) our_path(d, "KEDGE_RUNTIME_DIR", KEDGE_RUNTIME_DIR, "names", path);
         if (access(path, F_OK) < 0 && errno == ENOENT) {
+                if (has_no_zone(d)) {
+                        doctor_say(d, DOCTOR_OK, "snapshot", NULL,
+                                        "without a zone no names are published");
+                        return;
+                }
                 doctor_say(d, d->agent ? DOCTOR_FAIL : DOCTOR_WARN, "snapshot",
                                 "systemctl restart kedged",
                                 "there is no %s: each program asks the agent for each name", path);

@@ -201,6 +201,7 @@ def test_setup_killed_while_it_writes(folder):
 
 def test_setup_says_what_is_wrong(folder):
     dn, box = start(folder)
+    assert "ok    snapshot" in box.doctor(), box.doctor()  # no zone, so no names
     wrong = words(dn)
     wrong[wrong.index("--checkpoint") + 1] = "180:0x" + "11" * 32
     box.setup(*wrong, "--no-wait")
