@@ -209,6 +209,19 @@ static void copy_error(const struct stage *s, const char *said, char ret[STAGE_W
         ctl_clean(ret, STAGE_WHY_MAX);
 }
 
+/* What kedged warns of, and takes all the same. */
+static void print_warnings(const char *said) {
+        for (const char *line = said; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+                char text[STAGE_WHY_MAX];
+
+                if (strncmp(line, "<4>", 3) != 0)
+                        continue;
+                (void) snprintf(text, sizeof(text), "%.*s", (int) strcspn(line, "\n") - 3, line + 3);
+                ctl_clean(text, sizeof(text));
+                (void) fprintf(stderr, "kedgectl: warning: %s\n", text);
+        }
+}
+
 static int ask_kedged(const struct stage *s, char ret_why[STAGE_WHY_MAX]) {
         const char *own = secure_getenv("KEDGED");
         char said[SAID_MAX], config[PATH_CAP];
@@ -230,6 +243,8 @@ static int ask_kedged(const struct stage *s, char ret_why[STAGE_WHY_MAX]) {
                 return -EAGAIN;
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+                print_warnings(said);
         if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == NOT_RUN))
                 return 0;
         copy_error(s, said, ret_why);

@@ -236,6 +236,8 @@ def test_setup_json_and_members(folder):
     assert not o["changed"] and o["file"] == box.file and o["status"]["state"] == "following", o
     assert "address     10.1.2.3" in box.setup("--zone", ZONE)
     assert "proven absent" in box.setup("--zone", ZONE, "--try", "nobody." + ZONE, code=5)
+    out = box.setup(*zone(dn, "example.com"), "--no-wait")
+    assert "warning: [Zone example.com]: not below .internal" in out, out
 
 
 def test_setup_on_ethereum(folder):
