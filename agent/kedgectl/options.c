@@ -277,8 +277,18 @@ static int take_value(struct ctl *ctl, int option) {
         }
 }
 
+static const char *name_of(int option) {
+        const struct option *o = options;
+
+        while (o->name && o->val != option)
+                o++;
+        return o->name ? o->name : "";
+}
+
 /* 0: go on; 1: done; -EINVAL: told. */
 static int take_option(struct ctl *ctl, int option, const char *word) {
+        char what[64];
+
         switch (option) {
         case OPT_JSON:
         case OPT_NO_COLOR:
@@ -309,7 +319,8 @@ static int take_option(struct ctl *ctl, int option, const char *word) {
         default:
                 if (take_value(ctl, option) == 0)
                         return 0;
-                (void) ctl_usage(ctl, "not a value for its option:", optarg);
+                (void) snprintf(what, sizeof(what), "not a value of --%s:", name_of(option));
+                (void) ctl_usage(ctl, what, optarg);
                 return -EINVAL;
         }
 }

@@ -186,7 +186,7 @@ static const struct {
         { "--chain diode --upstream beacon+https://b.example", "is no node of Diode's" },
         { "--chain diode --upstream " NODE " --checkpoint " ROOT, "has no number" },
         { "--chain diode --upstream " NODE " --checkpoint 99:" ROOT, "is too low" },
-        { "--chain diode --upstream " NODE " --checkpoint 99:" ZEROS, "not a value for its option" },
+        { "--chain diode --upstream " NODE " --checkpoint 99:" ZEROS, "not a value of --checkpoint:" },
         { "--chain diode --fleet 0x12 --upstream " NODE, "--fleet '0x12' is not an address" },
         { "--chain diode --backend other", "--backend 'other' is not a backend of ours" },
         { "--chain diode --network none", "--network 'none' has no file" },
@@ -206,7 +206,7 @@ static const struct {
         { DIODE ZONE " --try 'a b'", "is not a host name" },
         { DIODE " --try pump1.plant.internal", "--try needs --zone" },
         { DIODE " --live --print", "--live has neither" },
-        { "--zone 'a b' --chain diode", "not a value for its option" },
+        { "--zone 'a b' --chain diode", "not a value of --zone:" },
 };
 
 START_TEST(setup_refuses_and_writes_nothing) {
