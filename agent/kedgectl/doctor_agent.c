@@ -80,8 +80,8 @@ static void look_at_clock(struct doctor *d, uint64_t at_least) {
         doctor_say(d, DOCTOR_OK, "clock", NULL, "%s, and not before what was proven", now_text);
 }
 
-/* Do upstreams of a chain of which nothing is proven yet have another block than its checkpoint? Then
- * it is the checkpoint that may be wrong. */
+/* Do upstreams of a chain of which nothing is proven yet have another block than its checkpoint?
+ * Then it is the checkpoint that may be wrong. */
 static bool is_contradicted(const struct doctor *d, const struct query_status *s, uint32_t chain) {
         struct query_reply reply;
 
@@ -166,8 +166,8 @@ static struct view host_of(const char *url) {
 }
 
 static void look_at_upstreams(struct doctor *d, const struct query_status *s, uint32_t chain) {
-        static const char add[] = "kedgectl setup --upstream URL, once for each, or Upstream= in a file "
-                                  "of " KEDGE_CONF_DIR "/kedged.conf.d";
+        static const char add[] = "kedgectl setup --upstream URL, once for each, or Upstream= in a "
+                                  "file of " KEDGE_CONF_DIR "/kedged.conf.d";
         bool one_host = true, lied = false;
         char first[sizeof(((struct query_upstream *) 0)->url)];
         struct query_reply reply;

@@ -151,6 +151,16 @@ static enum ctl_exit write_it(const struct setup *s) {
         return not_written(s, r, why);
 }
 
+/* What was proven before outweighs the checkpoint that is given now, unseen: kedged goes on from
+ * it. */
+static bool has_state(const struct setup *s) {
+        char path[sizeof(s->config->state_dir) + sizeof(s->chain.name) + 16];
+
+        (void) snprintf(path, sizeof(path), "%s/chain-%s.state", s->config->state_dir,
+                        s->chain.name);
+        return access(path, F_OK) == 0;
+}
+
 /* ---- into effect ---- */
 
 /* May a running kedged take it? By what the files said before. */
@@ -290,6 +300,17 @@ static enum ctl_exit follow(const struct setup *s, bool changed) {
         return CTL_OK;
 }
 
+static void say_state(const struct setup *s) {
+        char text[512];
+
+        (void) snprintf(text, sizeof(text),
+                        "%s goes on from what is saved in %s, and the checkpoint given here is not "
+                        "used: kedgectl checkpoint show %s; for another: kedgectl checkpoint "
+                        "import %s [NUMBER:]ROOT",
+                        s->chain.name, s->config->state_dir, s->chain.name, s->chain.name);
+        row(s, "state", text);
+}
+
 static enum ctl_exit set_up(struct setup *s) {
         enum ctl_exit code = setup_words(s);
         bool changed, yes = true;
@@ -315,6 +336,8 @@ static enum ctl_exit set_up(struct setup *s) {
                 code = write_it(s);
         if (code == CTL_OK)
                 row(s, changed ? "wrote" : "unchanged", s->path);
+        if (code == CTL_OK && changed && s->chain.write && has_state(s))
+                say_state(s);
         if (code == CTL_OK)
                 code = put_into_effect(s, changed);
         if (code != CTL_OK || s->ctl->setup.no_wait)
@@ -334,6 +357,8 @@ static enum ctl_exit undo(struct setup *s) {
         if (r < 0)
                 return not_written(s, r, why);
         row(s, "removed", s->path);
+        row(s, "state",
+                        "what was proven stays saved, and a later setup of the chain goes on from it");
         code = put_into_effect(s, true);
         return code == CTL_OK && s->ctl->json ? print_json(s, NULL, true) : code;
 }

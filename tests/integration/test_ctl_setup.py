@@ -229,7 +229,7 @@ def test_setup_json_and_members(folder):
     dn.set("_members", (1).to_bytes(32, "big"))
     dn.set("_member.0", "pump1")
     dn.mine(30)
-    box.setup(*words(dn), *zone(dn), "--no-wait")
+    assert "is not used" not in box.setup(*words(dn), *zone(dn), "--no-wait")
     box.restart()
     o = json.loads(box.setup("--zone", ZONE, "--json"))
     assert o["result"] == "ok" and o["answer"]["name"] == NAME and o["answer"]["addresses"] == ["10.1.2.3"], o
@@ -238,6 +238,10 @@ def test_setup_json_and_members(folder):
     assert "proven absent" in box.setup("--zone", ZONE, "--try", "nobody." + ZONE, code=5)
     out = box.setup(*zone(dn, "example.com"), "--no-wait")
     assert "warning: [Zone example.com]: not below .internal" in out, out
+    # what was proven outlives --undo, and outweighs the next checkpoint: both are said
+    wait("saved state", lambda: os.path.exists(box.home + "/state/chain-diode.state"))
+    assert "what was proven stays saved" in box.setup("--undo")
+    assert "the checkpoint given here is not used" in box.setup(*words(dn), "--no-wait")
 
 
 def test_setup_on_ethereum(folder):
