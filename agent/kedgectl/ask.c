@@ -2,9 +2,11 @@
  * different ways has its own words and its own exit code. */
 
 #include "agent/kedgectl/ctl.h"
+#include "config.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 void ctl_unreachable_text(const struct ctl *ctl, int r, char *ret, size_t cap) {
         switch (r) {
@@ -12,9 +14,11 @@ void ctl_unreachable_text(const struct ctl *ctl, int r, char *ret, size_t cap) {
         case -ENOTDIR:
         case -ECONNREFUSED:
                 (void) snprintf(ret, cap,
-                                "the agent does not run: nobody listens at %s; start it: systemctl "
-                                "start kedged",
-                                ctl->path);
+                                "the agent does not run: nobody listens at %s; %ssystemctl start kedged",
+                                ctl->path,
+                                access(KEDGED_PROGRAM, X_OK) == 0
+                                                ? "start it: "
+                                                : "is kedged installed? If not: apt install kedged && ");
                 return;
         case -ETIMEDOUT:
         case -EAGAIN:
