@@ -147,7 +147,7 @@ def tried(guide, parts=(), root="root", more=(), before=None):
 
 
 STORIES = [
-    ("guide, first half", tried("docs/operators-guide.md", ("", "first")), True),
+    ("guide, first half", tried("docs/operators-guide.md", ("", "first")), False),
     ("guide", tried("docs/operators-guide.md"), False),
     ("README's installation", tried("README.md"), False),
     ("guide for developers", tried("docs/developers-guide.md", root="root-dev", more=TOOLS, before=World.set_up), False),
