@@ -42,7 +42,7 @@ class World:
         self.m = Gateway(self.folder.path + "/gw1", context)
         self.bridge = Outside(self.folder)
         self.chain = BridgedChain(self.folder, self.bridge)
-        self.chain.command("interval 500")  # what only a head shows has to stay for some looks
+        self.chain.command("interval 1500")  # what only a head shows has to stay for some looks: the node finalizes it one or two blocks later
         self.boot()
         self.m.must("useradd", "-m", "-s", "/bin/bash", USER)
         for file in glob.glob(context.debs + "/*.deb"):
