@@ -293,7 +293,8 @@ const struct member *members_find(const struct members *m, const char *label) {
 
 /* ---- what was seen ---- */
 
-static void revoke_unlisted(struct members *m) {
+/* at: the block of the head's list. */
+static void revoke_unlisted(struct members *m, const struct block_ref *at) {
         char name[NAME_MAX_LEN + 1];
 
         if (!m->watch || !is_proven(m))
@@ -302,7 +303,7 @@ static void revoke_unlisted(struct members *m) {
                 if (m->list[i].final && !m->list[i].head &&
                                 lookup_record_name(m->watch->config, NAME_RECORD_WG,
                                                 m->list[i].label, m->zone->suffix, name) >= 0)
-                        watch_revoke(m->watch, name, &m->side[SIDE_HEAD].at);
+                        watch_revoke(m->watch, name, at);
         watch_announce(m->watch);
 }
 
@@ -360,6 +361,8 @@ static int take_scan(struct members *m, bool *changed) {
                 r = take_entries(m, id, m->scan.entry, m->scan.n, changed);
                 m->side[id].known = m->side[id].known || r >= 0;
                 m->side[id].root = r >= 0 ? m->sight[id].root : m->side[id].root;
+                if (id == SIDE_HEAD && r >= 0) /* finalized may list them no more either, in a moment */
+                        revoke_unlisted(m, &m->sight[id].at);
         } else
                 is_bad(m, id);
         end_scan(m);
@@ -404,7 +407,7 @@ static void go_on(struct members *m, bool proven, bool changed, int r) {
                 if (!m->side[SIDE_FINAL].bad_known && !m->side[SIDE_HEAD].bad_known)
                         say(m, "");
         }
-        revoke_unlisted(m);
+        revoke_unlisted(m, &m->side[SIDE_HEAD].at);
         if (is_proven(m) && (changed || !proven))
                 m->changed(m->userdata, m);
 }

@@ -251,7 +251,8 @@ size_t watch_entries(const struct watch *w, uint64_t now, struct snapshot_entry 
 size_t watch_count_zone(const struct watch *w, size_t zone);
 
 /* Between the files of watch: answers to those who wait, in watch.c; proofs, in watch_prove.c; what
- * is told, in watch_tell.c; what is fetched first, in watch_sweep.c. */
+ * is told, in watch_tell.c; what is gone though no head said so, in watch_gone.c; what is fetched
+ * first, in watch_sweep.c. */
 void watch_answer(struct watch *w, struct watch_entry *e, const char *failed, uint64_t now);
 struct watch_entry *watch_find_entry(const struct watch *w, const char *name);
 struct watch_entry *watch_forget(struct watch *w, struct watch_entry *e);
@@ -276,3 +277,6 @@ bool watch_sweep(struct watch *w, uint64_t now); /* true: it goes on */
 void watch_sweep_forget(struct watch *w, const struct watch_entry *e);
 void watch_sweeps_done(struct watch *w);
 void watch_unnoted(struct watch_entry *e, uint64_t head); /* the book had no room for what it took */
+/* Adds to what is in force what e->reply has told and the head does not list any more. -E2BIG: there
+ * are too many to note. */
+_must_check_ int watch_gone(const struct watch_entry *e, struct lookup_judgement *j);

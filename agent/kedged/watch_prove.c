@@ -71,13 +71,25 @@ bool watch_known_revocation(const struct revocations *all, const struct revocati
         return false;
 }
 
+/* What stands in the book for a restart alone, as finalized has decided it since, is in force no
+ * more: who was listed again, and is taken once more, is told once more. */
+static struct revocations in_force(const struct revocations *all, uint64_t final) {
+        struct revocations ret = { 0 };
+
+        for (size_t i = 0; all && i < all->n; i++)
+                if (all->r[i].at.number > final)
+                        ret.r[ret.n++] = all->r[i];
+        return ret;
+}
+
 /* True where there is one that was not in force before. */
-static bool note_new(struct watch *w, const struct watch_entry *e, const struct revocations *before,
+static bool note_new(struct watch *w, const struct watch_entry *e, const struct revocations *all,
         const struct revocations *after) {
+        const struct revocations before = in_force(all, e->values.final_at.number);
         bool any = false;
 
         for (size_t i = 0; i < after->n; i++)
-                if (!watch_known_revocation(before, &after->r[i])) {
+                if (!watch_known_revocation(&before, &after->r[i])) {
                         watch_note(w, e, &after->r[i]);
                         w->urgent = any = true;
                 }
@@ -96,8 +108,8 @@ static bool tells_values(const struct watch_entry *e) {
         return e->shape->kind == NAME_RECORD_WG;
 }
 
-/* Where finalized itself has moved past a key nothing is revoked, and yet it must not be served a
- * moment longer: not by readers, and not from the disk after a reboot. */
+/* Where finalized has moved past a key that head lists again nothing is revoked, and yet it must not
+ * be served a moment longer: not by readers, and not from the disk after a reboot. */
 static bool takes_back(const struct watch_reply *was, const struct lookup_judgement *is) {
         const struct name_answer *a = &was->answer, *b = &is->answer;
 
@@ -162,6 +174,8 @@ void watch_apply(struct watch *w, struct watch_entry *e) {
         before = book_find(w->book, &key);
         lookup_judge(e->shape, &e->values, before, &j);
         lookup_times(e->shape, &e->values, w->config->role, &e->group->run->clocks, &j.answer);
+        if (e->known && watch_gone(e, &j) < 0)
+                watch_unnoted(e, e->values.head_at.number);
         if (j.revocations_changed && !j.keep_revocations) {
                 revoked = note_new(w, e, before, &j.revocations);
                 if (book_settle(w->book, &key, &j.revocations, e->group->run->store.fallback) < 0)

@@ -270,8 +270,8 @@ START_TEST(kept_never_revives_a_revocation_that_only_the_book_knows) {
         ck_assert_uint_eq(r.answer.n_pins, 0);
 } END_TEST
 
-/* Both blocks have moved past the change at once, as they do after an outage: nothing is revoked, and
- * what finalized has taken back does not come back. */
+/* Both blocks have moved past the change at once, as they do after an outage: what finalized has
+ * taken back does not come back. */
 static void key_ends_at_final(const char *next, bool with_device) {
         struct watch_reply r;
 
@@ -289,7 +289,7 @@ static void key_ends_at_final(const char *next, bool with_device) {
         heads(200, 203);
         watch_moved(&w.watch, w.runs[0]);
         pump();
-        ck_assert_uint_eq(book_count(&w.book), 0);
+        ck_assert_uint_eq(book_count(&w.book), 1);
         ck_assert(w.watch.urgent);
         kept_save(&kept, &w.watch, KEPT_REVOKED, now_ms());
         boots(second_boot, 20000, FLOOR + 60);
@@ -308,6 +308,61 @@ START_TEST(kept_never_revives_what_a_final_block_took_back) {
 
 START_TEST(kept_never_revives_a_device_that_a_final_block_took_back) {
         key_ends_at_final("", true);
+} END_TEST
+
+/* And a head lists it again: nothing is revoked, and what is on disk is as old as before. */
+static void is_on_its_way_back(const char *key_text, enum record_field f) {
+        w.watch.urgent = false;
+        set(key_text, f, "", NULL);
+        w.fake.final_root.b[0] = 77;
+        w.fake.head_root.b[0] = 78;
+        heads(200, 203);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        ck_assert_uint_eq(book_count(&w.book), 0);
+        ck_assert(w.watch.urgent);
+        kept_save(&kept, &w.watch, KEPT_REVOKED, now_ms());
+}
+
+START_TEST(kept_never_revives_a_key_on_its_way_back) {
+        struct watch_reply r;
+
+        (void) ask(NAME);
+        kept_save(&kept, &w.watch, KEPT_AT_END, now_ms());
+        is_on_its_way_back("pump1.signature", RECORD_SIGNATURE);
+        boots(second_boot, 20000, FLOOR + 60);
+        ck_assert(peek(&r));
+        ck_assert_uint_eq(r.answer.n_pins, 0);
+} END_TEST
+
+START_TEST(kept_never_revives_a_key_on_its_way_back_behind_another) {
+        (void) ask(NAME);
+        kept_save(&kept, &w.watch, KEPT_AT_END, now_ms());
+        set("pump1.signature", RECORD_SIGNATURE, PIN_B, NULL);
+        set("pump1.signature_next", RECORD_SIGNATURE_NEXT, NULL, PIN_B);
+        is_on_its_way_back("pump1.port", RECORD_PORT);
+        ck_assert_uint_eq(ask(NAME)->answer.n_pins, 1);
+} END_TEST
+
+START_TEST(kept_never_revives_a_device_on_its_way_back) {
+        const char *device = "0x00000000000000000000000000000000000000d1";
+        struct watch_reply r;
+
+        set("pump1.device", RECORD_DEVICE, device, device);
+        (void) ask(NAME);
+        kept_save(&kept, &w.watch, KEPT_AT_END, now_ms());
+        is_on_its_way_back("pump1.device", RECORD_DEVICE);
+        boots(second_boot, 20000, FLOOR + 60);
+        ck_assert(peek(&r));
+        ck_assert_uint_eq(r.answer.has_device, 0);
+} END_TEST
+
+START_TEST(kept_never_revives_a_record_on_its_way_back) {
+        set("pump1.signature", RECORD_SIGNATURE, "", "");
+        (void) ask(NAME);
+        kept_save(&kept, &w.watch, KEPT_AT_END, now_ms());
+        is_on_its_way_back("pump1.server_ip", RECORD_SERVER_IP);
+        ck_assert(!on_disk());
 } END_TEST
 
 START_TEST(kept_name_that_a_final_block_took_back_is_gone) {
@@ -492,6 +547,10 @@ int main(void) {
         tcase_add_test(t, kept_never_revives_a_revocation_that_only_the_book_knows);
         tcase_add_test(t, kept_never_revives_what_a_final_block_took_back);
         tcase_add_test(t, kept_never_revives_a_device_that_a_final_block_took_back);
+        tcase_add_test(t, kept_never_revives_a_key_on_its_way_back);
+        tcase_add_test(t, kept_never_revives_a_key_on_its_way_back_behind_another);
+        tcase_add_test(t, kept_never_revives_a_device_on_its_way_back);
+        tcase_add_test(t, kept_never_revives_a_record_on_its_way_back);
         tcase_add_test(t, kept_name_that_a_final_block_took_back_is_gone);
         tcase_add_test(t, kept_key_that_is_added_is_not_urgent);
         tcase_add_test(t, kept_that_cannot_be_replaced_is_removed);

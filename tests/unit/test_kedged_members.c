@@ -516,6 +516,25 @@ START_TEST(who_head_does_not_list_is_revoked_for_good) {
 }
 END_TEST
 
+/* Between two looks the list without it has become final. */
+START_TEST(who_is_gone_from_both_lists_at_once_is_revoked) {
+        HOLD(0, 1, "gw1", "gw2", "gw3");
+        HOLD(1, 1, "gw1", "gw2", "gw3");
+        move(100, 110);
+        HOLD(0, 2, "gw1", "gw3");
+        HOLD(1, 2, "gw1", "gw3");
+        move(112, 113);
+        ck_assert_str_eq(told(), "gw1 gw3");
+        ck_assert(in_book("_wg.gw2") && in_book("_wg.gw2")->r[0].field == RECORD_FIELDS);
+        ck_assert_uint_eq(in_book("_wg.gw2")->r[0].at.number, 113);
+        ck_assert_uint_eq(book_count(&w.book), 1);
+        HOLD(0, 3, "gw1"); /* the head's list is no other */
+        HOLD(1, 3, "gw1");
+        move(114, 114);
+        ck_assert(in_book("_wg.gw3"));
+}
+END_TEST
+
 START_TEST(who_is_in_neither_list_is_not_noted) {
         HOLD(0, 1, "gw1");
         HOLD(1, 2, "gw1", "gw2");
@@ -659,6 +678,7 @@ int main(void) {
         tcase_add_test(t, a_proof_that_fails_is_tried_again);
         tcase_add_test(t, proofs_that_fail_for_long_are_told);
         tcase_add_test(t, who_head_does_not_list_is_revoked_for_good);
+        tcase_add_test(t, who_is_gone_from_both_lists_at_once_is_revoked);
         tcase_add_test(t, who_is_in_neither_list_is_not_noted);
         tcase_add_test(t, a_watched_record_of_it_is_judged_at_once);
         tcase_add_test(t, a_large_book_is_written_now_and_then);

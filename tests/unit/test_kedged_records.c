@@ -182,6 +182,21 @@ START_TEST(a_bit_that_finalized_took_is_urgent_too) {
         watch_moved(&w.watch, w.runs[0]);
         pump();
         ck_assert_uint_eq(bits(&reply_of(ALICE)->role), 0x103);
+        ck_assert_uint_eq(book_count(&w.book), 1);
+        ck_assert(w.watch.urgent);
+} END_TEST
+
+START_TEST(a_bit_that_finalized_took_and_head_gives_is_urgent_too) {
+        alice();
+        (void) ask(ALICE);
+        w.watch.urgent = false;
+        set("_user.alice.role", RECORD_ROLE, "0x103", NULL);
+        w.fake.final_root.b[0] = 77;
+        w.fake.head_root.b[0] = 78;
+        heads(200, 203);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        ck_assert_uint_eq(bits(&reply_of(ALICE)->role), 0x103);
         ck_assert_uint_eq(book_count(&w.book), 0);
         ck_assert(w.watch.urgent);
 } END_TEST
@@ -674,6 +689,7 @@ int main(void) {
         tcase_add_test(t, a_gateways_age_is_judged_by_net_alone);
         tcase_add_test(t, a_bit_that_head_took_is_gone_at_once_and_alone);
         tcase_add_test(t, a_bit_that_finalized_took_is_urgent_too);
+        tcase_add_test(t, a_bit_that_finalized_took_and_head_gives_is_urgent_too);
         tcase_add_test(t, a_bit_that_was_given_is_told_and_not_urgent);
         tcase_add_test(t, a_user_whose_record_is_gone_is_absent_and_revoked);
         tcase_add_test(t, a_user_with_a_value_that_is_none_has_nothing);
