@@ -6,6 +6,7 @@ import glob
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import signal
@@ -171,6 +172,15 @@ def test_setup_ended_at_each_question(folder):
             assert box.left() in (None, []), (how, n, box.left())
 
 
+def remove_stage(calls):
+    """The private folder in which kedged judges: one that is killed leaves it. Whether there was one."""
+    with open(calls) as f:
+        found = [at for at in re.findall(r'mkdir\("(/tmp/kedge-check\.\w+)"', f.read()) if os.path.isdir(at)]
+    for at in found:
+        shutil.rmtree(at)
+    return bool(found)
+
+
 def test_setup_killed_while_it_writes(folder):
     """kill -9 after ever more of its calls: kedged reads the old file or the new one, whole, and takes it."""
     dn, box = start(folder)
@@ -179,14 +189,15 @@ def test_setup_killed_while_it_writes(folder):
     box.setup(*words(dn), *zone(dn), "--no-wait")
     old = open(box.file).read()
     new = box.setup(*zone(dn, "yard.internal"), "--print")
-    seen = set()
+    seen, left, calls = set(), 0, folder.path + "/calls"
     for call in ("mkdir", "symlink", "openat", "unlink", "fchmod", "write", "fsync", "rename", "close"):
         for when in range(1, 60 if call in ("openat", "close") else 12):
             with open(box.file, "w") as f:
                 f.write(old)
-            r = subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", f"inject={call}:signal=KILL:when={when}", *box.argv,
+            r = subprocess.run(["strace", "-qq", "-o", calls, "-e", f"trace=mkdir,{call}", "-e", f"inject={call}:signal=KILL:when={when}", *box.argv,
                                 *zone(dn, "yard.internal"), "--no-wait"], env=box.env, capture_output=True, text=True,
                                stdin=subprocess.DEVNULL)
+            left += remove_stage(calls)
             text = open(box.file).read()
             assert text in (old, new), (call, when, text)
             seen.add((r.returncode == 0, text == new))
@@ -194,7 +205,7 @@ def test_setup_killed_while_it_writes(folder):
                 break
             check = subprocess.run([program("agent/kedged/kedged"), "--check-config", "--config=" + box.conf], capture_output=True)
             assert check.returncode == 0, (call, when, check.stderr)
-    assert {(False, False), (False, True), (True, True)} <= seen, seen
+    assert {(False, False), (False, True), (True, True)} <= seen and left, (seen, left)
     box.setup(*zone(dn, "yard.internal"), "--no-wait")
     assert box.left() == ["50-setup.conf"], box.left()
 
