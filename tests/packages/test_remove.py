@@ -192,16 +192,17 @@ def pam_of_two_architectures(context):
 
 
 def keys_refuse_to_go(context):
-    """sshd may not name a helper that is gone."""
+    """Neither sshd nor ssh may name a helper that is gone."""
     m = Gateway(context.folder(), context)
-    drop_in = "/etc/ssh/sshd_config.d/00-kedge.conf"
     try:
         m.install(["kedge-ssh"])
-        m.write(drop_in, open(m.root + "/usr/share/doc/kedge/examples/sshd-kedge.conf").read())
-        r = apt(m, "remove", "kedge-ssh")
-        assert r.returncode != 0 and f"{drop_in} names kedge-authorized-keys" in r.stdout + r.stderr, r.stdout + r.stderr
-        assert os.path.exists(m.root + "/usr/libexec/kedge/kedge-authorized-keys")
-        os.unlink(m.root + drop_in)
+        for example, program in (("sshd", "kedge-authorized-keys"), ("ssh", "kedge-known-hosts")):
+            drop_in = f"/etc/ssh/{example}_config.d/00-kedge.conf"
+            m.write(drop_in, open(f"{m.root}/usr/share/doc/kedge/examples/{example}-kedge.conf").read())
+            r = apt(m, "remove", "kedge-ssh")
+            assert r.returncode != 0 and f"{drop_in} names {program}: take" in r.stdout + r.stderr, r.stdout + r.stderr
+            assert os.path.exists(f"{m.root}/usr/libexec/kedge/{program}")
+            os.unlink(m.root + drop_in)
         must(apt(m, "purge", "kedge-ssh"))
     finally:
         m.stop()
