@@ -102,6 +102,11 @@ def in_every_order(context):
             shutil.rmtree(m.at, ignore_errors=True)
 
 
+def users(m):
+    with open(m.root + "/etc/passwd") as f:
+        return {line.split(":")[0]: int(line.split(":")[2]) for line in f}
+
+
 def what_is_not_ours_stays(context):
     """A file below /etc/kedge that no page of ours names; a user who owns something elsewhere; and login.conf while the module reads it."""
     m = Gateway(context.folder(), context)
@@ -110,15 +115,33 @@ def what_is_not_ours_stays(context):
         m.write("/etc/kedge/notes.txt", "ours to keep\n")
         m.write("/etc/kedge/login.conf", "# who is managed\n")
         os.makedirs(m.root + "/srv/metrics")
-        shutil.chown(m.root + "/srv/metrics", *(2 * [int(open(m.root + "/etc/passwd").read().split("_kedge:x:")[1].split(":")[0])]))
+        shutil.chown(m.root + "/srv/metrics", *(2 * [users(m)["_kedge"]]))
         said = must(apt(m, "purge", "kedged"))
         assert "user _kedge stays" in said and "find / -user _kedge" in said, said
-        with open(m.root + "/etc/passwd") as f:
-            passwd = f.read()
-        assert "_kedge:" in passwd and "_kedge-fetch:" not in passwd, passwd
+        assert "_kedge" in users(m) and "_kedge-fetch" not in users(m), users(m)
         assert sorted(os.listdir(m.root + "/etc/kedge")) == ["login.conf", "notes.txt"]
         must(apt(m, "purge", "libpam-kedge"))
         assert sorted(os.listdir(m.root + "/etc/kedge")) == ["notes.txt"]
+    finally:
+        m.stop()
+        shutil.rmtree(m.at, ignore_errors=True)
+
+
+def state_behind_a_link_stays(context):
+    """What lies there is somebody's who moved it, and so the user stays; one whose link leads to nothing of his goes."""
+    m = Gateway(context.folder(), context)
+    try:
+        m.install(ALL)
+        for name in ("kedge", "kedge-netd"):
+            os.makedirs(f"{m.root}/data/{name}")
+            shutil.rmtree(f"{m.root}/var/lib/{name}", ignore_errors=True)
+            os.symlink(f"/data/{name}", f"{m.root}/var/lib/{name}")
+        m.write("/data/kedge/device.key", "a key\n")
+        shutil.chown(m.root + "/data/kedge/device.key", users(m)["_kedge"])
+        said = must(apt(m, "purge", "kedged", "kedge-netd"))
+        assert "user _kedge stays" in said and "find / -user _kedge," in said, said
+        assert "_kedge" in users(m) and "_kedge-netd" not in users(m), users(m)
+        assert os.listdir(m.root + "/data/kedge") == ["device.key"] and not os.path.lexists(m.root + "/var/lib/kedge")
     finally:
         m.stop()
         shutil.rmtree(m.at, ignore_errors=True)
@@ -296,6 +319,7 @@ STORIES = [
     ("purged in every order", in_every_order, False),
     ("purged", the_box_as_before, True),
     ("what is not ours stays", what_is_not_ours_stays, False),
+    ("state behind a link stays", state_behind_a_link_stays, False),
     ("a module of PAM goes", pam_refuses_to_go, False),
     ("a module of PAM goes, and another stays", pam_of_two_architectures, False),
     ("keys of SSH go", keys_refuse_to_go, False),
