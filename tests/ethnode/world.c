@@ -208,7 +208,14 @@ static void state_at(struct world *w, uint64_t slot) {
         put_account(w->state, &clock, slot, 1, &root, &code);
 }
 
+/* Of a block that is still to come, as a lying node tells of it, nothing is remembered: what will be
+ * written until then is not in it. */
 void world_state_root(struct world *w, uint64_t slot, struct hash32 *ret) {
+        if (slot > w->head) {
+                state_at(w, slot);
+                trie_root(w->state, ret);
+                return;
+        }
         if (slot >= w->n_roots) {
                 size_t n = MAX(2 * w->n_roots, slot + 1024);
 

@@ -145,6 +145,20 @@ def test_old_proofs_are_pruned(folder):
     assert "not found" in rpc(en, "eth_getProof", en.info["CONTRACT"], [], hex(n + 1))["error"]["message"]
 
 
+def test_what_a_liar_tells_of_the_future_does_not_make_it(folder):
+    def roots(name, fault):
+        en = start(folder, name=name)
+        en.fault(0, fault)
+        attested = en.peak()[0]
+        assert get(en, LIGHT + "finality_update")[0] == 200
+        en.set("server_ip", "10.1.2.3")
+        en.mine(12)
+        return [rpc(en, "eth_getBlockByNumber", hex(n), False)["result"]["stateRoot"]
+                for n in range(attested, attested + 12)]
+
+    assert roots("honest", "none") == roots("lies", "finalized-newer")
+
+
 def test_each_fault_is_one_node_s_own(folder):
     en = start(folder)
     honest = [get(en, LIGHT + "finality_update", "application/octet-stream", n)[2] for n in range(3)]
