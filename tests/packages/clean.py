@@ -79,21 +79,32 @@ class Gateway(Machine):
             if os.path.lexists(f"{self.root}/etc/systemd/system/multi-user.target.wants/{unit}"):
                 os.unlink(f"{self.root}/etc/systemd/system/multi-user.target.wants/{unit}")
 
-    def install(self, names=None, debs=None):
-        """apt-get install of packages by file, in the running system or in the folder; what it printed."""
+    def bring(self, names, debs=None):
+        """The packages' files, where the gateway sees them."""
         files = []
-        for name in names or GATEWAY:
+        for name in names:
             file = deb(debs or self.context.debs, name)
             shutil.copy(file, self.root + "/debs/")
             files.append("/debs/" + os.path.basename(file))
-        argv = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "--no-install-recommends", "-o", "Acquire::http::Timeout=1",
-                "--allow-downgrades", "install", *files]
-        r = self.run(*argv, timeout=300) if self.init else subprocess.run(["chroot", self.root, *argv], capture_output=True, text=True)
+        return files
+
+    def apt(self, *argv):
+        """apt-get, which nobody answers, in the running system or in the folder."""
+        words = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", *argv]
+        return self.run(*words, timeout=300) if self.init else subprocess.run(["chroot", self.root, *words], stdin=subprocess.DEVNULL,
+                                                                              capture_output=True, text=True)
+
+    def install(self, names=None, debs=None, options=()):
+        """Packages by file; what apt-get printed."""
+        r = self.apt("--no-install-recommends", "-o", "Acquire::http::Timeout=1", "--allow-downgrades", *options, "install",
+                     *self.bring(names or GATEWAY, debs))
         assert r.returncode == 0, r.stdout + r.stderr
         return r.stdout + r.stderr
 
     def remove(self, *names, purge=False):
-        return self.must("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "purge" if purge else "remove", *names, timeout=300)
+        r = self.apt("purge" if purge else "remove", *names)
+        assert r.returncode == 0, r.stdout + r.stderr
+        return r.stdout + r.stderr
 
     def copy(self, built, path):
         """A program of the build, for the test's own use."""

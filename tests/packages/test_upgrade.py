@@ -3,10 +3,9 @@ import base64
 import json
 import os
 import re
-import shutil
 
-from clean import ALL, Chain, Skip, deb, gateway, wait
-from versions import another, drop
+from clean import ALL, GATEWAY, Chain, Skip, gateway, wait
+from versions import another, drop, with_line
 
 OLDER = "0.1.0-0"  # what our packages depend on among themselves allows it
 PIN = bytes(range(1, 33))
@@ -152,16 +151,11 @@ def a_downgrade(m):
     changed(m, m.older, ALL, DAEMONS)
 
 
-def of_before(root):
-    with open(root + "/etc/kedge/netd.conf", "a") as f:
-        f.write("# before 0.1\n")
-
-
 def with_live_state(*steps):
     def story(context):
         if not os.path.exists("/dev/net/tun"):
             raise Skip("/dev/net/tun is missing")
-        older = another(context, ALL, OLDER, {"kedge-netd": of_before})
+        older = another(context, ALL, OLDER, {"kedge-netd": with_line("/etc/kedge/netd.conf", "# before 0.1")})
         try:
             with gateway(context) as m:
                 m.older = older
@@ -172,15 +166,6 @@ def with_live_state(*steps):
     return story
 
 
-def dpkg(m, folder, names, verb="--install"):
-    files = []
-    for name in names:
-        file = deb(folder, name)
-        shutil.copy(file, m.root + "/debs/")
-        files.append("/debs/" + os.path.basename(file))
-    return ["dpkg", verb, *files]
-
-
 def states(m):
     out = m.must("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *ALL)
     return dict(line.split() for line in out.splitlines())
@@ -189,7 +174,7 @@ def states(m):
 def killed_between(m):
     """kill -9 of dpkg when the new files are there and are not configured: names go on, and dpkg ends what was begun."""
     before, number, was = standing(m), status(m)["finalized"]["number"], invocations(m)
-    m.must(*dpkg(m, m.context.debs, ALL, "--unpack"), timeout=300)
+    m.must("dpkg", "--unpack", *m.bring(ALL), timeout=300)
     assert set(states(m).values()) == {"unpacked"}, states(m)
     stands(m, before, number)
     assert {u for u in UNITS if invocations(m)[u] != was[u]} == set(), "a daemon was started before its package was configured"
@@ -245,6 +230,81 @@ with open("/var/lib/kedge/revocations", "wb") as f:
 """
 
 
+CONFFILES = {"kedged": "/etc/kedge/kedged.conf", "kedge-netd": "/etc/kedge/netd.conf", "kedge-timed": "/etc/kedge/timed.conf"}
+
+
+def put(m, version, *options):
+    """Packages of a later version, whose conffiles are others: what apt-get said."""
+    folder = another(m.context, CONFFILES, version, {name: with_line(path, "# of " + version) for name, path in CONFFILES.items()})
+    try:
+        return m.apt("--no-install-recommends", *options, "install", *m.bring(CONFFILES, folder))
+    finally:
+        drop(folder)
+
+
+def read(m, path):
+    with open(m.root + path) as f:
+        return f.read()
+
+
+def an_operator_has_written(m):
+    m.chain = Chain(m)
+    m.chain.publish("pump1.server_ip", "10.1.2.3")
+    for name, path in CONFFILES.items():
+        m.append(path, "# a word of the operator's\n" + (m.chain.conf() if name == "kedged" else ""))
+    m.must("systemctl", "restart", *CONFFILES)
+    m.must_resolve(NAME, "10.1.2.3", 60)
+    m.his = {path: read(m, path) for path in CONFFILES.values()}
+
+
+def goes_on_with_his(m):
+    assert {path: read(m, path) for path in m.his} == m.his
+    m.must_resolve(NAME, "10.1.2.3", 60)
+    assert all(m.show(unit, "ActiveState") == "active" for unit in CONFFILES), m.sh("systemctl --failed").stdout
+
+
+def nobody_is_asked_in_vain(m):
+    """Without a word about it dpkg asks, hears nothing and stops: the daemons that ran run on, with his files."""
+    r = put(m, "9.7-1")
+    assert r.returncode != 0 and "end of file on stdin at conffile prompt" in r.stdout + r.stderr, r.stdout + r.stderr
+    goes_on_with_his(m)
+
+
+def confold_leaves_his(m):
+    r = put(m, "9.8-1", "-o", "Dpkg::Options::=--force-confold")
+    assert r.returncode == 0, r.stdout + r.stderr
+    goes_on_with_his(m)
+    for path in m.his:
+        assert read(m, path + ".dpkg-dist").endswith("# of 9.8-1\n") and not os.path.exists(m.root + path + ".dpkg-old"), path
+
+
+def confnew_keeps_his_beside(m):
+    """Nothing is configured then: kedged says so, is well, and has forgotten nothing: his file put back is all that it takes."""
+    r = put(m, "9.9-1", "-o", "Dpkg::Options::=--force-confnew")
+    assert r.returncode == 0, r.stdout + r.stderr
+    for path, text in m.his.items():
+        assert read(m, path).endswith("# of 9.9-1\n") and read(m, path + ".dpkg-old") == text, path
+    wait("kedged", lambda: "no chain is configured" in m.run("kedgectl", "status").stderr)
+    key = m.must("sha256sum", "/var/lib/kedge/device.key")
+    for path in m.his:
+        m.must("mv", path + ".dpkg-old", path)
+    m.must("systemctl", "restart", *CONFFILES)
+    goes_on_with_his(m)
+    assert m.must("sha256sum", "/var/lib/kedge/device.key") == key
+
+
+def purge_takes_them_all(m):
+    m.remove(*GATEWAY, *CONFFILES, purge=True)
+    assert not os.path.exists(m.root + "/etc/kedge"), os.listdir(m.root + "/etc/kedge")
+
+
+def words_of_an_operator(context):
+    with gateway(context) as m:
+        m.boot()
+        m.install(GATEWAY + ["kedge-netd", "kedge-timed"])
+        m.steps(an_operator_has_written, nobody_is_asked_in_vain, confold_leaves_his, confnew_keeps_his_beside, purge_takes_them_all)
+
+
 def nothing_is_started(context):
     """Where policy-rc.d forbids it, as while an image is made: all is installed and switched on, and nothing runs."""
     with gateway(context) as m:
@@ -263,5 +323,6 @@ STORIES = [
     ("upgrade", with_live_state(an_upgrade), True),
     ("libraries, and a downgrade", with_live_state(an_upgrade, libraries_alone, a_downgrade), False),
     ("an upgrade that ends in the middle", with_live_state(killed_between, one_that_does_not_start, a_later_state), False),
+    ("configuration of an operator's", words_of_an_operator, False),
     ("nothing is started", nothing_is_started, False),
 ]

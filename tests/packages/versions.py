@@ -44,6 +44,14 @@ def another(context, names, other, changes=None):
     return folder
 
 
+def with_line(path, line):
+    """A change of a package: this line at the end of a file."""
+    def change(root):
+        with open(root + path, "a") as f:
+            f.write(line + "\n")
+    return change
+
+
 def drop(*folders):
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
