@@ -187,6 +187,8 @@ class Machine:
              ("running", "degraded"), timeout=60, every=0.05)
 
     def console_text(self):
+        if not os.path.exists(self.console):
+            return ""
         with open(self.console, errors="replace") as f:
             return f.read()
 

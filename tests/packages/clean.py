@@ -146,11 +146,7 @@ class Gateway(Machine):
                 if "kedge" in line and not line.startswith(EXPECTED)]
 
     def steps(self, *functions):
-        """A story told in steps, each named by its function."""
-        for function in functions:
-            began = time.monotonic()
-            function(self)
-            self.context.did(function.__name__.replace("_", " "), time.monotonic() - began)
+        in_steps(self.context, self, *functions)
 
 
 # The bus looks at a policy when it is unpacked, before the user in it is made; kedged's unit has it look again. And a kedged that is
@@ -165,20 +161,53 @@ except socket.gaierror as e:
 """
 
 
+def in_steps(context, thing, *functions):
+    """A story told in steps, each named by its function, of a gateway or of several."""
+    for function in functions:
+        began = time.monotonic()
+        function(thing)
+        context.did(function.__name__.replace("_", " "), time.monotonic() - began)
+
+
 @contextlib.contextmanager
-def gateway(context):
-    """A Gateway for one story: what its journal says is shown where a check fails, and nothing of it stays."""
+def gateway(context, asked="true"):
+    """A Gateway for one story: what its journal says is shown where a check fails, and what else is asked, and nothing of it stays."""
     m = Gateway(context.folder(), context)
     try:
         yield m
     except Exception:
-        print(m.sh("journalctl -b --no-pager -o short-precise | tail -60").stdout if m.init else m.console_text())
+        print(m.sh("journalctl -b --no-pager -o short-precise | tail -60; " + asked).stdout if m.init else m.console_text())
         raise
     finally:
         m.stop()
         for function in m.at_end:
             function()
         shutil.rmtree(m.at, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def root_with_apt(context, size):
+    """The clean root, not booted, with this machine's own settings of apt, for tools that fetch packages by themselves."""
+    m = Machine(context.folder(), context.root, size=size)
+    try:
+        for file in glob.glob("/etc/apt/apt.conf.d/*"):
+            shutil.copy(file, m.root + "/etc/apt/apt.conf.d/")
+        yield m
+    finally:
+        m.stop()
+        shutil.rmtree(m.at, ignore_errors=True)
+
+
+def net_conf(allow):
+    """A network of the zone of Chain.conf(), as gw1 has it."""
+    return f"""[Network plant]
+Zone=plant.fleet
+Host=gw1
+Interface=kedge0
+Prefix=10.77.0.0/16
+ListenPort=51820
+Allow={allow}
+"""
 
 
 class Chain(TestNode):

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-from clean import SOURCE, Gateway, Machine
+from clean import SOURCE, gateway, root_with_apt
 
 TESTS = SOURCE + "/packaging/debian/tests"
 SERVER = ["/proc", "/sys", "/dev"]
@@ -20,14 +20,10 @@ def listed():
 
 
 def in_chroot(context):
-    m = Machine(context.folder(), context.root, size="3g")
-    try:
+    with root_with_apt(context, "3g") as m:
         for path in SERVER:
             m.mount("--rbind", path, m.root + path)
-        # What this machine's own apt and resolver have of settings.
         shutil.copy("/etc/resolv.conf", m.root + "/etc/resolv.conf")
-        for file in glob.glob("/etc/apt/apt.conf.d/*"):
-            shutil.copy(file, m.root + "/etc/apt/apt.conf.d/")
         changes = glob.glob(context.debs + "/*.changes")
         assert len(changes) == 1, changes
         summary = m.at + "/summary"
@@ -40,14 +36,10 @@ def in_chroot(context):
         got = {name: results.get(name, "nothing").split()[0] for name in want}
         assert got == want, f"{results}\n" + r.stdout[-3000:] + r.stderr[-5000:]
         print(", ".join(f"{n}: {w}" for n, w in results.items()))
-    finally:
-        m.stop()
-        shutil.rmtree(m.at, ignore_errors=True)
 
 
 def booted(context):
-    m = Gateway(context.folder(), context)
-    try:
+    with gateway(context) as m:
         m.boot()
         m.install()
         tests = [n for n, how in listed().items() if "isolation-container" in how]
@@ -55,9 +47,6 @@ def booted(context):
         shutil.copytree(TESTS, m.root + "/opt/tests")
         for name in tests:
             print(m.must("/opt/tests/" + name).strip())
-    finally:
-        m.stop()
-        shutil.rmtree(m.at, ignore_errors=True)
 
 
 STORIES = [

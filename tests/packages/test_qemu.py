@@ -7,19 +7,11 @@ import re
 import shutil
 import time
 
-from clean import ALL, SOURCE, deb, wait
+from clean import ALL, SOURCE, deb, in_steps, net_conf, wait
 from emulated import PATIENCE, Emulated, EmulatedChain
 
 OURS = "pump1.plant.fleet"
 SERVICES = {"kedged": "kedged", "kedge-fetch": "kedge-fetch", "kedge-timed": "kedge-timed", "kedge-netd": "kedge-netd"}
-NET = """[Network plant]
-Zone=plant.fleet
-Host=gw1
-Interface=kedge0
-Prefix=10.77.0.0/16
-ListenPort=51820
-Allow=icmp
-"""
 # A machine of the fleet, in a network namespace of its own.
 PEER = """ip netns add b
 ip link add to-b type veth peer name out netns b
@@ -139,7 +131,7 @@ def makes_a_tunnel(c):
     """kedge-netd with the kernel's WireGuard; a key that is revoked on the chain takes the peer with it."""
     m = c.m
     assert "wireguard" not in m.must("lsmod")  # the kernel asks for it when the link is made
-    m.write("/etc/kedge/net.conf", NET)
+    m.write("/etc/kedge/net.conf", net_conf("icmp"))
     m.must("systemctl", "reload", "kedged")
     key = wait("our key", lambda: re.fullmatch(r"[A-Za-z0-9+/]{43}=", m.run("kedgectl", "net", "key", "plant").stdout.strip()), PATIENCE).group()
     r = m.sh(f"set -e; set -- {key}\n" + PEER)
@@ -278,7 +270,7 @@ def in_user_space(c):
     """The unit of wireguard-go, where the kernel's WireGuard is not wanted."""
     m = c.m
     m.write("/etc/kedge/netd.conf", "[Netd]\nLinks=kedge*\nBackend=userspace\n")
-    m.write("/etc/kedge/net.conf", NET)
+    m.write("/etc/kedge/net.conf", net_conf("icmp"))
     m.must("sh", "-c", "modprobe tun && chmod 666 /dev/net/tun")  # as udev's rules have it; there is no udev here
     m.must("systemctl", "start", "kedge-wireguard-go@kedge0")
     m.must("systemctl", "restart", "kedge-netd")
@@ -289,17 +281,15 @@ def in_user_space(c):
     assert said == "kedge-wireguard-go (enforce)", said
 
 
+def boots(c):
+    c.start()
+
+
 def steps(*functions):
     def story(context):
         c, failed = Contained(context), True
         try:
-            began = time.monotonic()
-            c.start()
-            print(f"  booted, and a chain: {time.monotonic() - began:.1f} s", flush=True)
-            for function in functions:
-                began = time.monotonic()
-                function(c)
-                print(f"  {function.__name__}: {time.monotonic() - began:.1f} s", flush=True)
+            in_steps(context, c, boots, *functions)
             failed = False
         finally:
             c.close(failed)

@@ -7,7 +7,7 @@ import shutil
 import stat
 import subprocess
 
-from clean import ALL, Chain, Gateway, Machine, deb, gateway, wait
+from clean import ALL, Chain, deb, gateway, net_conf, root_with_apt, wait
 from versions import repack
 
 # Not ours to leave as they were: dpkg's and apt's own books, logs, what is made at random or at boot, and the copies that the tools
@@ -57,21 +57,31 @@ def same(before, after):
     assert not different, "not as before:\n" + "\n".join(different)
 
 
-
 def kedge_packages(m):
     """Those that dpkg knows of, as (name, state)."""
     r = subprocess.run(["chroot", m.root, "dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n", "*kedge*"], capture_output=True, text=True)
     return sorted(tuple(line.split()) for line in r.stdout.splitlines() if " " in line and not line.endswith(" not-installed"))
 
 
-def apt(m, *argv):
-    words = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", *argv]
-    return m.run(*words, timeout=300) if m.init else subprocess.run(["chroot", m.root, *words], capture_output=True, text=True)
-
-
 def must(r):
     assert r.returncode == 0, r.stdout + r.stderr
     return r.stdout + r.stderr
+
+
+def in_this_order(context, steps):
+    with gateway(context) as m:
+        before = picture(m.root)
+        m.install(ALL)
+        assert len(kedge_packages(m)) == len(ALL)
+        for name in ("kedged.conf.d/50-setup.conf", "kedged.conf.d/mine.conf", "login.conf", "net.conf", "networks.d/own.conf"):
+            m.write("/etc/kedge/" + name, "# written by somebody\n")
+        for step in steps:
+            known = [name for name, _ in kedge_packages(m)]
+            names = [name for name in step if name in known]
+            if names:
+                m.remove(*names, purge=step[0] != "-")
+        assert kedge_packages(m) == [], kedge_packages(m)
+        same(before, picture(m.root))
 
 
 def in_every_order(context):
@@ -81,25 +91,10 @@ def in_every_order(context):
               "removed, then purged backwards": [["-", *ALL], *[[name] for name in reversed(ALL)]],
               "removed, then purged forwards": [["-", *ALL], *[[name] for name in ALL]]}
     for title, steps in orders.items():
-        m = Gateway(context.folder(), context)
         try:
-            before = picture(m.root)
-            m.install(ALL)
-            assert len(kedge_packages(m)) == len(ALL)
-            for name in ("kedged.conf.d/50-setup.conf", "kedged.conf.d/mine.conf", "login.conf", "net.conf", "networks.d/own.conf"):
-                m.write("/etc/kedge/" + name, "# written by somebody\n")
-            for step in steps:
-                known = [name for name, _ in kedge_packages(m)]
-                names = [name for name in step if name in known]
-                if names:
-                    must(apt(m, "remove" if step[0] == "-" else "purge", *names))
-            assert kedge_packages(m) == [], kedge_packages(m)
-            same(before, picture(m.root))
+            in_this_order(context, steps)
         except AssertionError as e:
             raise AssertionError(f"{title}: {e}") from None
-        finally:
-            m.stop()
-            shutil.rmtree(m.at, ignore_errors=True)
 
 
 def users(m):
@@ -109,28 +104,23 @@ def users(m):
 
 def what_is_not_ours_stays(context):
     """A file below /etc/kedge that no page of ours names; a user who owns something elsewhere; and login.conf while the module reads it."""
-    m = Gateway(context.folder(), context)
-    try:
+    with gateway(context) as m:
         m.install(ALL)
         m.write("/etc/kedge/notes.txt", "ours to keep\n")
         m.write("/etc/kedge/login.conf", "# who is managed\n")
         os.makedirs(m.root + "/srv/metrics")
         shutil.chown(m.root + "/srv/metrics", *(2 * [users(m)["_kedge"]]))
-        said = must(apt(m, "purge", "kedged"))
+        said = m.remove("kedged", purge=True)
         assert "user _kedge stays" in said and "find / -user _kedge" in said, said
         assert "_kedge" in users(m) and "_kedge-fetch" not in users(m), users(m)
         assert sorted(os.listdir(m.root + "/etc/kedge")) == ["login.conf", "notes.txt"]
-        must(apt(m, "purge", "libpam-kedge"))
+        m.remove("libpam-kedge", purge=True)
         assert sorted(os.listdir(m.root + "/etc/kedge")) == ["notes.txt"]
-    finally:
-        m.stop()
-        shutil.rmtree(m.at, ignore_errors=True)
 
 
 def state_behind_a_link_stays(context):
     """What lies there is somebody's who moved it, and so the user stays; one whose link leads to nothing of his goes."""
-    m = Gateway(context.folder(), context)
-    try:
+    with gateway(context) as m:
         m.install(ALL)
         for name in ("kedge", "kedge-netd"):
             os.makedirs(f"{m.root}/data/{name}")
@@ -138,26 +128,22 @@ def state_behind_a_link_stays(context):
             os.symlink(f"/data/{name}", f"{m.root}/var/lib/{name}")
         m.write("/data/kedge/device.key", "a key\n")
         shutil.chown(m.root + "/data/kedge/device.key", users(m)["_kedge"])
-        said = must(apt(m, "purge", "kedged", "kedge-netd"))
+        said = m.remove("kedged", "kedge-netd", purge=True)
         assert "user _kedge stays" in said and "find / -user _kedge," in said, said
         assert "_kedge" in users(m) and "_kedge-netd" not in users(m), users(m)
         assert os.listdir(m.root + "/data/kedge") == ["device.key"] and not os.path.lexists(m.root + "/var/lib/kedge")
-    finally:
-        m.stop()
-        shutil.rmtree(m.at, ignore_errors=True)
 
 
 def pam_refuses_to_go(context):
     """No stack may name a module that is gone: a profile is switched off first, a line that somebody wrote stops the removal."""
-    m = Gateway(context.folder(), context)
-    try:
+    with gateway(context) as m:
         before = picture(m.root)
         m.install(["libpam-kedge"])
         must(subprocess.run(["chroot", m.root, "pam-auth-update", "--package", "--enable", "kedge", "kedge-challenge"], capture_output=True, text=True))
         assert "pam_kedge.so" in open(m.root + "/etc/pam.d/common-account").read()
         with open(m.root + "/etc/pam.d/sshd", "a") as f:
             f.write("account required pam_kedge.so\n")
-        r = apt(m, "remove", "libpam-kedge")
+        r = m.apt("remove", "libpam-kedge")
         assert r.returncode != 0 and "/etc/pam.d/sshd names pam_kedge.so" in r.stdout + r.stderr, r.stdout + r.stderr
         assert "pam_kedge.so" in open(m.root + "/etc/pam.d/common-account").read(), "the profile was switched off by a removal that was refused"
         with open(m.root + "/etc/pam.d/sshd") as f:
@@ -165,12 +151,9 @@ def pam_refuses_to_go(context):
         m.write("/etc/pam.d/sshd", "".join(lines[:-1]))
         old = m.root + "/etc/pam.d/common-account.pam-old"  # as pam-auth-update --force leaves it: no stack
         shutil.copy(m.root + "/etc/pam.d/common-account", old)
-        must(apt(m, "purge", "libpam-kedge"))
+        m.remove("libpam-kedge", purge=True)
         os.unlink(old)
         same(before, picture(m.root))
-    finally:
-        m.stop()
-        shutil.rmtree(m.at, ignore_errors=True)
 
 
 def foreign(root):
@@ -187,8 +170,7 @@ def foreign(root):
 
 def pam_of_two_architectures(context):
     """The profiles go with the last module, login.conf with nobody while a module reads it."""
-    m = Gateway(context.folder(), context)
-    try:
+    with gateway(context) as m:
         must(subprocess.run(["chroot", m.root, "dpkg", "--add-architecture", "i386"], capture_output=True, text=True))
 
         def dpkg(*words):
@@ -209,27 +191,20 @@ def pam_of_two_architectures(context):
         assert "pam_kedge.so" not in open(m.root + "/etc/pam.d/common-account").read(), "a module is named that is gone: nobody logs in"
         dpkg("--purge", "libpam-kedge:amd64", "libpam-kedge:i386", "kedged")
         assert not os.path.exists(m.root + "/etc/kedge")
-    finally:
-        m.stop()
-        shutil.rmtree(m.at, ignore_errors=True)
 
 
 def keys_refuse_to_go(context):
     """Neither sshd nor ssh may name a helper that is gone."""
-    m = Gateway(context.folder(), context)
-    try:
+    with gateway(context) as m:
         m.install(["kedge-ssh"])
         for example, program in (("sshd", "kedge-authorized-keys"), ("ssh", "kedge-known-hosts")):
             drop_in = f"/etc/ssh/{example}_config.d/00-kedge.conf"
             m.write(drop_in, open(f"{m.root}/usr/share/doc/kedge/examples/{example}-kedge.conf").read())
-            r = apt(m, "remove", "kedge-ssh")
+            r = m.apt("remove", "kedge-ssh")
             assert r.returncode != 0 and f"{drop_in} names {program}: take" in r.stdout + r.stderr, r.stdout + r.stderr
             assert os.path.exists(f"{m.root}/usr/libexec/kedge/{program}")
             os.unlink(m.root + drop_in)
-        must(apt(m, "purge", "kedge-ssh"))
-    finally:
-        m.stop()
-        shutil.rmtree(m.at, ignore_errors=True)
+        m.remove("kedge-ssh", purge=True)
 
 
 def resolves(m):
@@ -242,7 +217,7 @@ def at_work(m):
     m.install(ALL)
     m.must("pam-auth-update", "--package", "--enable", "kedge", "kedge-challenge")
     m.write("/etc/kedge/login.conf", LOGIN)
-    m.write("/etc/kedge/net.conf", "[Network plant]\nZone=plant.fleet\nHost=gw1\nInterface=kedge0\nPrefix=10.77.0.0/16\nAllow=any\n")
+    m.write("/etc/kedge/net.conf", net_conf("any"))
     if os.path.exists("/dev/net/tun"):
         m.must("systemctl", "enable", "--now", "kedge-wireguard-go@kedge0")
     m.chain = chain = Chain(m)
@@ -298,10 +273,7 @@ def the_box_as_before(context):
 
 def piuparts(context):
     """Debian's own judge of installation and purge: each package alone, and all that it depends on."""
-    m = Machine(context.folder(), context.root, size="1g")
-    try:
-        for file in glob.glob("/etc/apt/apt.conf.d/*"):  # settings of this machine's apt, with which the packages below come
-            shutil.copy(file, m.root + "/etc/apt/apt.conf.d/")
+    with root_with_apt(context, "1g") as m:
         tar = m.at + "/base.tar.gz"
         subprocess.run(["tar", "-C", m.root, "--one-file-system", "-I", "gzip -1", "-cf", tar, "."], check=True)
         # The folder of apparmor's that what dh_apparmor writes into postrm takes away where it is empty.
@@ -309,9 +281,6 @@ def piuparts(context):
                             "--keep-sources-list", "--tmpdir", m.at, *[deb(context.debs, name) for name in ALL]], capture_output=True, text=True, errors="replace", timeout=1800)
         said = r.stdout + r.stderr
         assert r.returncode == 0 and "PASS: All tests" in said, said[-6000:]
-    finally:
-        m.stop()
-        shutil.rmtree(m.at, ignore_errors=True)
 
 
 STORIES = [

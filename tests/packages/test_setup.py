@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 
-from clean import Chain, Gateway, program, wait
+from clean import Chain, gateway, program, wait
 
 FILE = "/etc/kedge/kedged.conf.d/50-setup.conf"
 NAME = "pump1.plant.fleet"
@@ -33,19 +33,6 @@ def setup(m, *argv, code=0):
 
 def main_pid(m):
     return m.must("systemctl", "show", "-P", "MainPID", "kedged").strip()
-
-
-def story(context, what):
-    m = Gateway(context.folder(), context)
-    try:
-        m.boot()
-        what(m)
-    except AssertionError:
-        print(m.sh("journalctl -b --no-pager -u 'kedge*' | tail -40").stdout if m.init else m.console_text())
-        raise
-    finally:
-        m.stop()
-        shutil.rmtree(m.at, ignore_errors=True)
 
 
 def nothing_is_configured(m):
@@ -155,17 +142,16 @@ def on_ethereum(m):
     assert m.sh("ls -d /tmp/kedge-*").returncode != 0
 
 
-def test_setup(context):
-    program("tests/devnode/kedge-devnode")
-    story(context, by_one_command)
-
-
-def test_ethereum(context):
-    program("tests/ethnode/kedge-ethnode")
-    story(context, on_ethereum)
+def with_node(node, what):
+    def story(context):
+        program(node)
+        with gateway(context) as m:
+            m.boot()
+            what(m)
+    return story
 
 
 STORIES = [
-    ("setup", test_setup, True),
-    ("setup on Ethereum", test_ethereum, False),
+    ("setup", with_node("tests/devnode/kedge-devnode", by_one_command), True),
+    ("setup on Ethereum", with_node("tests/ethnode/kedge-ethnode", on_ethereum), False),
 ]

@@ -7,7 +7,7 @@ import shutil
 import struct
 import time
 
-from clean import GATEWAY, SOURCE, Chain, Gateway, wait
+from clean import GATEWAY, SOURCE, Chain, gateway, wait
 
 FIELDS = ("wall", "boot", "sets", "last", "kept", "refuses")  # of setclock.c
 CLOCK = "/var/lib/test-clock/clock"
@@ -93,24 +93,13 @@ def is_gone(m):
 
 def with_gateway(*steps):
     def story(context):
-        m = Gateway(context.folder(), context)
-        try:
+        with gateway(context, asked="kedgectl time; ls -l /run/*.sock") as m:
             m.boot()
             m.install(GATEWAY + ["kedge-timed"])
             chain = Chain(m)
-            m.write("/etc/kedge/kedged.conf.d/50-test.conf", chain.conf())
-            m.must("systemctl", "restart", "kedged")
+            m.follows(chain)
             chain.mine(30)
-            for step in steps:
-                began = time.monotonic()
-                step(m)
-                print(f"  {step.__name__} {time.monotonic() - began:.1f} s", flush=True)
-        except BaseException:
-            print(m.sh("journalctl -b --no-pager -u 'kedge*' -u 'chrony*' | tail -60; kedgectl time; ls -l /run/*.sock").stdout if m.init else m.console_text())
-            raise
-        finally:
-            m.stop()
-            shutil.rmtree(m.at, ignore_errors=True)
+            m.steps(*steps)
     return story
 
 

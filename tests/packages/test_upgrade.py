@@ -4,21 +4,13 @@ import json
 import os
 import re
 
-from clean import ALL, GATEWAY, Chain, Skip, gateway, wait
+from clean import ALL, GATEWAY, Chain, Skip, gateway, net_conf, wait
 from versions import another, drop, with_line
 
 OLDER = "0.1.0-0"  # what our packages depend on among themselves allows it
 PIN = bytes(range(1, 33))
 NAME = "pump1.plant.fleet"
 UNITS = ["kedged", "kedge-fetch", "kedge-netd", "kedge-netd.socket", "kedge-timed", "kedge-wireguard-go@kedge0", "ssh", "dbus", "systemd-logind"]
-NET = """[Network plant]
-Zone=plant.fleet
-Host=gw1
-Interface=kedge0
-Prefix=10.77.0.0/16
-ListenPort=51820
-Allow=any
-"""
 LOOP = f"while [ -e /run/asking ]; do b=$(date +%s%N); getent ahosts {NAME} | grep -q 10.1.2.3; echo $? $b; sleep 0.02; done >/run/asked"
 
 
@@ -44,7 +36,7 @@ def at_work(m, debs):
     chain.set("_members", number(2))
     member(chain, "gw2", bytes(range(64, 96)), "10.77.0.2")
     chain.mine(30)
-    m.write("/etc/kedge/net.conf", NET)
+    m.write("/etc/kedge/net.conf", net_conf("any"))
     m.append("/etc/kedge/kedged.conf", "# a word of the operator's\n")
     m.follows(chain)
     m.must_resolve(NAME, "10.1.2.3", 60)

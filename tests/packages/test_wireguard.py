@@ -9,7 +9,7 @@ import subprocess
 import time
 from types import SimpleNamespace
 
-from clean import GATEWAY, SOURCE, Chain, Gateway, deb, program, wait
+from clean import GATEWAY, SOURCE, Chain, Gateway, deb, in_steps, program, wait
 from guide import read
 from harness import Folder
 from net_plant import Outside, need_machine
@@ -330,10 +330,7 @@ def with_plant(*steps, image=False):
     def story(context):
         plant, ok = Plant(context, image), False
         try:
-            for step in steps:
-                began = time.monotonic()
-                step(plant)
-                print(f"  {step.__name__} {time.monotonic() - began:.1f} s", flush=True)
+            in_steps(context, plant, *steps)
             ok = True
         finally:
             plant.close(not ok)
