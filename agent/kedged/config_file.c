@@ -122,7 +122,7 @@ static int list_drop_ins(const char *folder, struct names *names, char *ret_why)
                                 folder);
                 return -EINVAL;
         }
-        while ((e = readdir(dir))) {
+        while (errno = 0, (e = readdir(dir))) {
                 size_t n = strlen(e->d_name);
 
                 if (e->d_name[0] == '.' || n < 6 || strcmp(e->d_name + n - 5, ".conf") != 0)
@@ -137,6 +137,8 @@ static int list_drop_ins(const char *folder, struct names *names, char *ret_why)
                         return -ENOMEM;
                 names->n++;
         }
+        if (errno != 0) /* what was not seen may be what the rest is good by */
+                return -errno;
         qsort(names->name, names->n, sizeof(names->name[0]), by_name);
         return 0;
 }

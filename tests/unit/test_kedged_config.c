@@ -2,6 +2,7 @@
 
 #include "unit.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -16,6 +17,19 @@
 
 static char dir[] = "/tmp/kedge-config-XXXXXX";
 static char main_path[64], drop_dir[64];
+static int entries_left = -1; /* then the folder cannot be read; -1: it can */
+
+struct dirent *__real_readdir64(DIR *folder);
+struct dirent *__wrap_readdir64(DIR *folder);
+struct dirent *__wrap_readdir64(DIR *folder) {
+        if (entries_left == 0) {
+                errno = EIO;
+                return NULL;
+        }
+        if (entries_left > 0)
+                entries_left--;
+        return __real_readdir64(folder);
+}
 
 static void put(const char *path, const char *text, size_t n) {
         FILE *f = fopen(path, "w");
@@ -272,6 +286,24 @@ START_TEST(config_reads_every_key) {
         ck_assert_uint_eq(config_role_age_ms(&c->role[ROLE_TLS]), 5400000);
         ck_assert_int_eq(c->role[ROLE_PAM].stale, STALE_DENY); /* the default */
         c = config_free(c);
+} END_TEST
+
+/* Nothing is left out because its name could not be read: with what stands in the others alone, a
+ * name of ours may be nobody's. */
+START_TEST(config_drop_ins_that_cannot_be_listed_are_refused) {
+        struct config *config = NULL;
+        char why[CONFIG_WHY_MAX];
+
+        drop_in("10.conf", "[names]\nMaxAge=2h\n");
+        put(main_path, CHAIN, sizeof(CHAIN) - 1);
+        for (int n = 0; n < 3; n++) { /* two are . and .. */
+                entries_left = n;
+                ck_assert_int_eq(config_load(main_path, &config, why), -EIO);
+                ck_assert_ptr_nonnull(strstr(why, "k.conf.d: cannot be read: Input/output error"));
+        }
+        entries_left = -1;
+        ck_assert_int_eq(config_load(main_path, &config, why), 0);
+        config_free(config);
 } END_TEST
 
 START_TEST(config_drop_ins_come_in_order_and_override) {
@@ -580,6 +612,7 @@ int main(void) {
         tcase_add_test(t, config_leaves_sections_alone_that_are_another_s);
         tcase_add_test(t, config_missing_file_is_named);
         tcase_add_test(t, config_reads_every_key);
+        tcase_add_test(t, config_drop_ins_that_cannot_be_listed_are_refused);
         tcase_add_test(t, config_drop_ins_come_in_order_and_override);
         tcase_add_test(t, config_reload_changes_what_it_may);
         tcase_add_test(t, config_knows_private_suffixes);
