@@ -9,7 +9,8 @@ say() { echo "units: $*"; bad=1; }
 all=(kedged kedge-fetch kedge-netd kedge-timed kedge-wireguard-go@)
 shut_in=(NoNewPrivileges=yes ProtectSystem=strict ProtectHome=yes PrivateTmp=yes ProtectKernelModules=yes ProtectKernelTunables=yes ProtectKernelLogs=yes
         ProtectControlGroups=yes ProtectHostname=yes ProtectProc=invisible RestrictNamespaces=yes RestrictRealtime=yes RestrictSUIDSGID=yes
-        LockPersonality=yes MemoryDenyWriteExecute=yes SystemCallArchitectures=native SystemCallFilter=@system-service)
+        LockPersonality=yes MemoryDenyWriteExecute=yes SystemCallArchitectures=native SystemCallFilter=@system-service
+        'SystemCallFilter=~@privileged @resources' RemoveIPC=yes)
 
 must_say() { # unit, line
         grep -qxF -- "$2" "$1.service.in" || say "$1: without $2"
@@ -36,5 +37,22 @@ must_say kedge-netd CapabilityBoundingSet=CAP_NET_ADMIN
 for line in PrivateNetwork=yes RestrictAddressFamilies=AF_UNIX Before=nss-lookup.target Wants=nss-lookup.target RuntimeDirectoryPreserve=no; do
         must_say kedged "$line"
 done
+# What strangers send, or what runs without a limit, ends in here.
+for unit in kedged kedge-fetch kedge-netd kedge-timed; do grep -q '^MemoryMax=' $unit.service.in || say "$unit: without MemoryMax="; done
+for unit in kedged kedge-netd kedge-timed; do must_say $unit IPAddressDeny=any; done
+must_say kedge-timed PrivateNetwork=yes
+# Private keys, and the device's: nobody else's to read, nor in a core dump.
+for unit in kedge-fetch kedge-timed; do must_say $unit InaccessiblePaths=-/var/lib/kedge; done
+must_say kedge-wireguard-go@ 'InaccessiblePaths=-/var/lib/kedge -/var/lib/kedge-netd'
+must_say kedge-netd StateDirectoryMode=0700
+for unit in kedge-netd kedge-wireguard-go@; do
+        for line in UMask=0077 LimitCORE=0; do must_say $unit $line; done
+done
+must_say kedge-wireguard-go@ RuntimeDirectoryMode=0700
+must_say kedge-wireguard-go@ DevicePolicy=closed
+# Who may say which tunnels there are.
+[ "$(grep '^Socket' kedge-netd.socket | tr '\n' ' ')" = 'SocketUser=root SocketGroup=_kedge SocketMode=0660 ' ] || say "kedge-netd.socket: is not kedged's alone"
+# A reload is judged first, and what is bad is never told to the daemon.
+[ "$(grep '^ExecReload=' kedged.service.in | tr '\n' ' ')" = 'ExecReload=@sbindir@/kedged --check-config ExecReload=/bin/kill -HUP $MAINPID ' ] || say "kedged: a reload is not judged first"
 [ "$bad" = 0 ] && echo "units: ${#all[@]}: ok"
 exit "$bad"
