@@ -12,15 +12,29 @@
 
 static const char no_head[] = "no head was accepted yet since the start";
 
-/* Why it is not fresh; nothing where it is. */
+/* Before a head was accepted the chain gives nothing, but what was proven before a restart in the same
+ * boot is told as long as it is young: by each record's own age, and so by the youngest's here. Not in
+ * [net]: who the members are is no record, and no restart keeps it. */
+static void judge(const struct agent *a, const struct run *run, enum config_role_id id, uint64_t now,
+                struct freshness_role *ret) {
+        freshness_of_role(&run->status, run->ended, &run->clocks, &a->config->role[id], now, ret);
+        if (ret->age_ms == UINT64_MAX && id != ROLE_NET &&
+                        now <= watch_fresh_until(&a->watch, run, id))
+                ret->verdict = QUERY_ROLE_FRESH;
+}
+
+/* Why it is not fresh, or is so without a head; nothing where it is with one. */
 static void put_why(const struct agent *a, const struct run *run, const struct config_role *role,
                 const struct freshness_role *is, uint64_t now, char ret[CHAIN_TEXT_MAX]) {
         char text[CHAIN_TEXT_MAX], age[32], limit[32];
 
         ret[0] = 0;
-        if (is->verdict == QUERY_ROLE_FRESH)
-                return;
-        if (is->state == STATE_STUCK || is->state == STATE_STARTING)
+        if (is->verdict == QUERY_ROLE_FRESH) {
+                if (is->age_ms == UINT64_MAX)
+                        (void) snprintf(ret, CHAIN_TEXT_MAX,
+                                        "only what was proven before: %.110s",
+                                        agent_chain_why(a, run, now, text)[0] ? text : no_head);
+        } else if (is->state == STATE_STUCK || is->state == STATE_STARTING)
                 (void) snprintf(ret, CHAIN_TEXT_MAX, "%s",
                                 agent_chain_why(a, run, now, text)[0] ? text : no_head);
         else if (is->by != FRESHNESS_BY_AGE)
@@ -50,7 +64,7 @@ bool agent_tell_role(const struct agent *a, const struct query_request *q, struc
                 return agent_say(ret, QUERY_UNKNOWN, "no role of this number");
         run = a->runs[q->index];
         role = &a->config->role[q->item];
-        freshness_of_role(&run->status, run->ended, &run->clocks, role, now, &is);
+        judge(a, run, (enum config_role_id) q->item, now, &is);
         ret->result = QUERY_OK;
         (void) snprintf(to->chain, sizeof(to->chain), "%s", run->config.name);
         (void) snprintf(to->role, sizeof(to->role), "%s", config_role_names[q->item]);

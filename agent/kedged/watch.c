@@ -306,6 +306,32 @@ bool watch_is_current(const struct watch_entry *e, uint64_t now) {
         return recorded(e, now, &reply);
 }
 
+/* As it is told: see recorded(). */
+static uint64_t fresh_until(const struct watch_entry *e, enum config_role_id role) {
+        const struct name_answer *a = &e->reply.answer;
+        enum config_role_id own = lookup_role(e->shape);
+        struct name_answer times;
+
+        if (!e->known || e->flushed || e->reply.result != QUERY_OK)
+                return 0;
+        lookup_times(e->shape, &e->values, e->watch->config->role, &e->group->run->clocks, &times);
+        if (role == own)
+                return times.fresh_ms;
+        return own == ROLE_NAMES && role == ROLE_TLS && (a->n_pins > 0 || a->has_device)
+                       ? times.pins_fresh_ms
+                       : 0;
+}
+
+uint64_t watch_fresh_until(
+                const struct watch *w, const struct run *run, enum config_role_id role) {
+        uint64_t until = 0;
+
+        for (size_t i = 0; i < WATCH_BUCKETS; i++)
+                for (const struct watch_entry *e = w->bucket[i]; e; e = e->bucket_next)
+                        until = MAX(until, e->group->run == run ? fresh_until(e, role) : 0);
+        return until;
+}
+
 uint64_t watch_tunnel_mark(const struct watch_entry *e) {
         struct name_answer tunnel = { 0 };
         uint64_t mark = UINT64_C(14695981039346656037); /* FNV-1a */

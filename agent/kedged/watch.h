@@ -212,6 +212,11 @@ const struct watch_entry *watch_changed_after(const struct watch *w, uint64_t ch
 /* What a question for e gets now: what stands, or that it is stale. */
 void watch_stands(const struct watch_entry *e, uint64_t now, struct watch_reply *ret);
 
+/* Until when a record of run that this role judges is told as fresh, the youngest that is known. 0:
+ * there is none. */
+_must_check_ uint64_t watch_fresh_until(
+                const struct watch *w, const struct run *run, enum config_role_id role);
+
 /* Its record is proven and not too old, whatever its name answers. */
 _must_check_ bool watch_is_current(const struct watch_entry *e, uint64_t now);
 

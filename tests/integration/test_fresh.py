@@ -10,7 +10,8 @@ from harness import run, wait
 from worlds import HOUR, NAME, OF_MONTHS, PIN, VALUE, WORLDS, roles
 
 DENY = roles("4h")
-SERVE = DENY.replace("[tls]", "Stale=serve\nStaleMax=2d\n[tls]").replace("[time]", "Stale=serve\nStaleMax=1d\n[time]")
+ADDRESSES = DENY.replace("[tls]", "Stale=serve\nStaleMax=2d\n[tls]")
+SERVE = ADDRESSES.replace("[time]", "Stale=serve\nStaleMax=1d\n[time]")
 
 
 def serving(folder, world):
@@ -22,6 +23,10 @@ def serving(folder, world):
 
 def kept(w):
     return [f for f in os.listdir(w.agent.state) if f.startswith("kept")]
+
+
+def told(w, role):
+    return w.agent.kedgectl("roles")[1].split(f"[{role}]")[1].split("\n")[0]
 
 
 def uplink_goes(w, off):
@@ -58,6 +63,24 @@ def what_was_proven_is_served_after_a_boot_under_serve(folder, world):
     w.clocks.sleep(DAY)
     r = w.answer("nothing", lambda r: r[0] in ("stale", "unproven"))  # unproven: it is forgotten by now
     assert r[2] == [] and r[4] == [], r
+
+
+def roles_say_what_the_doors_tell_after_a_restart(folder, world):
+    w = world(folder)
+    w.start_again(ADDRESSES)
+    w.follows()
+    w.going = False
+    assert w.agent.kedged.stop() == 0
+    w.node.kill()
+    w.agent.kedged.start()  # in the same boot
+    w.answer("the value and the pin", lambda r: r[0] == "ok" and r[2] == [VALUE] and r[4] == [PIN])
+    assert w.agent.status()["state"] == "starting"
+    for role in ("names", "tls"):
+        assert " fresh: only what was proven before: no head" in told(w, role), w.agent.kedgectl("roles")
+    assert " refused" in told(w, "time") and " refused" in told(w, "pam"), w.agent.kedgectl("roles")
+    w.clocks.sleep(5 * HOUR)  # beyond what [tls] allows
+    w.answer("the value alone", lambda r: r[0] == "ok" and r[2] == [VALUE] and r[4] == [])
+    assert " refused" in told(w, "tls") and " served" in told(w, "names"), w.agent.kedgectl("roles")
 
 
 def revoked_key_is_not_served_after_a_boot(folder, world):
@@ -126,7 +149,8 @@ def chain_that_is_ten_days_behind_is_noticed_also_after_a_boot(folder, world):
 
 
 TESTS = [nothing_is_served_after_a_boot_under_deny, what_was_proven_is_served_after_a_boot_under_serve,
-         revoked_key_is_not_served_after_a_boot, date_that_is_called_right_and_is_years_ahead_makes_stale,
+         roles_say_what_the_doors_tell_after_a_restart, revoked_key_is_not_served_after_a_boot,
+         date_that_is_called_right_and_is_years_ahead_makes_stale,
          clock_of_the_hardware_a_month_ahead_makes_stale]
 LONG_TESTS = [chain_that_is_ten_days_behind_is_noticed_also_after_a_boot]
 

@@ -17,6 +17,9 @@ USER = "maria"  # who reads the guides
 VERSION = "99-1"  # to which she upgrades
 # What a developer has beside what a gateway has.
 TOOLS = ["gcc", "libc6-dev", "pkg-config", "libwolfssl-dev", "libssl-dev", "openssl", "libglib2.0-bin", "python3-dbus"]
+# A container that comes back has the machine's boot id and its uptime in the /proc of kedged's unit: what was a power cut is a
+# restart to kedged.
+AFTER_A_CUT, AFTER_A_RESTART = "stale, and served: no head", "fresh: only what was proven before: no head"
 # What the guides show for what is another in each run.
 CONTRACT = "0xb0914dd0ece161cd868dde3603cbf21b27f1b8f0"
 CHECKPOINT = "12345600:0x4f1c26cd5ab0ba3de0d5c5aaf1cc9c2f9a9a0f44d3fe2d9f6bb2a1f0f4f0c7b1"
@@ -65,7 +68,7 @@ class World:
         i = self.chain.info
         return {"--chain diode": f"--chain diode --chain-id {i['CHAIN_ID']} --fleet {i['FLEET']}", "chain id    15": "chain id    " + i["CHAIN_ID"],
                 "blockquick - 15": "blockquick - " + i["CHAIN_ID"], CONTRACT: i["CONTRACT"], CHECKPOINT: i["CHECKPOINT"],
-                UPSTREAMS[0]: i["NODE0"], UPSTREAMS[1]: i["NODE1"]}
+                UPSTREAMS[0]: i["NODE0"], UPSTREAMS[1]: i["NODE1"], AFTER_A_CUT: AFTER_A_RESTART}
 
     def source(self):
         """The sources, as far as they are typed about."""

@@ -171,6 +171,43 @@ START_TEST(kept_in_the_same_boot_is_as_old_as_it_was) {
         ck_assert_uint_eq(r.answer.fresh_ms, now + HOUR);
 } END_TEST
 
+/* What kedgectl roles says before a head is accepted is what the doors tell. */
+START_TEST(kept_in_the_same_boot_is_fresh_to_a_role_as_it_is_at_the_door) {
+        uint64_t now = now_ms();
+        const struct run *run;
+        struct watch_reply r;
+
+        w.config.role[ROLE_TLS].stale = STALE_DENY;
+        w.config.role[ROLE_TLS].stale_max_ms = 0;
+        (void) ask(NAME);
+        kept_save(&kept, &w.watch, KEPT_AT_END, now);
+        boots(first_boot, now + 60000, FLOOR + 60);
+        run = w.runs[0];
+        ck_assert(peek(&r) && r.answer.n_pins == 1);
+        ck_assert_uint_eq(watch_fresh_until(&w.watch, run, ROLE_NAMES), r.answer.fresh_ms);
+        ck_assert_uint_eq(watch_fresh_until(&w.watch, run, ROLE_TLS), r.answer.pins_fresh_ms);
+        ck_assert_uint_gt(r.answer.pins_fresh_ms, now_ms());
+        ck_assert_uint_eq(watch_fresh_until(&w.watch, run, ROLE_PAM), 0);
+        ck_assert_uint_eq(watch_fresh_until(&w.watch, NULL, ROLE_TLS), 0);
+        clock_ms = r.answer.pins_fresh_ms + 1;
+        ck_assert(peek(&r) && r.answer.n_pins == 0);
+        ck_assert_uint_lt(watch_fresh_until(&w.watch, run, ROLE_TLS), now_ms());
+        boots(second_boot, 20000, FLOOR + 120);
+        ck_assert(peek(&r) && r.answer.n_pins == 0);
+        ck_assert_uint_eq(watch_fresh_until(&w.watch, w.runs[0], ROLE_TLS), 0);
+} END_TEST
+
+/* A name without a key is nothing that [tls] gets. */
+START_TEST(kept_without_a_key_is_nothing_to_the_role_of_keys) {
+        set("pump1.signature", RECORD_SIGNATURE, "", "");
+        contract_changes(104);
+        (void) ask(NAME);
+        kept_save(&kept, &w.watch, KEPT_AT_END, now_ms());
+        boots(first_boot, now_ms() + 1000, FLOOR + 1);
+        ck_assert_uint_gt(watch_fresh_until(&w.watch, w.runs[0], ROLE_NAMES), now_ms());
+        ck_assert_uint_eq(watch_fresh_until(&w.watch, w.runs[0], ROLE_TLS), 0);
+} END_TEST
+
 START_TEST(kept_keys_go_by_their_own_role) {
         struct watch_reply r;
 
@@ -539,6 +576,8 @@ int main(void) {
         tcase_add_test(t, kept_name_is_refused_where_the_floor_was_lost);
         tcase_add_test(t, kept_age_goes_on_over_several_boots);
         tcase_add_test(t, kept_in_the_same_boot_is_as_old_as_it_was);
+        tcase_add_test(t, kept_in_the_same_boot_is_fresh_to_a_role_as_it_is_at_the_door);
+        tcase_add_test(t, kept_without_a_key_is_nothing_to_the_role_of_keys);
         tcase_add_test(t, kept_keys_go_by_their_own_role);
         tcase_add_test(t, kept_is_neither_written_nor_read_with_deny);
         tcase_add_test(t, kept_is_forgotten_whichever_generation_it_is);
