@@ -325,10 +325,12 @@ void kept_save(struct kept *k, const struct watch *w, enum kept_when when, uint6
         k->saved_ms = now;
 }
 
-void kept_reconfigure(struct kept *k, struct watch *w) {
+void kept_reconfigure(struct kept *k, const struct watch *w, uint64_t now) {
         k->on = wanted(w);
         if (!k->on && k->any)
                 remove_all(k);
         else if (k->any)
                 k->owed = true; /* one role may say deny now: what was its own goes */
+        if (k->on) /* and one may say serve: the power may be cut before the next time */
+                kept_save(k, w, KEPT_AT_END, now);
 }

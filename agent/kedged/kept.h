@@ -44,14 +44,15 @@ _must_check_ int kept_forget(int state_fd);
  * it is damaged, removes it. Never fails: without it names are proven again. */
 void kept_open(struct kept *k, int state_fd, const uint8_t boot_id[16], struct watch *w, uint64_t now);
 
-/* Another configuration. */
-void kept_reconfigure(struct kept *k, struct watch *w);
-
 enum kept_when { KEPT_NOW_AND_THEN = 0, KEPT_REVOKED, KEPT_AT_END };
 
 /* Saves it where it is time to. KEPT_REVOKED: now, and what cannot be replaced is removed, so that
  * no later run finds what was revoked. */
 void kept_save(struct kept *k, const struct watch *w, enum kept_when when, uint64_t now);
+
+/* Another configuration: what it wants kept is saved at once, and what it does not is gone; what
+ * cannot be replaced is removed. */
+void kept_reconfigure(struct kept *k, const struct watch *w, uint64_t now);
 
 /* The payload; exposed for tests. Calls fn for each record. 0; -EBADMSG, -E2BIG where it is none:
  * some records may have been given then. */

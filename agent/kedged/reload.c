@@ -107,7 +107,7 @@ static int replace(struct agent *a, struct config **next, struct login_config *l
         operator_prune(&a->words, *next);
         take_added(a, &added);
         watch_reconfigure(&a->watch, *next);
-        kept_reconfigure(&a->kept, &a->watch);
+        kept_reconfigure(&a->kept, &a->watch, now_ms());
         a->keys.config = *next;
         for (size_t i = 0; i < had; i++)
                 if (m.chain[i]) {

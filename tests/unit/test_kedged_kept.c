@@ -223,12 +223,12 @@ START_TEST(kept_is_neither_written_nor_read_with_deny) {
         struct watch_reply r;
 
         roles_say(STALE_DENY);
-        kept_reconfigure(&kept, &w.watch);
+        kept_reconfigure(&kept, &w.watch, now_ms());
         (void) ask(NAME);
         kept_save(&kept, &w.watch, KEPT_AT_END, now_ms());
         ck_assert(!on_disk());
         roles_say(STALE_SERVE);
-        kept_reconfigure(&kept, &w.watch);
+        kept_reconfigure(&kept, &w.watch, now_ms());
         kept_save(&kept, &w.watch, KEPT_AT_END, now_ms());
         ck_assert(on_disk());
         roles_say(STALE_DENY); /* and nobody keeps it in step from now on: it goes */
@@ -262,7 +262,33 @@ START_TEST(kept_is_removed_by_a_reload_to_deny) {
         kept_save(&kept, &w.watch, KEPT_AT_END, now_ms());
         ck_assert(on_disk());
         roles_say(STALE_DENY);
-        kept_reconfigure(&kept, &w.watch);
+        kept_reconfigure(&kept, &w.watch, now_ms());
+        ck_assert(!on_disk());
+} END_TEST
+
+/* Nobody stops it: the power is cut. */
+START_TEST(kept_is_written_by_a_reload_to_serve) {
+        struct watch_reply r;
+
+        roles_say(STALE_DENY);
+        kept_reconfigure(&kept, &w.watch, now_ms());
+        (void) ask(NAME);
+        ck_assert(!on_disk());
+        roles_say(STALE_SERVE);
+        kept_reconfigure(&kept, &w.watch, now_ms());
+        ck_assert(on_disk());
+        boots(second_boot, 20000, FLOOR + 60);
+        ck_assert(peek(&r));
+        ck_assert(r.answer.n_addrs == 1 && r.answer.n_pins == 1);
+} END_TEST
+
+/* A role may have said serve until then: what is on disk may hold its records. */
+START_TEST(kept_that_a_reload_cannot_replace_is_removed) {
+        (void) ask(NAME);
+        kept_save(&kept, &w.watch, KEPT_AT_END, now_ms());
+        ck_assert(on_disk());
+        ck_assert_int_eq(mkdirat(w.dir_fd, KEPT_FILE ".1.new", 0700), 0);
+        kept_reconfigure(&kept, &w.watch, now_ms());
         ck_assert(!on_disk());
 } END_TEST
 
@@ -582,6 +608,8 @@ int main(void) {
         tcase_add_test(t, kept_is_neither_written_nor_read_with_deny);
         tcase_add_test(t, kept_is_forgotten_whichever_generation_it_is);
         tcase_add_test(t, kept_is_removed_by_a_reload_to_deny);
+        tcase_add_test(t, kept_is_written_by_a_reload_to_serve);
+        tcase_add_test(t, kept_that_a_reload_cannot_replace_is_removed);
         tcase_add_test(t, kept_never_revives_a_revocation);
         tcase_add_test(t, kept_never_revives_a_revocation_that_only_the_book_knows);
         tcase_add_test(t, kept_never_revives_what_a_final_block_took_back);

@@ -641,7 +641,7 @@ START_TEST(a_user_that_was_kept_is_not_read_where_pam_says_deny_now) {
 START_TEST(a_user_is_gone_from_disk_when_pam_says_deny) {
         begin(STALE_SERVE, STALE_SERVE);
         say(ROLE_PAM, STALE_DENY);
-        kept_reconfigure(&kept, &w.watch);
+        kept_reconfigure(&kept, &w.watch, now_ms());
         kept_save(&kept, &w.watch, KEPT_NOW_AND_THEN, now_ms());
         say(ROLE_PAM, STALE_SERVE);
         boots();
@@ -653,11 +653,11 @@ START_TEST(nothing_is_kept_where_neither_says_serve) {
         begin(STALE_DENY, STALE_DENY);
         ck_assert(!on_disk());
         say(ROLE_PAM, STALE_SERVE);
-        kept_reconfigure(&kept, &w.watch);
+        kept_reconfigure(&kept, &w.watch, now_ms());
         kept_save(&kept, &w.watch, KEPT_AT_END, now_ms());
         ck_assert(on_disk());
         say(ROLE_PAM, STALE_DENY);
-        kept_reconfigure(&kept, &w.watch);
+        kept_reconfigure(&kept, &w.watch, now_ms());
         ck_assert(!on_disk());
 } END_TEST
 
