@@ -150,6 +150,10 @@ void ctl_row_block(const char *label, const struct query_block *b);
 json_t *ctl_json_hex(const void *data, size_t n);
 json_t *ctl_json_block(const struct query_block *block);
 
+/* How long ago that was, of CLOCK_BOOTTIME; NULL, and JSON's null, where it was before this boot (0). */
+const char *ctl_age_of_proof(uint64_t proven_ms, char ret[CTL_TEXT_MAX]);
+json_t *ctl_json_age_of_proof(uint64_t proven_ms);
+
 /* What an upstream said may stand in a text: bytes that a terminal would obey become '?'. */
 void ctl_clean(char *text, size_t n);
 

@@ -235,7 +235,6 @@ static void print_contract(const struct query_explain *e) {
 
 static void print_explain(const struct ctl *ctl, const char *name, const struct explain *all) {
         const struct query_explain *e = &all->item[0];
-        uint64_t now = ctl_boottime_ms();
         char age[CTL_TEXT_MAX];
 
         printf("%s%s%s  %s%s%s%s%s\n", ctl_paint(ctl, CTL_BOLD), name, ctl_paint(ctl, CTL_PLAIN),
@@ -247,8 +246,8 @@ static void print_explain(const struct ctl *ctl, const char *name, const struct 
                         ctl_paint(ctl, CTL_PLAIN));
         print_contract(e);
         net_print_member(ctl, name);
-        ctl_row("proven", "%s ago",
-                        ctl_words_of_ms(now > e->proven_ms ? now - e->proven_ms : 0, age));
+        ctl_row("proven", "%s%s", ctl_age_of_proof(e->proven_ms, age) ?: "before this boot",
+                        e->proven_ms == 0 ? "" : " ago");
         ctl_row_block("finalized", &e->final);
         ctl_row("", "grants are read here; proven by %s",
                         e->final_upstream[0] ? e->final_upstream : "(not known)");
@@ -286,7 +285,6 @@ static json_t *json_of_field(const char *name, const struct query_explain *e) {
 json_t *explain_json(const char *name, const struct explain *all) {
         const struct query_explain *e = &all->item[0];
         json_t *fields = json_array(), *revocations = json_array();
-        uint64_t now = ctl_boottime_ms();
 
         for (size_t i = 0; i < e->n_fields; i++)
                 (void) json_array_append_new(fields, json_of_field(name, &all->item[i]));
@@ -299,14 +297,14 @@ json_t *explain_json(const char *name, const struct explain *all) {
                                                 ctl_int(r->revoked_at.number), "hash",
                                                 ctl_json_hex(r->revoked_at.hash.b, HASH32_SIZE)));
         }
-        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "name",
+        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "name",
                         name, "reason", all->reply.reason, "zone", e->zone, "chain", e->chain,
                         "state", ctl_state_name(e->state), "kind",
                         e->kind == EXPLAIN_KIND_ENS ? "ens" : "map", "contract",
                         e->kind == EXPLAIN_KIND_ENS ? json_null()
                                                     : ctl_json_hex(e->contract.b, ADDRESS_SIZE),
                         "slot", ctl_int(e->slot), "age_ms",
-                        ctl_int(now > e->proven_ms ? now - e->proven_ms : 0), "finalized",
+                        ctl_json_age_of_proof(e->proven_ms), "finalized",
                         json_of_side(&e->final, e->final_upstream, &e->final_root), "head",
                         json_of_side(&e->head, e->head_upstream, &e->head_root), "fields", fields,
                         "revocations", revocations);

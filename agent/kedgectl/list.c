@@ -66,7 +66,7 @@ static void print_name(const struct ctl *ctl, const struct query_watched *w, uin
         printf("%-40s %s%-8s%s  %-12s  %-12s  %10llu  %10llu  %s%u%s%s\n", w->name,
                         ctl_paint(ctl, ctl_result_colour(w->result)), ctl_result_name(w->result),
                         ctl_paint(ctl, CTL_PLAIN),
-                        ctl_words_of_ms(now > w->proven_ms ? now - w->proven_ms : 0, age), good,
+                        ctl_age_of_proof(w->proven_ms, age) ?: "before boot", good,
                         (unsigned long long) w->final_number, (unsigned long long) w->head_number,
                         w->n_revocations ? ctl_paint(ctl, CTL_RED) : "", w->n_revocations,
                         w->n_revocations ? ctl_paint(ctl, CTL_PLAIN) : "",
@@ -74,10 +74,10 @@ static void print_name(const struct ctl *ctl, const struct query_watched *w, uin
 }
 
 static json_t *json_of_name(const struct query_watched *w, uint64_t now) {
-        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
+        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
                         w->name, "chain", w->chain, "state", ctl_state_name(w->state), "answer",
                         ctl_result_name(w->result), "reason", w->why, "age_ms",
-                        ctl_int(now > w->proven_ms ? now - w->proven_ms : 0), "good_ms",
+                        ctl_json_age_of_proof(w->proven_ms), "good_ms",
                         ctl_int(w->deadline_ms > now ? w->deadline_ms - now : 0), "asked_ms",
                         ctl_int(now > w->asked_ms ? now - w->asked_ms : 0), "changed_ms",
                         ctl_int(now > w->changed_us / 1000 ? now - w->changed_us / 1000 : 0), "final_number",

@@ -164,15 +164,32 @@ json_t *ctl_json_hex(const void *data, size_t n) {
 }
 
 json_t *ctl_json_block(const struct query_block *block) {
-        return json_pack("{s:I, s:o, s:I}", "number", ctl_int(block->number), "hash",
-                ctl_json_hex(block->hash.b, HASH32_SIZE), "timestamp", ctl_int(block->timestamp));
+        return json_pack("{s:I, s:o, s:o}", "number", ctl_int(block->number), "hash",
+                        ctl_json_hex(block->hash.b, HASH32_SIZE), "timestamp",
+                        block->timestamp > 0 ? json_integer(ctl_int(block->timestamp))
+                                             : json_null());
 }
 
 void ctl_row_block(const char *label, const struct query_block *b) {
         char date[CTL_TEXT_MAX], hash[CTL_TEXT_MAX];
 
-        ctl_row(label, "%-10llu %s  %.18s...", (unsigned long long) b->number,
-                ctl_date(b->timestamp, date), ctl_hex(b->hash.b, HASH32_SIZE, hash));
+        ctl_row(label, "%-10llu %-23s  %.18s...", (unsigned long long) b->number,
+                        b->timestamp > 0 ? ctl_date(b->timestamp, date) : "(time not known)",
+                        ctl_hex(b->hash.b, HASH32_SIZE, hash));
+}
+
+static uint64_t age_of(uint64_t proven_ms) {
+        uint64_t now = ctl_boottime_ms();
+
+        return now - MIN(now, proven_ms);
+}
+
+const char *ctl_age_of_proof(uint64_t proven_ms, char ret[CTL_TEXT_MAX]) {
+        return proven_ms == 0 ? NULL : ctl_words_of_ms(age_of(proven_ms), ret);
+}
+
+json_t *ctl_json_age_of_proof(uint64_t proven_ms) {
+        return proven_ms == 0 ? json_null() : json_integer(ctl_int(age_of(proven_ms)));
 }
 
 static const struct {

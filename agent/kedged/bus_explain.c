@@ -30,7 +30,8 @@ static int put_head(const struct query_explain *e, const char *result, const cha
         return sd_bus_message_append(to, "ssssssttts", e->zone, e->chain,
                         agent_state_word((enum name_state) e->state), result, BUS_TEXT(why),
                         e->kind == ZONE_ENS ? "" : BUS_HEX(e->contract.b, ADDRESS_SIZE), e->slot,
-                        now - MIN(now, e->proven_ms), e->final.number,
+                        e->proven_ms == 0 ? UINT64_MAX : now - MIN(now, e->proven_ms),
+                        e->final.number,
                         BUS_HEX(e->final.hash.b, HASH32_SIZE));
 }
 

@@ -224,7 +224,8 @@ static int watched_row(struct bus_call *call, size_t i _unused_, sd_bus_message 
         memcpy(call->request.name, w->name, sizeof(call->request.name));
         return sd_bus_message_append(to, "(sssstttutts)", w->name, w->chain,
                         bus_result_word(w->result), agent_state_word((enum name_state) w->state),
-                        now - MIN(now, w->proven_ms), w->final_number, w->head_number,
+                        w->proven_ms == 0 ? UINT64_MAX : now - MIN(now, w->proven_ms),
+                        w->final_number, w->head_number,
                         w->n_revocations, now - MIN(now, w->changed_us / 1000),
                         now - MIN(now, w->asked_ms), BUS_TEXT(w->why));
 }

@@ -51,7 +51,7 @@ static struct {
         unsigned moving; /* so many times another proof comes between two items */
         enum query_result result;
         uint8_t n_fields; /* 0: as the proof has them */
-        bool ens;
+        bool ens, saved;
 } script;
 
 static struct query_request explained;
@@ -79,6 +79,9 @@ static enum agent_act explains(
                 memset(&reply->explain.final_root, 0, HASH32_SIZE);
                 memset(&reply->explain.head_root, 0, HASH32_SIZE);
         }
+        if (script.saved)
+                reply->explain.proven_ms = reply->explain.final.timestamp =
+                                reply->explain.head.timestamp = 0;
         if (script.n_fields > 0)
                 reply->explain.n_fields = script.n_fields;
         if (q->item == 1 && script.moving > 0) {
@@ -134,6 +137,29 @@ START_TEST(explain_reads_well) {
                 "  value       0x1100000000000000000000000000000000000000000000000000000000000000\n"
                 "  at head     1002  0x0000000000000000...\n"
                 "  until       a finalized block at or above it lists it again\n");
+        end();
+} END_TEST
+
+/* What is on disk has the blocks' numbers and hashes, and no times. */
+START_TEST(explain_of_what_was_saved_before_this_boot_knows_no_time) {
+        json_t *o, *head;
+
+        begin(explains);
+        script.saved = true;
+        ck_assert_int_eq(run("explain pump1.plant.fleet"), 0);
+        ck_assert_ptr_nonnull(strstr(out,
+                        "  proven      before this boot\n"
+                        "  finalized   1000       (time not known)         0x0000000000000000...\n"));
+        ck_assert_ptr_nonnull(strstr(out,
+                        "  head        1003       (time not known)         0x0000000000000000...\n"));
+        ck_assert_int_eq(run("--json explain pump1.plant.fleet"), 0);
+        o = parse_out("ok");
+        head = json_object_get(o, "head");
+        ck_assert(json_is_null(json_object_get(o, "age_ms")));
+        ck_assert(json_is_null(json_object_get(head, "timestamp")));
+        ck_assert_int_eq(json_integer_value(json_object_get(head, "number")), 1003);
+        json_decref(o);
+        script.saved = false;
         end();
 } END_TEST
 
@@ -308,7 +334,7 @@ static enum agent_act lists(
         reply->watched.result = i == 0 ? QUERY_OK : i == 1 ? QUERY_INVALID : QUERY_ABSENT;
         reply->watched.state = STATE_FOLLOWING;
         reply->watched.n_revocations = i == 1 ? 2 : 0;
-        reply->watched.proven_ms = now - 61500;
+        reply->watched.proven_ms = i == 2 ? 0 : now - 61500;
         reply->watched.deadline_ms = now + 3601000;
         reply->watched.final_number = 1000;
         reply->watched.head_number = 1003;
@@ -325,7 +351,7 @@ START_TEST(list_walks_all_names) {
         ck_assert_ptr_nonnull(strstr(out, "NAME  "));
         ck_assert_ptr_nonnull(strstr(out, "\na.fleet                                  ok        1 min 1 s     1 h"));
         ck_assert_ptr_nonnull(strstr(out, "\nb.fleet                                  invalid   1 min 1 s     -"));
-        ck_assert_ptr_nonnull(strstr(out, "\nc.fleet                                  absent "));
+        ck_assert_ptr_nonnull(strstr(out, "\nc.fleet                                  absent    before boot   1 h"));
         ck_assert_int_eq(run("--json list"), 0);
         o = parse_out("ok");
         ck_assert_uint_eq(json_array_size(json_object_get(o, "names")), 3);
@@ -425,6 +451,7 @@ int main(int argc, char **argv) {
         tcase_set_timeout(t, 60);
         tcase_add_test(t, explain_reads_well);
         tcase_add_test(t, explain_tells_it_to_programs);
+        tcase_add_test(t, explain_of_what_was_saved_before_this_boot_knows_no_time);
         tcase_add_test(t, explain_is_of_one_proof);
         tcase_add_test(t, explain_asks_why_until_a_record_is_proven);
         tcase_add_test(t, explain_takes_so_many_items);
