@@ -255,8 +255,9 @@ static uint64_t look_at_chain(struct doctor *d, const struct query_status *s, ui
                 at_least = reply.checkpoint.now_s;
         }
         if (s->alarm[0])
-                doctor_say(d, DOCTOR_FAIL, "forks", "apt install --only-upgrade kedged", "%s: %s",
-                                s->chain, s->alarm);
+                doctor_say(d, DOCTOR_FAIL, "forks",
+                                "apt-get -y install --only-upgrade ./*.deb, with all the new packages",
+                                "%s: %s", s->chain, s->alarm);
         else
                 doctor_say(d, DOCTOR_OK, "forks", NULL, "%s: none is announced that is not known",
                                 s->chain);
