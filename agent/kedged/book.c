@@ -183,6 +183,20 @@ int book_set(struct book *b, const struct book_key *key, const struct revocation
         return 0;
 }
 
+void book_drop_decided(struct book *b, uint64_t chain_id, uint64_t fallback) {
+        for (size_t i = b->n; i-- > 0;) { /* what is removed has one that was looked at in its place */
+                const struct book_entry *e = b->entry[i];
+                const struct book_key key = e->key;
+                struct revocations left = { 0 };
+
+                for (size_t k = 0; k < e->revocations.n; k++)
+                        if (e->revocations.r[k].at.number > fallback)
+                                left.r[left.n++] = e->revocations.r[k];
+                if (key.chain_id == chain_id && left.n < e->revocations.n && book_set(b, &key, &left) < 0)
+                        return; /* no memory for fewer: the next time */
+        }
+}
+
 /* On disk 16 is the whole record, as it was when that many fields were known, and a kedged of then
  * takes a book with a higher number for a damaged one. So a user's SSH keys are written under the
  * numbers of a host's, which a user has not: whoever goes back to that kedged has his book. */

@@ -54,6 +54,10 @@ _must_check_ int book_set(struct book *b, const struct book_key *key, const stru
 _must_check_ int book_settle(struct book *b, const struct book_key *key,
                 const struct revocations *r, uint64_t fallback);
 
+/* Drops the notes of a chain that no restart needs any more: those of records that nobody asks for
+ * are settled by nothing else. */
+void book_drop_decided(struct book *b, uint64_t chain_id, uint64_t fallback);
+
 /* Puts the book on disk where it is not. 0: it is there. */
 _must_check_ int book_save(struct book *b);
 

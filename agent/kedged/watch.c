@@ -496,7 +496,20 @@ static bool must_stay(const struct watch_entry *e, uint64_t now) {
                                NULL) != STATE_FOLLOWING;
 }
 
+/* Two chains of one id share their notes. */
+static void drop_decided(struct watch *w) {
+        for (size_t i = 0; i < w->config->n_chains; i++) {
+                uint64_t id = w->runs[i]->config.chain_id, fallback = UINT64_MAX;
+
+                for (size_t k = 0; k < w->config->n_chains; k++)
+                        if (w->runs[k]->config.chain_id == id)
+                                fallback = MIN(fallback, w->runs[k]->store.fallback);
+                book_drop_decided(w->book, id, fallback);
+        }
+}
+
 void watch_expire(struct watch *w, uint64_t now) {
+        drop_decided(w);
         for (size_t i = 0; i < WATCH_BUCKETS; i++)
                 for (struct watch_entry *e = w->bucket[i], *next; e; e = next) {
                         next = e->bucket_next;

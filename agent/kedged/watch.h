@@ -69,6 +69,14 @@ struct watch_proven_by {
         const char *final, *head;
 };
 
+/* What was told of a record, and every head since has listed: it outlives answers that tell less, so
+ * that it is missed when it goes. */
+struct watch_told {
+        bool any;                         /* something, be it but an address */
+        uint64_t final;                   /* number of the finalized block at the last look */
+        struct hash32 key[LOOKUP_FIELDS]; /* by the fields of the last head; of bits those told */
+};
+
 struct watch_entry {
         struct watch_entry *bucket_next, *group_next, *fetch_next, *untold_next;
         struct watch *watch;
@@ -94,6 +102,7 @@ struct watch_entry {
         struct hash32 final_root, head_root;
         struct lookup_values values;
         struct watch_reply reply;
+        struct watch_told told;
         enum served_why field_why[LOOKUP_FIELDS];
         struct watch_proven_by by;
         uint64_t changed_us; /* when reply last became another; no two are the same */
@@ -273,6 +282,8 @@ void watch_untold_leave(struct watch *w, struct watch_entry *e);
 void watch_tell(struct watch *w, struct watch_entry *e, bool revoked);
 _must_check_ bool watch_known_revocation(
                 const struct revocations *all, const struct revocation *r);
+/* Of what the book holds: what finalized has not decided yet. */
+struct revocations watch_in_force(const struct revocations *all, uint64_t final);
 void watch_book_key(const struct watch *w, const struct config_zone *zone, const char *name,
                 size_t host_n, struct book_key *ret);
 void watch_put_first(struct watch_queue *q, struct watch_entry *e);
@@ -282,6 +293,7 @@ bool watch_sweep(struct watch *w, uint64_t now); /* true: it goes on */
 void watch_sweep_forget(struct watch *w, const struct watch_entry *e);
 void watch_sweeps_done(struct watch *w);
 void watch_unnoted(struct watch_entry *e, uint64_t head); /* the book had no room for what it took */
-/* Adds to what is in force what e->reply has told and the head does not list any more. -E2BIG: there
- * are too many to note. */
-_must_check_ int watch_gone(const struct watch_entry *e, struct lookup_judgement *j);
+/* Adds to what is in force what was told of e and the head does not list any more; and remembers what
+ * is told now. Not where the judgement keeps what was in force. -E2BIG: there are too many to
+ * note. */
+_must_check_ int watch_gone(struct watch_entry *e, struct lookup_judgement *j);

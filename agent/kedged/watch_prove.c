@@ -73,7 +73,7 @@ bool watch_known_revocation(const struct revocations *all, const struct revocati
 
 /* What stands in the book for a restart alone, as finalized has decided it since, is in force no
  * more: who was listed again, and is taken once more, is told once more. */
-static struct revocations in_force(const struct revocations *all, uint64_t final) {
+struct revocations watch_in_force(const struct revocations *all, uint64_t final) {
         struct revocations ret = { 0 };
 
         for (size_t i = 0; all && i < all->n; i++)
@@ -85,7 +85,7 @@ static struct revocations in_force(const struct revocations *all, uint64_t final
 /* True where there is one that was not in force before. */
 static bool note_new(struct watch *w, const struct watch_entry *e, const struct revocations *all,
         const struct revocations *after) {
-        const struct revocations before = in_force(all, e->values.final_at.number);
+        const struct revocations before = watch_in_force(all, e->values.final_at.number);
         bool any = false;
 
         for (size_t i = 0; i < after->n; i++)
@@ -163,24 +163,44 @@ static void refuse_unnoted(struct lookup_judgement *j) {
                         "no room left to note a revocation: nothing is served");
 }
 
-/* Judges what stands in e->values, and brings the book and the readers up to it. */
-void watch_apply(struct watch *w, struct watch_entry *e) {
-        const struct revocations *before;
-        struct lookup_judgement j;
+/* No head of this run brings it back, as finalized lists it no more: the rest is served. */
+static void say_gone_unnoted(const struct watch_entry *e) {
+        log_error("%s: no room left to note that a key is gone: after a crash, nodes that show an older chain could "
+                  "bring it back", e->name);
+}
+
+/* Brings the book up to what is in force; true where some of it is new. by_head: a head has taken some
+ * of it that finalized still lists. */
+static bool settle(struct watch *w, struct watch_entry *e, const struct revocations *in_force,
+                bool by_head) {
         struct book_key key;
-        bool revoked = false;
+        bool any;
 
         book_key_of(w, e, &key);
-        before = book_find(w->book, &key);
-        lookup_judge(e->shape, &e->values, before, &j);
-        lookup_times(e->shape, &e->values, w->config->role, &e->group->run->clocks, &j.answer);
-        if (e->known && watch_gone(e, &j) < 0)
+        any = note_new(w, e, book_find(w->book, &key), in_force);
+        if (book_settle(w->book, &key, in_force, e->group->run->store.fallback) >= 0)
+                return any;
+        if (by_head)
                 watch_unnoted(e, e->values.head_at.number);
-        if (j.revocations_changed && !j.keep_revocations) {
-                revoked = note_new(w, e, before, &j.revocations);
-                if (book_settle(w->book, &key, &j.revocations, e->group->run->store.fallback) < 0)
-                        watch_unnoted(e, e->values.head_at.number);
-        }
+        else
+                say_gone_unnoted(e);
+        return any;
+}
+
+/* Judges what stands in e->values, and brings the book and the readers up to it. */
+void watch_apply(struct watch *w, struct watch_entry *e) {
+        struct lookup_judgement j;
+        bool revoked = false, by_head;
+
+        lookup_judge(e->shape, &e->values, watch_revocations(w, e), &j);
+        lookup_times(e->shape, &e->values, w->config->role, &e->group->run->clocks, &j.answer);
+        by_head = j.revocations_changed;
+        if (!j.keep_revocations && watch_gone(e, &j) < 0)
+                say_gone_unnoted(e);
+        if (j.keep_revocations && e->values.head_at.number > e->values.final_at.number)
+                watch_unnoted(e, e->values.head_at.number); /* what it has taken is noted nowhere */
+        if (j.revocations_changed && !j.keep_revocations)
+                revoked = settle(w, e, &j.revocations, by_head);
         if (e->unnoted > e->values.final_at.number)
                 refuse_unnoted(&j);
         else

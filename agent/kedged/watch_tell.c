@@ -91,7 +91,7 @@ void watch_revoke(struct watch *w, const char *name, const struct block_ref *at)
         const struct revocations *before;
         const struct config_zone *zone;
         struct watch_entry *e;
-        struct revocations all;
+        struct revocations all, in_force;
         struct book_key key;
         struct view subject;
         bool first;
@@ -102,7 +102,8 @@ void watch_revoke(struct watch *w, const char *name, const struct block_ref *at)
         zone = &w->config->zone[z];
         watch_book_key(w, zone, name, subject.n, &key);
         before = book_find(w->book, &key);
-        first = !watch_known_revocation(before, &whole);
+        in_force = watch_in_force(before, w->runs[zone->chain_index]->status.finalized.ref.number);
+        first = !watch_known_revocation(&in_force, &whole);
         if (!revoke_whole(before, at, &all))
                 return;
         e = watch_find_entry(w, name);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 
 #include "agent/kedged/members.h"
+#include "agent/kedged/news.h"
 #include "agent/kedged/wg_record.h"
 
 #define INDEX   65536
@@ -535,6 +536,34 @@ START_TEST(who_is_gone_from_both_lists_at_once_is_revoked) {
 }
 END_TEST
 
+static void count_revoked(void *userdata, const struct news *news) {
+        *(size_t *) userdata += news->kind == NEWS_REVOKED;
+}
+
+/* The book keeps the first note for a restart: it is none of the second time. */
+START_TEST(who_was_listed_again_is_revoked_again) {
+        struct news_desk desk = { 0 };
+        size_t n = 0;
+
+        ck_assert_int_eq(news_listen(&desk, count_revoked, &n), 0);
+        w.watch.news = &desk;
+        HOLD(0, 1, "gw1", "gw2");
+        HOLD(1, 1, "gw1", "gw2");
+        move(100, 110);
+        HOLD(1, 2, "gw1");
+        move(100, 111);
+        HOLD(0, 3, "gw1", "gw2");
+        HOLD(1, 3, "gw1", "gw2");
+        move(120, 121);
+        ck_assert_uint_eq(n, 1);
+        HOLD(1, 4, "gw1");
+        move(120, 122);
+        ck_assert_uint_eq(in_book("_wg.gw2")->r[0].at.number, 122);
+        ck_assert_uint_eq(n, 2);
+        w.watch.news = NULL;
+}
+END_TEST
+
 START_TEST(who_is_in_neither_list_is_not_noted) {
         HOLD(0, 1, "gw1");
         HOLD(1, 2, "gw1", "gw2");
@@ -679,6 +708,7 @@ int main(void) {
         tcase_add_test(t, proofs_that_fail_for_long_are_told);
         tcase_add_test(t, who_head_does_not_list_is_revoked_for_good);
         tcase_add_test(t, who_is_gone_from_both_lists_at_once_is_revoked);
+        tcase_add_test(t, who_was_listed_again_is_revoked_again);
         tcase_add_test(t, who_is_in_neither_list_is_not_noted);
         tcase_add_test(t, a_watched_record_of_it_is_judged_at_once);
         tcase_add_test(t, a_large_book_is_written_now_and_then);

@@ -205,25 +205,163 @@ START_TEST(key_that_was_never_final_is_not_told) {
         ck_assert_uint_eq(heard.n, 0);
 } END_TEST
 
-/* A record has room for so many notes: where none is left nothing is served until finalized is as
- * far as the head that took the key. */
-START_TEST(without_room_to_note_it_nothing_is_served) {
-        const struct block_ref at = { .number = 200 };
-        struct revocations full = { .n = SERVED_REVOCATIONS_MAX };
-        struct book_key key;
+/* The answer tells nothing of a record while a field of it is garbled: what was told before is missed
+ * all the same when it goes. */
+START_TEST(key_that_goes_while_the_record_is_invalid_is_told) {
+        struct hash32 key, slot;
+        struct fake_value *v;
 
         pump1();
         heads(100, 103);
         (void) ask(NAME);
+        ck_assert_int_eq(slot_key_of_text(VIEW_TEXT("pump1.port"), &key), 0);
+        slot_of_mapping(&key, 0, &slot);
+        v = fake_slot(&w.fake, &slot);
+        memset(v->head.b, 0xff, sizeof(v->head.b));
+        v->final = v->head;
+        move(104, 105);
+        ck_assert_int_eq(ask(NAME)->result, QUERY_INVALID);
+        both("pump1.port", RECORD_PORT, "");
+        both("pump1.signature", RECORD_SIGNATURE, "");
+        move(106, 107);
+        check_last(1, NAME, "signature", 107);
+        ck_assert_uint_eq(book_count(&w.book), 1);
+} END_TEST
+
+/* Finalized has dropped it, a head lists it again, and the next does not. */
+START_TEST(key_on_its_way_back_that_goes_is_told) {
+        pump1();
+        heads(100, 103);
+        (void) ask(NAME);
+        set("pump1.signature", RECORD_SIGNATURE, "", PIN_A);
+        w.fake.final_root.b[0] = 20;
+        w.fake.head_root.b[0] = 30;
+        heads(104, 105);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        ck_assert_uint_eq(heard.n, 0);
+        both("pump1.signature", RECORD_SIGNATURE, "");
+        move(106, 107);
+        check_last(1, NAME, "signature", 107);
+} END_TEST
+
+START_TEST(bits_on_their_way_back_that_go_are_told) {
+        const char *user = "_user.alice.plant.fleet", *role = "_user.alice.role";
+
+        both(role, RECORD_ROLE, "0x07");
+        heads(100, 103);
+        (void) ask(user);
+        set(role, RECORD_ROLE, "0x06", "0x0f");
+        w.fake.final_root.b[0] = 20;
+        w.fake.head_root.b[0] = 30;
+        heads(104, 105);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        both(role, RECORD_ROLE, "0x06"); /* the fourth was never told */
+        move(106, 107);
+        check_last(1, user, "role", 107);
+        ck_assert_uint_eq(watch_revocations_of(&w.watch, user)->r[0].key.b[31], 0x01);
+} END_TEST
+
+/* Kept by a run that had come further, while the chain's own state is older: what is still to come has
+ * not gone. */
+START_TEST(key_that_is_still_to_come_is_not_told) {
+        struct lookup_values v;
+
+        pump1();
+        heads(104, 105);
+        (void) ask(NAME);
+        v = entry(NAME)->values;
+        proofs_done(&w.proofs);
+        watch_done(&w.watch);
+        book_done(&w.book);
+        parts();
+        w.watch.news = &heard.desk;
+        ck_assert_int_eq(watch_restore(&w.watch, NAME, &v, now_ms()), 0);
+        both("pump1.signature", RECORD_SIGNATURE, "");
+        move(100, 101);
+        ck_assert_uint_eq(heard.n, 0);
+        both("pump1.signature", RECORD_SIGNATURE, PIN_A);
+        move(104, 105);
+        both("pump1.signature", RECORD_SIGNATURE, "");
+        move(106, 107);
+        check_last(1, NAME, "signature", 107);
+} END_TEST
+
+/* Nobody asks for it any more, so nothing settles its note but time. */
+START_TEST(note_of_a_record_that_is_gone_goes_too) {
+        pump1();
+        heads(100, 103);
+        (void) ask(NAME);
+        both("pump1.server_ip", RECORD_SERVER_IP, "");
+        both("pump1.signature", RECORD_SIGNATURE, "");
+        move(104, 105);
+        clock_ms += 20000;
+        move(106, 107);
+        ck_assert_uint_eq(w.watch.n, 0);
+        w.runs[0]->store.fallback = 104;
+        watch_expire(&w.watch, now_ms());
+        ck_assert_uint_eq(book_count(&w.book), 1);
+        w.runs[0]->store.fallback = 105;
+        watch_expire(&w.watch, now_ms());
+        ck_assert_uint_eq(book_count(&w.book), 0);
+} END_TEST
+
+static void fill_notes(void) {
+        const struct block_ref at = { .number = 200 };
+        struct revocations full = { .n = SERVED_REVOCATIONS_MAX };
+        struct book_key key;
+
         watch_book_key(&w.watch, &w.config.zone[0], NAME, strlen("pump1"), &key);
         for (size_t i = 0; i < full.n; i++)
                 full.r[i] = (struct revocation){ RECORD_SIGNATURE, { .b = { 1, (uint8_t) i } }, at };
         ck_assert_int_eq(book_set(&w.book, &key, &full), 0);
-        both("pump1.signature", RECORD_SIGNATURE, "");
-        move(104, 105);
+}
+
+/* What finalized does not list no head of this run brings back: no reason to refuse the others. */
+START_TEST(without_room_to_note_it_the_others_are_served) {
+        pump1();
+        heads(100, 103);
+        (void) ask(NAME);
+        fill_notes();
+        both("pump1.signature", RECORD_SIGNATURE, PIN_B);
+        move(104, 168);
+        ck_assert_uint_eq(ask(NAME)->answer.n_pins, 1);
+        ck_assert_uint_eq(ask(NAME)->answer.pin[0].b[0], 0xbb);
+} END_TEST
+
+START_TEST(with_a_full_book_the_others_are_served) {
+        pump1();
+        heads(100, 103);
+        (void) ask(NAME);
+        w.book.bytes = BOOK_BYTES_MAX - 4;
+        both("pump1.signature", RECORD_SIGNATURE, PIN_B);
+        move(104, 168);
+        check_last(1, NAME, "signature", 168);
+        ck_assert_uint_eq(ask(NAME)->answer.n_pins, 1);
+} END_TEST
+
+/* But what only a head has taken comes back with an older one: nothing is served until finalized is
+ * as far. */
+START_TEST(without_room_for_a_heads_word_nothing_is_served) {
+        pump1();
+        heads(100, 103);
+        (void) ask(NAME);
+        fill_notes();
+        set("pump1.signature", RECORD_SIGNATURE, NULL, "");
+        w.fake.head_root.b[0] = 30;
+        heads(100, 110);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
         ck_assert_int_eq(ask(NAME)->result, QUERY_UNPROVEN);
-        move(105, 106);
-        ck_assert_int_eq(ask(NAME)->result, QUERY_OK);
+        set("pump1.signature", RECORD_SIGNATURE, NULL, PIN_A);
+        w.fake.head_root.b[0] = 31;
+        heads(100, 108);
+        watch_moved(&w.watch, w.runs[0]);
+        pump();
+        ck_assert_int_eq(ask(NAME)->result, QUERY_UNPROVEN);
+        move(110, 111);
+        ck_assert_uint_eq(ask(NAME)->answer.n_pins, 1);
 } END_TEST
 
 int main(void) {
@@ -241,7 +379,14 @@ int main(void) {
         tcase_add_test(tc, older_chain_after_a_crash_does_not_bring_it_back);
         tcase_add_test(tc, key_that_came_back_is_told_again);
         tcase_add_test(tc, key_that_was_never_final_is_not_told);
-        tcase_add_test(tc, without_room_to_note_it_nothing_is_served);
+        tcase_add_test(tc, key_that_goes_while_the_record_is_invalid_is_told);
+        tcase_add_test(tc, key_on_its_way_back_that_goes_is_told);
+        tcase_add_test(tc, bits_on_their_way_back_that_go_are_told);
+        tcase_add_test(tc, key_that_is_still_to_come_is_not_told);
+        tcase_add_test(tc, note_of_a_record_that_is_gone_goes_too);
+        tcase_add_test(tc, without_room_to_note_it_the_others_are_served);
+        tcase_add_test(tc, with_a_full_book_the_others_are_served);
+        tcase_add_test(tc, without_room_for_a_heads_word_nothing_is_served);
         suite_add_tcase(suite, tc);
         return unit_run(suite);
 }

@@ -101,6 +101,7 @@ static inline void setup(void) {
                 w.config.role[i].max_age_ms = 3600000;
         zone(0, "plant.fleet", 1);
         zone(1, "hall.plant.fleet", 2);
+        w.config.n_chains = 1;
         fake_init(&w.fake);
         ck_assert_int_eq(run_new(&chain, 0, 0, &w.fake.chain, NULL, &hooks, &w.runs[0]), 0);
         w.runs[0]->linked = true;
