@@ -358,6 +358,24 @@ static int replace_one(struct agent *a, const struct net_network *config,
         return open_network(a, config, ret);
 }
 
+int net_desk_may_replace(const struct agent *a, const struct net_config *next) {
+        for (size_t i = 0; i < next->n; i++) {
+                const char *name = next->network[i].name;
+                struct net_state state;
+                int r;
+
+                if (net_desk_find(&a->net, name))
+                        continue;
+                r = net_state_open(&state, a->state_fd, name, a->publish.boot_id, now_ms());
+                if (r == -EPROTONOSUPPORT)
+                        r = store_of_a_later(a->config->state_dir, state.store.name);
+                net_state_done(&state);
+                if (r == -EPROTONOSUPPORT)
+                        return r;
+        }
+        return 0;
+}
+
 void net_desk_replace(struct agent *a, struct net_config *next_take) {
         struct net_desk *d = &a->net;
         struct net_config before = d->config;

@@ -93,6 +93,8 @@ struct net_desk {
  */
 _must_check_ int net_desk_open(struct agent *a);
 void net_desk_done(struct net_desk *d);
+/* -EPROTONOSUPPORT: a later kedge has written what is on disk of a network that next adds; logged. */
+_must_check_ int net_desk_may_replace(const struct agent *a, const struct net_config *next);
 void net_desk_replace(struct agent *a, struct net_config *next_take);
 
 /* Nothing that was proven on this chain stands any more: the lists are proven anew. */

@@ -1,6 +1,7 @@
 /* Another configuration while running. It is taken whole or not at all; what it may change
  * is zones, ages and upstreams, and it may have more chains at the end of its list. Machines for
- * changed upstreams and for new chains are made before anything is given up. */
+ * changed upstreams and for new chains are made, and the states of new networks looked at, before
+ * anything is given up. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -93,7 +94,9 @@ static int replace(struct agent *a, struct config **next, struct login_config *l
 
         if (r < 0)
                 return r;
-        r = make_machines(a, *next, &m);
+        r = net_desk_may_replace(a, net);
+        if (r >= 0)
+                r = make_machines(a, *next, &m);
         if (r >= 0)
                 r = open_added(a, *next, &added);
         if (r >= 0)

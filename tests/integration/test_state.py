@@ -5,6 +5,7 @@ import glob
 import hashlib
 import os
 import shutil
+import signal
 import struct
 import sys
 
@@ -138,6 +139,12 @@ def of_later_book(state):
     return generation(1, struct.pack(">I", 1) + entry)
 
 
+def net_conf(agent):
+    with open(agent.home + "/net.conf", "w") as f:
+        f.write(f"[Network plant]\nZone={agent.ZONE_NAME}\nInterface=kedge0\nHost=gw0\nPrefix=10.77.0.0/16\n")
+    os.chmod(agent.home + "/net.conf", 0o644)
+
+
 LATER = {
     "revocations": lambda state: generation(2, b"what only a later kedge can read"),
     "revocations.1": of_later_book,
@@ -154,9 +161,7 @@ LATER = {
 def test_what_a_later_one_wrote_stops_the_start_and_stays(folder):
     dn = the_same_chain(folder)
     agent = Heir(folder, dn, FIXTURES + "/4-operations")
-    with open(agent.home + "/net.conf", "w") as f:
-        f.write(f"[Network plant]\nZone={agent.ZONE_NAME}\nInterface=kedge0\nHost=gw0\nPrefix=10.77.0.0/16\n")
-    os.chmod(agent.home + "/net.conf", 0o644)
+    net_conf(agent)
     agent.wait_following(FINAL)
     agent.kedged.stop()
     clean = holds(agent.state)
@@ -181,6 +186,28 @@ def test_what_a_later_one_wrote_stops_the_start_and_stays(folder):
             os.chmod(f"{agent.state}/{path}", 0o600)
     agent.kedged.start()
     agent.wait_following(FINAL)
+
+
+def test_a_reload_takes_nothing_where_a_network_is_of_a_later_one(folder):
+    dn = the_same_chain(folder)
+    agent = Heir(folder, dn, FIXTURES + "/4-operations")
+    agent.wait_following(FINAL)
+    plant, conf, suffixes = agent.state + "/net.plant", read(agent.conf), read(agent.state + "/public/suffixes")
+    with open(plant, "wb") as f:
+        f.write(LATER["net.plant"](agent.state))
+    left = read(plant)
+    net_conf(agent)
+    with open(agent.conf, "ab") as f:
+        f.write(conf[conf.index(b"[Zone "):conf.index(b"Slot=")].replace(b"[Zone ", b"[Zone second.") + b"Slot=1\n")
+    agent.kedged.p.send_signal(signal.SIGHUP)
+    agent.kedged.wait_log("the running one stays")
+    assert plant + " was written by a later kedge" in agent.kedged.text()
+    agent.wait_following(FINAL)
+    assert "reloaded:" not in agent.kedged.text()
+    assert (read(plant), read(agent.state + "/public/suffixes")) == (left, suffixes)
+    os.unlink(plant)
+    agent.kedged.p.send_signal(signal.SIGHUP)
+    agent.kedged.wait_log("reloaded: 1 chains, 2 zones, 1 networks")
 
 
 def test_a_copy_of_names_that_a_later_one_kept_is_dropped(folder):
