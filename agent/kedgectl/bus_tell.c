@@ -10,6 +10,7 @@
 
 #define BUS_NAME   "org.kedge.Agent1"
 #define BUS_PATH   "/org/kedge/Agent1"
+#define NEEDS_RESTART BUS_NAME ".Error.NeedsRestart"
 #define TIMEOUT_US (UINT64_C(150) * 1000000) /* a password may be typed meanwhile */
 
 /* Nobody is there who could hear it, or it follows no such chain yet; everything else is an
@@ -61,6 +62,8 @@ int ctl_bus_tell(const char *member, char ret_why[CTL_WHY_MAX], const char *type
         va_end(ap);
         if (r < 0)
                 r = nobody_hears(&error) ? -ENOENT : say(ret_why, r, &error);
+        if (sd_bus_error_has_name(&error, NEEDS_RESTART))
+                r = -ERESTART;
         sd_bus_error_free(&error);
         (void) sd_bus_close_unref(bus);
         return r < 0 ? r : 0;

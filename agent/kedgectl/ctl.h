@@ -215,7 +215,7 @@ void ctl_login_conf(const struct ctl *ctl, char ret[CTL_PATH_MAX]);
 uint64_t ctl_boottime_ms(void);
 
 /* bus_tell.c: calls a method of the agent on the system bus; types and what follows as sd-bus has
- * them. A password may be asked for. 0; -ENOENT: nobody is there who could hear it; another errno,
- * and ret_why is what the agent answered. */
+ * them. A password may be asked for. 0; -ENOENT: nobody is there who could hear it; -ERESTART: the
+ * agent needs a restart for it; or another errno. But for -ENOENT ret_why is what the agent answered. */
 #define CTL_WHY_MAX 400
 _must_check_ int ctl_bus_tell(const char *member, char ret_why[CTL_WHY_MAX], const char *types, ...);

@@ -199,7 +199,7 @@ static bool is_in_effect(const struct setup *s) {
         return chain && zone;
 }
 
-/* A reload that kedged refuses, as it began with other files, is told in its journal alone. */
+/* A reload of which it could not say what became: a refusal is told in its journal alone. */
 static bool has_taken(const struct setup *s) {
         uint64_t begun = ctl_boottime_ms();
 
@@ -211,26 +211,69 @@ static bool has_taken(const struct setup *s) {
         return true;
 }
 
+/* The file as it was. Told, where that cannot be. */
+static int put_back(const struct setup *s) {
+        char why[CTL_WHY_MAX] = "";
+        int r = stage_put(s->main, s->path, s->before[0] ? s->before : NULL, why);
+
+        if (r < 0)
+                (void) ctl_fail(s->ctl, CTL_FAILURE, "%s cannot be put back as it was: %s", s->path,
+                                r == -EBADMSG ? why : strerrordesc_np(-r));
+        return r;
+}
+
+/* kedged runs on with what it has. So it is to be what a start finds, too. */
+static enum ctl_exit refused(const struct setup *s, bool changed, const char *why) {
+        if (changed && put_back(s) < 0)
+                return CTL_FAILURE;
+        return ctl_fail(s->ctl, CTL_FAILURE,
+                        "kedged runs on as it did, and refuses what is new: %s; %s is %s. See: "
+                        "journalctl -u kedged",
+                        why, s->path, changed ? "as it was before" : "not changed");
+}
+
+static enum ctl_exit does_not_come_up(const struct setup *s, bool changed) {
+        char why[CTL_WHY_MAX] = "";
+
+        if (!changed)
+                return ctl_fail(s->ctl, CTL_FAILURE,
+                                "kedged was restarted for what %s says, and does not start. See: "
+                                "journalctl -u kedged",
+                                s->path);
+        if (put_back(s) < 0)
+                return CTL_FAILURE;
+        return ctl_fail(s->ctl, CTL_FAILURE,
+                        "kedged does not start with what is new, so %s is as it was before, and kedged %s. "
+                        "See: journalctl -u kedged",
+                        s->path,
+                        setup_restart(why) == 0 ? "was started again"
+                                                : "does not start with that, either");
+}
+
 static enum ctl_exit put_into_effect(const struct setup *s, bool changed) {
-        bool restart = !changed || needs_restart(s);
+        bool restart = !changed || needs_restart(s), restarted = false;
         char why[CTL_WHY_MAX] = "";
         int r;
 
         if (!changed && is_in_effect(s))
                 return CTL_OK;
-        r = s->ctl->config || geteuid() != 0 ? -ENOENT : setup_effect(restart, why);
-        if (r == 0 && !restart && !has_taken(s)) {
-                restart = true;
-                r = setup_effect(true, why);
+        r = s->ctl->config || geteuid() != 0 ? -ENOENT : setup_effect(needs_restart(s), &restarted, why);
+        if (r == 0 && !restarted && !has_taken(s)) {
+                (void) snprintf(why, sizeof(why), "it did not say why");
+                r = -EBADMSG;
         }
+        if (r == -EBADMSG)
+                return refused(s, changed, why);
+        if (r == -ECANCELED)
+                return does_not_come_up(s, changed);
         if (r == -ENOENT)
                 row(s, "next", restart ? "type: systemctl restart kedged" : "type: systemctl reload kedged");
         else if (r < 0)
                 return ctl_fail(s->ctl, CTL_FAILURE,
-                                "%s is written, but kedged could not be %s: %s", s->path,
-                                restart ? "restarted" : "reloaded", why);
+                                "%s is %s, but kedged could not be told: %s", s->path,
+                                s->ctl->setup.undo ? "removed" : "written", why);
         else
-                row(s, "kedged", restart ? "restarted for it" : "has read it; it was not restarted");
+                row(s, "kedged", restarted ? "restarted for it" : "has read it; it was not restarted");
         return CTL_OK;
 }
 

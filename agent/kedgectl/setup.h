@@ -60,9 +60,14 @@ bool setup_has_line(const char *text, const char *line);
 /* What a file of ours begins with. */
 extern const char setup_head[];
 
-/* setup_effect.c: has systemd restart or reload kedged, and waits until that is done. -ENOENT: there
- * is no systemd, or no unit; other -errno with ret_why. */
-_must_check_ int setup_effect(bool restart, char ret_why[CTL_WHY_MAX]);
+/* setup_effect.c: has kedged read what the files say, or has systemd restart it where it needs that;
+ * where it is not on the bus to say so, unheard says it. 0: it has read it, or cannot say whether; or it
+ * was restarted, and runs. -ENOENT: there is no systemd, or no unit; -EBADMSG: it refuses what the files
+ * say, and runs on as it did, ret_why is why; -ECANCELED: it was restarted, and does not come up; other
+ * -errno with ret_why. */
+_must_check_ int setup_effect(bool unheard, bool *ret_restarted, char ret_why[CTL_WHY_MAX]);
+/* A restart alone. 0, or as above. */
+_must_check_ int setup_restart(char ret_why[CTL_WHY_MAX]);
 
 /* setup_follow.c: looks at the agent at ctl->path until the first answer is there, and tells each step.
  */

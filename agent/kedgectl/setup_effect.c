@@ -1,5 +1,9 @@
-/* What was written is put into effect: systemd's manager is asked over the bus, as systemctl does it,
- * and the job is waited for. */
+/* What was written is put into effect: kedged is asked to read it, and where it says that it needs a
+ * restart for that, or does not run, systemd's manager is asked over the bus, as systemctl does it, and
+ * the job is waited for.
+ *
+ * What always holds: a kedged that refuses what is written for any other reason is left alone. It would
+ * refuse to start with it, too. */
 
 #include <errno.h>
 #include <poll.h>
@@ -40,6 +44,7 @@ static bool job_runs(sd_bus *bus, const char *job) {
         return r >= 0;
 }
 
+/* 1: kedged has come up, and goes on; 0: it has not. */
 static int is_active(sd_bus *bus, char ret_why[CTL_WHY_MAX]) {
         sd_bus_error error = SD_BUS_ERROR_NULL;
         char *path = NULL, *state = NULL;
@@ -49,11 +54,9 @@ static int is_active(sd_bus *bus, char ret_why[CTL_WHY_MAX]) {
                 r = sd_bus_get_property_string(bus, MANAGER, path, MANAGER ".Unit", "ActiveState",
                                 &error, &state);
         if (r < 0)
-                r = say(ret_why, r, &error);
-        else if (strcmp(state, "active") != 0 && strcmp(state, "reloading") != 0) {
-                (void) snprintf(ret_why, CTL_WHY_MAX, "it does not start; see: journalctl -u kedged");
-                r = -ECANCELED;
-        }
+                r = nobody_there(&error) ? -ENOENT : say(ret_why, r, &error);
+        else
+                r = strcmp(state, "active") == 0 || strcmp(state, "reloading") == 0;
         free(path);
         free(state);
         sd_bus_error_free(&error);
@@ -80,15 +83,51 @@ static int run_job(sd_bus *bus, const char *member, char ret_why[CTL_WHY_MAX]) {
         return r;
 }
 
-int setup_effect(bool restart, char ret_why[CTL_WHY_MAX]) {
+static int restart(sd_bus *bus, char ret_why[CTL_WHY_MAX]) {
+        int r = run_job(bus, "RestartUnit", ret_why);
+
+        if (r >= 0)
+                r = is_active(bus, ret_why);
+        return r == 0 ? -ECANCELED : r;
+}
+
+int setup_restart(char ret_why[CTL_WHY_MAX]) {
         sd_bus *bus = NULL;
         int r;
 
         if (sd_bus_open_system(&bus) < 0)
                 return -ENOENT;
-        r = run_job(bus, restart ? "RestartUnit" : "ReloadOrRestartUnit", ret_why);
-        if (r >= 0)
-                r = is_active(bus, ret_why);
+        r = restart(bus, ret_why);
+        (void) sd_bus_close_unref(bus);
+        return r < 0 ? r : 0;
+}
+
+/* Of one that runs kedged itself says what became of it, as systemd does not know. One that is not on
+ * the bus is sent its signal. */
+static int reload(sd_bus *bus, bool unheard, char ret_why[CTL_WHY_MAX]) {
+        int r = ctl_bus_tell("Reload", ret_why, "");
+
+        if (r == -ENOENT)
+                return unheard ? -ERESTART : run_job(bus, "ReloadUnit", ret_why);
+        return r == 0 || r == -ERESTART ? r : -EBADMSG;
+}
+
+int setup_effect(bool unheard, bool *ret_restarted, char ret_why[CTL_WHY_MAX]) {
+        sd_bus *bus = NULL;
+        int r;
+
+        *ret_restarted = false;
+        if (sd_bus_open_system(&bus) < 0)
+                return -ENOENT;
+        r = is_active(bus, ret_why);
+        if (r > 0)
+                r = reload(bus, unheard, ret_why);
+        else if (r == 0)
+                r = -ERESTART;
+        if (r == -ERESTART) {
+                *ret_restarted = true;
+                r = restart(bus, ret_why);
+        }
         (void) sd_bus_close_unref(bus);
         return r < 0 ? r : 0;
 }

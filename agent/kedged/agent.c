@@ -134,7 +134,9 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *si _u
 
 static int on_reload(sd_event_source *source _unused_, const struct signalfd_siginfo *si _unused_,
                 void *userdata) {
-        (void) agent_reload(userdata);
+        char why[CONFIG_WHY_MAX];
+
+        (void) agent_reload(userdata, why);
         return 0;
 }
 

@@ -93,8 +93,9 @@ uint64_t agent_floor_s(struct agent *a);
 _must_check_ int agent_run_open(struct agent *a, const struct config_chain *config, size_t index,
                 struct run **ret);
 
-/* Reads the configuration again; keeps the running one where the new one is no good, and logs why. */
-int agent_reload(struct agent *a);
+/* Reads the configuration again; keeps the running one where the new one is no good, and logs why.
+ * -ERESTART: it is good, but only a restart brings it into effect; other -errno. */
+int agent_reload(struct agent *a, char ret_why[CONFIG_WHY_MAX]);
 
 /* Verbs of the query socket; see query_ask_fn. */
 bool agent_answer(void *userdata, struct query_client *client, const struct query_request *request,

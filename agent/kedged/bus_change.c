@@ -101,9 +101,13 @@ void bus_call_finish(struct bus_call *call, int r, const char *why) {
 }
 
 static void reload(struct bus_call *call) {
-        int r = agent_reload(call->bus->agent);
+        char why[CONFIG_WHY_MAX] = "";
+        int r = agent_reload(call->bus->agent, why);
 
-        bus_call_finish(call, r < 0 ? -EINVAL : 0, "the running configuration stays: the journal says why");
+        if (r == -ERESTART)
+                bus_call_error(call, BUS_ERROR "NeedsRestart", why);
+        else
+                bus_call_finish(call, r < 0 ? -EINVAL : 0, why);
 }
 
 static void flush(struct bus_call *call) {

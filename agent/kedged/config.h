@@ -118,7 +118,7 @@ static inline void config_freep(struct config **c) {
         *c = config_free(*c);
 }
 
-/* May now be replaced by next while running? 0, or -EINVAL with the reason. */
+/* May now be replaced by next while running? 0, or -ERESTART with the reason. */
 _must_check_ int config_may_replace(const struct config *now, const struct config *next,
         char ret_why[CONFIG_WHY_MAX]);
 

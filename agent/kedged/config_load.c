@@ -331,7 +331,7 @@ int config_may_replace(
         (void) snprintf(ret_why, CONFIG_WHY_MAX,
                         "%s%s%s%s cannot change while running: restart kedged for it",
                         chain ? "[Chain " : "", chain ? chain : "", chain ? "] " : "", what);
-        return -EINVAL;
+        return -ERESTART;
 }
 
 bool config_suffix_is_private(const char *suffix) {

@@ -4,6 +4,7 @@
  * anything is given up. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
@@ -67,8 +68,7 @@ static int make_machines(struct agent *a, const struct config *next, struct mach
 
 /* Files beside kedged.conf: all of them good, or nothing of any is taken. */
 static int load(struct agent *a, struct config **next, struct login_config *login,
-                struct net_config *net) {
-        char why[CONFIG_WHY_MAX];
+                struct net_config *net, char why[CONFIG_WHY_MAX]) {
         int r;
 
         r = config_load(a->config_path, next, why);
@@ -80,17 +80,15 @@ static int load(struct agent *a, struct config **next, struct login_config *logi
                 operator_apply(&a->words, *next);
         if (r >= 0)
                 r = config_may_replace(a->config, *next, why);
-        if (r < 0)
-                log_error("%s; the running configuration stays", why);
         return r;
 }
 
 static int replace(struct agent *a, struct config **next, struct login_config *login,
-                struct net_config *net) {
+                struct net_config *net, char ret_why[CONFIG_WHY_MAX]) {
         _cleanup_(machines_done) struct machines m = { 0 };
         _cleanup_(added_done) struct added added = { 0 };
         size_t had = a->n_runs;
-        int r = load(a, next, login, net);
+        int r = load(a, next, login, net, ret_why);
 
         if (r < 0)
                 return r;
@@ -102,10 +100,9 @@ static int replace(struct agent *a, struct config **next, struct login_config *l
         if (r >= 0)
                 r = publish_suffixes(&a->publish, *next);
         if (r < 0) {
-                log_error("the new configuration cannot be put into effect: %s; the running one "
-                          "stays",
-                                strerror(-r));
-                return r;
+                (void) snprintf(ret_why, CONFIG_WHY_MAX,
+                                "the new configuration cannot be put into effect: %s", strerror(-r));
+                return r == -ERESTART ? -EINVAL : r;
         }
         operator_prune(&a->words, *next);
         take_added(a, &added);
@@ -125,7 +122,7 @@ static int replace(struct agent *a, struct config **next, struct login_config *l
         return 0;
 }
 
-int agent_reload(struct agent *a) {
+int agent_reload(struct agent *a, char ret_why[CONFIG_WHY_MAX]) {
         _cleanup_(config_freep) struct config *next = NULL;
         _cleanup_(freep) struct login_config *login = malloc(sizeof(*login));
         _cleanup_(net_config_done) struct net_config net = { 0 };
@@ -134,8 +131,11 @@ int agent_reload(struct agent *a) {
 
         (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
                         (unsigned long long) now_ms() * 1000);
-        r = login ? replace(a, &next, login, &net) : -ENOMEM;
-        if (r >= 0) {
+        (void) snprintf(ret_why, CONFIG_WHY_MAX, "not enough memory");
+        r = login ? replace(a, &next, login, &net, ret_why) : -ENOMEM;
+        if (r < 0)
+                log_error("%s; the running configuration stays", ret_why);
+        else {
                 a->config = TAKE_PTR(next);
                 login_desk_replace(a, login);
                 net_desk_replace(a, &net);

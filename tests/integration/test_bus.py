@@ -241,6 +241,9 @@ def test_what_cannot_be_proven_is_told_apart(folder):
     agent.roles = "[names]\nMaxAge=none"
     agent.write_config()
     assert b.call("Reload")[1] == ERROR + "Failed"
+    agent.roles, agent.chain["MaxGap"] = "", "4999"
+    agent.write_config()
+    assert b.call("Reload")[1] == ERROR + "NeedsRestart"
 
 
 def test_watched_names_are_told_piece_by_piece(folder):

@@ -67,6 +67,7 @@ def by_one_command(m):
     assert m.must("getent", "hosts", NAME).split() == ["10.1.2.3", NAME]
     assert m.must("stat", "-c", "%a %U %G", FILE).split() == ["644", "root", "root"]
     second_zone(m, chain)
+    refused_is_taken_back(m, chain)
     root_alone_writes(m, chain)
     undo(m)
 
@@ -83,6 +84,28 @@ def second_zone(m, chain):
     setup(m, "--zone", "plant.fleet", "--try", "nobody.plant.fleet", code=5)
     out = setup(m, "--chain", "diode", code=2)
     assert "--zone is missing" in out, out
+
+
+def refused_is_taken_back(m, chain):
+    """A kedged that refuses what is new, and would not start with it either, is left alone; one that needs a restart and does not
+    come up is started again with what it had. Either way the file is as it was, and what was proven is served on."""
+    pid, before = main_pid(m), m.must("sha256sum", FILE)
+    m.write("/var/lib/kedge/chain-c3.state", "damaged\n")
+    m.must("chown", "_kedge:", "/var/lib/kedge/chain-c3.state")
+    third = ["--chain", "c3", "--backend", "blockquick", *words(chain)[2:], "--checkpoint", chain.info["CHECKPOINT"]]
+    out = setup(m, *third, *zone(chain, "c3.internal"), code=1)
+    assert "refuses what is new: the new configuration cannot be put into effect" in out and "as it was before" in out, out
+    assert "journalctl -u kedged" in out and main_pid(m) == pid and m.must("sha256sum", FILE) == before, out
+    m.must("rm", "/var/lib/kedge/chain-c3.state")
+
+    m.write("/etc/systemd/system/kedged.service.d/no.conf", f"[Service]\nExecStartPre=/bin/sh -c '! grep -q {WRONG} {FILE}'\n")
+    m.must("systemctl", "daemon-reload")
+    out = setup(m, *words(chain), "--checkpoint", WRONG, code=1)
+    assert "does not start with what is new" in out and "was started again" in out, out
+    assert main_pid(m) not in ("0", pid) and m.must("sha256sum", FILE) == before, out
+    m.must("rm", "-r", "/etc/systemd/system/kedged.service.d")
+    m.must("systemctl", "daemon-reload")
+    assert m.must("kedgectl", "status", "--wait") and m.must("getent", "hosts", NAME).split() == ["10.1.2.3", NAME]
 
 
 def wrong_checkpoint(m, chain):

@@ -337,17 +337,17 @@ START_TEST(config_reload_changes_what_it_may) {
                 { CHAIN "Upstream=" NODE "b:1\n", 0 },
                 { CHAIN "DailyBytes=20MB\n", 0 },
                 { CHAIN "[Agent]\nMetrics=/run/kedge/kedge.prom\n", 0 },
-                { CHAIN "Poll=6s\n", -EINVAL },
-                { CHAIN "MaxGap=1\n", -EINVAL },
-                { CHAIN "Checkpoint=100:" HASH "\n", -EINVAL },
-                { CHAIN "[Agent]\nStateDirectory=/tmp/x\n", -EINVAL },
-                { CHAIN "[Agent]\nRuntimeDirectory=/tmp/x\n", -EINVAL },
-                { CHAIN "[Agent]\nFetchUid=3\n", -EINVAL },
-                { CHAIN "[Agent]\nFetchUser=root\n", -EINVAL },
-                { CHAIN "[Agent]\nNetdSocket=/tmp/n.sock\n", -EINVAL },
+                { CHAIN "Poll=6s\n", -ERESTART },
+                { CHAIN "MaxGap=1\n", -ERESTART },
+                { CHAIN "Checkpoint=100:" HASH "\n", -ERESTART },
+                { CHAIN "[Agent]\nStateDirectory=/tmp/x\n", -ERESTART },
+                { CHAIN "[Agent]\nRuntimeDirectory=/tmp/x\n", -ERESTART },
+                { CHAIN "[Agent]\nFetchUid=3\n", -ERESTART },
+                { CHAIN "[Agent]\nFetchUser=root\n", -ERESTART },
+                { CHAIN "[Agent]\nNetdSocket=/tmp/n.sock\n", -ERESTART },
                 { CHAIN "[Chain two]\nChainId=1\nUpstream=" NODE "b:1\n", 0 }, /* one more */
-                { "[Chain two]\nChainId=1\nUpstream=" NODE "b:1\n" CHAIN, -EINVAL },
-                { "", -EINVAL },
+                { "[Chain two]\nChainId=1\nUpstream=" NODE "b:1\n" CHAIN, -ERESTART },
+                { "", -ERESTART },
         };
         char why[CONFIG_WHY_MAX];
         struct config *now = NULL, *next = NULL;
@@ -576,7 +576,7 @@ START_TEST(config_reload_of_ethereum_makes_the_machine_anew) {
                 { TWO BEACON, 0, false },
                 { TWO "[Chain two]\nChainId=1\nUpstream=" NODE "b:1\n", 0, true },
                 { "[Chain devnet]\nBackend=blockquick\nChainId=1337\nUpstream=" NODE "b:1\n",
-                                -EINVAL, false },
+                                -ERESTART, false },
         };
         char why[CONFIG_WHY_MAX];
         struct config *now = NULL, *next = NULL;
@@ -594,7 +594,7 @@ START_TEST(config_reload_of_ethereum_makes_the_machine_anew) {
         ck_assert_int_eq(config_may_replace(now, next, why), 0);
         ck_assert(!config_same_machine(&now->chain[0], &next->chain[0]));
         next->chain[0].eth.genesis_time++; /* or became another network's */
-        ck_assert_int_eq(config_may_replace(now, next, why), -EINVAL);
+        ck_assert_int_eq(config_may_replace(now, next, why), -ERESTART);
         next = config_free(next);
         now = config_free(now);
 }
