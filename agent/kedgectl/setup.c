@@ -179,24 +179,38 @@ static void row(const struct setup *s, const char *label, const char *text) {
                 ctl_row(label, "%s", text);
 }
 
-/* Does the agent have what the files say? Not where an earlier run was ended before it could tell it,
- * or another hand has written them. */
-static bool is_in_effect(const struct setup *s) {
-        bool chain = false, zone = s->zone.name[0] == '\0';
+static bool has_chain(const struct setup *s) {
+        struct query_reply reply;
+
+        for (uint32_t i = 0; i < QUERY_CHAINS_MAX; i++) {
+                struct query_request q = { .verb = QUERY_CHECKPOINT, .index = i };
+
+                if (ctl_get(s->ctl, &q, &reply) < 0 || reply.result != QUERY_OK)
+                        return false;
+                if (strcmp(reply.checkpoint.chain, s->chain.name) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static bool has_zone(const struct setup *s) {
         struct query_reply reply;
 
         for (uint32_t i = 0; i < CONFIG_ZONES_MAX; i++) {
-                struct query_request q = { .verb = QUERY_CHECKPOINT, .index = i };
+                struct query_request q = { .verb = QUERY_ZONE, .index = i };
 
-                if (i < QUERY_CHAINS_MAX && ctl_get(s->ctl, &q, &reply) == 0 &&
-                                reply.result == QUERY_OK)
-                        chain = chain || strcmp(reply.checkpoint.chain, s->chain.name) == 0;
-                q.verb = QUERY_ZONE;
                 if (ctl_get(s->ctl, &q, &reply) < 0 || reply.result != QUERY_OK)
-                        break;
-                zone = zone || strcmp(reply.zone.suffix, s->zone.name) == 0;
+                        return false;
+                if (strcmp(reply.zone.suffix, s->zone.name) == 0)
+                        return true;
         }
-        return chain && zone;
+        return false;
+}
+
+/* Does the agent have what the files say? Not where an earlier run was ended before it could tell it,
+ * or another hand has written them. */
+static bool is_in_effect(const struct setup *s) {
+        return has_chain(s) && (s->zone.name[0] == '\0' || has_zone(s));
 }
 
 /* A reload of which it could not say what became: a refusal is told in its journal alone. */

@@ -255,6 +255,18 @@ def test_setup_json_and_members(folder):
     assert "the checkpoint given here is not used" in box.setup(*words(dn), "--no-wait")
 
 
+def test_setup_finds_what_is_in_effect(folder):
+    """What kedged has already is not to be done again: a second chain, too, of which there is no zone."""
+    dn, box = start(folder)
+    second = ["--chain", "second", "--backend", "blockquick", *words(dn)[2:]]
+    box.setup(*words(dn), "--no-wait")
+    box.setup(*second, "--no-wait")
+    box.restart()
+    wait("both chains", lambda: "second" in subprocess.run([*box.argv[:2], "status"], env=box.env, capture_output=True, text=True).stdout)
+    out = box.setup(*second, "--no-wait")
+    assert "unchanged" in out and "next" not in out, out
+
+
 def test_setup_on_ethereum(folder):
     en = Ethnode(folder)
     os.chmod(folder.path, 0o755)
