@@ -6,6 +6,7 @@
 #include "agent/kedged/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -61,6 +62,20 @@ static int generation_parse(struct view file, size_t max, struct generation *g) 
         return 0;
 }
 
+/* Of a file that is larger than any of ours: by its first bytes alone. */
+static bool is_of_a_later(int dir_fd, const char *name) {
+        _cleanup_(fd_closep) int fd =
+                openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        uint8_t bytes[sizeof(store_magic) + 4];
+        struct view at = VIEW(bytes, sizeof(bytes)), magic;
+        uint64_t version;
+
+        return fd >= 0 && pread(fd, bytes, sizeof(bytes), 0) == (ssize_t) sizeof(bytes) &&
+               view_take(&at, sizeof(store_magic), &magic) &&
+               view_eq(magic, VIEW(store_magic, sizeof(store_magic))) &&
+               view_take_be(&at, 4, &version) && version > STORE_VERSION;
+}
+
 static void generation_load(const struct store *s, int which, struct generation *g) {
         char name[STORE_NAME_MAX + 2];
         size_t n = 0;
@@ -70,7 +85,7 @@ static void generation_load(const struct store *s, int which, struct generation 
         if (g->error == 0)
                 g->error = generation_parse(VIEW(g->file, n), s->max, g);
         if (g->error == -E2BIG)
-                g->error = -EBADMSG;
+                g->error = is_of_a_later(s->dir_fd, name) ? -EPROTONOSUPPORT : -EBADMSG;
         if (g->error < 0 && g->error != -ENOENT)
                 log_error("state file %s: %s", name,
                         g->error == -EBADMSG           ? "damaged"

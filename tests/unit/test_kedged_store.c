@@ -249,6 +249,32 @@ START_TEST(store_of_a_later_version_is_refused) {
         ck_assert_int_eq(open_text(&s, text), -EPROTONOSUPPORT);
 } END_TEST
 
+/* It may be larger than any of ours, and the other generation good and older. */
+START_TEST(store_of_a_later_version_that_is_too_large_is_refused) {
+        static const char *const name[] = { "x", "x.1" };
+        struct store s;
+        char text[64];
+        uint8_t large[63 + STORE_OVERHEAD + 1] = "KEDGESTO";
+        int fd;
+
+        ck_assert_int_eq(open_text(&s, text), -ENOENT);
+        ck_assert_int_eq(save(&s, 1, "one"), 0);
+        ck_assert_int_eq(save(&s, 2, "two"), 0);
+        fd = openat(dir_fd, name[_i], O_RDWR);
+        large[11] = 2;
+        ck_assert_int_eq(pwrite(fd, large, sizeof(large), 0), sizeof(large));
+        ck_assert_int_eq(open_text(&s, text), -EPROTONOSUPPORT);
+        large[11] = 1; /* damage */
+        ck_assert_int_eq(pwrite(fd, large, sizeof(large), 0), sizeof(large));
+        ck_assert_int_eq(open_text(&s, text), 0);
+        ck_assert_str_eq(text, _i ? "one" : "two");
+        large[11] = 2;
+        large[0] = 'k';
+        ck_assert_int_eq(pwrite(fd, large, sizeof(large), 0), sizeof(large));
+        ck_assert_int_eq(open_text(&s, text), 0);
+        close(fd);
+} END_TEST
+
 /* Whatever call fails, for every n: what was on disk is given back, or what was being saved; and
  * the next save that finds room succeeds. */
 START_TEST(store_survives_each_failing_call) {
@@ -655,6 +681,7 @@ int main(void) {
         tcase_add_test(t, store_saves_over_the_damaged_generation);
         tcase_add_test(t, store_one_damaged_file_alone_is_refused);
         tcase_add_test(t, store_of_a_later_version_is_refused);
+        tcase_add_loop_test(t, store_of_a_later_version_that_is_too_large_is_refused, 0, 2);
         tcase_add_test(t, store_survives_each_failing_call);
         tcase_add_test(t, store_takes_the_room_of_the_older_generation);
         tcase_add_test(t, store_follows_no_symbolic_link);
