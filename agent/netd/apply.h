@@ -29,6 +29,7 @@ struct gone {
         struct ip *ip;
         size_t n, cap;
         bool lost; /* there was no memory for one: told once, and not again */
+        bool later; /* the file is of a later version, and left: told once, too */
 };
 
 struct apply_link {

@@ -65,22 +65,6 @@ static const char *file_of(const char *link, char ret[NETD_LINK_NAME + 8]) {
         return ret;
 }
 
-void gone_save(int folder_fd, const char *link, struct gone *g) {
-        _cleanup_(owned_closep) int fd = -1;
-        char name[NETD_LINK_NAME + 8];
-        struct iovec part[2] = { { (void *) gone_magic, sizeof(gone_magic) } };
-
-        gone_sort(g);
-        if (g->n == 0)
-                return;
-        part[1] = (struct iovec){ g->ip, g->n * sizeof(*g->ip) };
-        fd = openat(folder_fd, file_of(link, name),
-                        O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-        /* Without it the flows are deleted all the same, unless we are killed before that. */
-        if (fd >= 0 && writev(fd, part, 2) != (ssize_t) (part[0].iov_len + part[1].iov_len))
-                (void) unlinkat(folder_fd, name, 0);
-}
-
 /* Where the addresses begin. False: a later kedge-netd wrote them. */
 static bool take_magic(int fd) {
         char magic[sizeof(gone_magic)];
@@ -91,6 +75,30 @@ static bool take_magic(int fd) {
                lseek(fd, sizeof(magic), SEEK_SET) == (off_t) sizeof(magic);
 }
 
+/* A later kedge-netd has written it: what stands in it is for that one. */
+static bool is_of_a_later(int folder_fd, const char *name) {
+        _cleanup_(owned_closep) int fd = openat(folder_fd, name,
+                        O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+        return fd >= 0 && !take_magic(fd);
+}
+
+void gone_save(int folder_fd, const char *link, struct gone *g) {
+        _cleanup_(owned_closep) int fd = -1;
+        char name[NETD_LINK_NAME + 8];
+        struct iovec part[2] = { { (void *) gone_magic, sizeof(gone_magic) } };
+
+        gone_sort(g);
+        if (g->n == 0 || is_of_a_later(folder_fd, file_of(link, name)))
+                return;
+        part[1] = (struct iovec){ g->ip, g->n * sizeof(*g->ip) };
+        fd = openat(folder_fd, name,
+                        O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+        /* Without it the flows are deleted all the same, unless we are killed before that. */
+        if (fd >= 0 && writev(fd, part, 2) != (ssize_t) (part[0].iov_len + part[1].iov_len))
+                (void) unlinkat(folder_fd, name, 0);
+}
+
 void gone_load(int folder_fd, const char *link, struct gone *g) {
         _cleanup_(owned_closep) int fd = -1;
         char name[NETD_LINK_NAME + 8];
@@ -99,7 +107,7 @@ void gone_load(int folder_fd, const char *link, struct gone *g) {
         fd = openat(folder_fd, file_of(link, name),
                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (fd >= 0 && !take_magic(fd)) {
-                g->lost = true;
+                g->later = true;
                 return;
         }
         for (size_t i = 0; fd >= 0 && i < GONE_MAX; i++) {
@@ -112,7 +120,8 @@ void gone_load(int folder_fd, const char *link, struct gone *g) {
 void gone_forget(int folder_fd, const char *link) {
         char name[NETD_LINK_NAME + 8];
 
-        (void) unlinkat(folder_fd, file_of(link, name), 0);
+        if (!is_of_a_later(folder_fd, file_of(link, name)))
+                (void) unlinkat(folder_fd, name, 0);
 }
 
 static bool has(const struct ip *list, size_t n, const struct ip *a) {

@@ -202,6 +202,9 @@ static void delete_flows(struct run *run) {
         int r;
 
         gone_sort(g);
+        if (g->later)
+                fail(run, -EPROTONOSUPPORT, "its .gone file is of a later version");
+        g->later = false;
         if (g->lost)
                 fail(run, -ENOMEM, "some flows are not deleted");
         g->lost = false;
