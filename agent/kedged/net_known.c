@@ -174,14 +174,25 @@ static void sort(struct table *t) {
         t->n = k;
 }
 
+/* No longer where the word that s was applied on is final and not of before it: s was listed again.
+ * Final alone is not enough: what the disk says stood may be of before the head that took it. */
+static bool is_in_force(const struct asking *as, const struct net_standing *s,
+                const struct revocation *r) {
+        const struct chain_status *st = &as->n->run->status;
+
+        return r->at.number > s->block || r->at.number > st->finalized.ref.number;
+}
+
 /* What the book says of a key that stood, without the record. */
 static void look_into_book(const struct asking *as, const char *name, struct net_member *m) {
         const struct revocations *all = watch_revocations_of(&as->a->watch, name);
         const struct net_standing *s = net_table_find(&as->n->state.now, m->host);
 
         for (size_t i = 0; all && s && i < all->n; i++)
-                if (all->r[i].field == RECORD_FIELDS ||
-                                memcmp(all->r[i].key.b, s->peer.key, sizeof(s->peer.key)) == 0)
+                if (is_in_force(as, s, &all->r[i]) &&
+                                (all->r[i].field == RECORD_FIELDS ||
+                                                memcmp(all->r[i].key.b, s->peer.key,
+                                                                sizeof(s->peer.key)) == 0))
                         worsen(m, NET_REVOKED, all->r[i].at.number,
                                         "revoked before kedged was started");
 }

@@ -310,6 +310,41 @@ START_TEST(a_restart_brings_back_what_stood_and_nobody_revoked) {
         STAND(1, 2, 0, 0);
 } END_TEST
 
+/* The book has the note for a while; what was applied since then on the word of a final block behind
+ * it is kept until it is proven. */
+START_TEST(a_restart_keeps_who_was_listed_again) {
+        set("gw1.wg_key", RECORD_WG_KEY, NULL, "");
+        chain_goes_on(100, 102);
+        STAND(1, 2, 0, 0);
+        set("gw1.wg_key", RECORD_WG_KEY, NULL, KEY("01"));
+        chain_goes_on(103, 104);
+        later(1000);
+        STAND(2, 1, 2, 0);
+        ck_assert_ptr_nonnull(watch_revocations_of(&ag->watch, "_wg.gw1.plant.fleet"));
+        w.fake.silent = true;
+        for (int i = 0; i < 3; i++) {
+                desk_again();
+                STAND(2, 1, 2, 0);
+                later(5000);
+                STAND(2, 1, 2, 0);
+        }
+        w.runs[0]->status.finalized.ref.number = 0; /* nothing is final here that we know of */
+        desk_again();
+        STAND(1, 2, 0, 0);
+} END_TEST
+
+/* What is applied was not saved since the head took it: that final has passed by makes it no better. */
+START_TEST(a_restart_brings_nobody_back_on_an_older_word) {
+        disk(true);
+        set("gw1.wg_key", RECORD_WG_KEY, NULL, "");
+        chain_moves(100, 102);
+        STAND(1, 2, 0, 0);
+        w.fake.silent = true;
+        heads(103, 104);
+        desk_again();
+        STAND(1, 2, 0, 0);
+} END_TEST
+
 START_TEST(what_is_old_is_kept_or_goes_as_configured) {
         static const enum config_stale stale[] = { STALE_KEEP, STALE_DENY, STALE_SERVE };
 
@@ -644,6 +679,8 @@ int main(void) {
         tcase_add_test(t, what_goes_is_told_without_what_is_new);
         tcase_add_test(t, another_key_waits_for_the_disk_and_the_old_one_goes);
         tcase_add_test(t, a_restart_brings_back_what_stood_and_nobody_revoked);
+        tcase_add_test(t, a_restart_keeps_who_was_listed_again);
+        tcase_add_test(t, a_restart_brings_nobody_back_on_an_older_word);
         tcase_add_loop_test(t, what_is_old_is_kept_or_goes_as_configured, 0, 3);
         tcase_add_test(t, nothing_old_revives_a_revocation);
         tcase_add_test(t, confirm_holds_all_but_revocations);
