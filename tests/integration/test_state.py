@@ -200,7 +200,7 @@ def test_a_reload_takes_nothing_where_a_network_is_of_a_later_one(folder):
     with open(agent.conf, "ab") as f:
         f.write(conf[conf.index(b"[Zone "):conf.index(b"Slot=")].replace(b"[Zone ", b"[Zone second.") + b"Slot=1\n")
     agent.kedged.p.send_signal(signal.SIGHUP)
-    agent.kedged.wait_log("the running one stays")
+    agent.kedged.wait_log("the running configuration stays")
     assert plant + " was written by a later kedge" in agent.kedged.text()
     agent.wait_following(FINAL)
     assert "reloaded:" not in agent.kedged.text()
