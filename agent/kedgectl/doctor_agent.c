@@ -166,8 +166,8 @@ static struct view host_of(const char *url) {
 }
 
 static void look_at_upstreams(struct doctor *d, const struct query_status *s, uint32_t chain) {
-        static const char add[] = "kedgectl setup --upstream URL, once for each, or Upstream= in a "
-                                  "file of " KEDGE_CONF_DIR "/kedged.conf.d";
+        static const char add[] = "kedgectl setup --upstream URL, once for each that it is to have, "
+                                  "or Upstream= in a file of " KEDGE_CONF_DIR "/kedged.conf.d";
         bool one_host = true, lied = false;
         char first[sizeof(((struct query_upstream *) 0)->url)];
         struct query_reply reply;

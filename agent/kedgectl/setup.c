@@ -90,7 +90,8 @@ static enum ctl_exit compose(struct setup *s) {
         memcpy(s->after, between, sizeof(between));
         if (s->chain.write) {
                 setup_chain_text(&s->chain, block);
-                r = setup_merge(between, block, s->after);
+                r = s->chain.amend ? setup_amend(between, block, s->after)
+                                   : setup_merge(between, block, s->after);
                 memcpy(between, s->after, sizeof(between));
         }
         if (r == 0 && s->zone.write) {
@@ -393,7 +394,7 @@ static enum ctl_exit set_up(struct setup *s) {
                 code = write_it(s);
         if (code == CTL_OK)
                 row(s, changed ? "wrote" : "unchanged", s->path);
-        if (code == CTL_OK && changed && s->chain.write && has_state(s))
+        if (code == CTL_OK && changed && !hash32_is_zero(&s->chain.checkpoint.hash) && has_state(s))
                 say_state(s);
         if (code == CTL_OK)
                 code = put_into_effect(s, changed);

@@ -12,6 +12,7 @@
 
 struct setup_chain {
         bool write; /* its section is to be written */
+        bool amend; /* and is there: what is not said anew stays in it */
         bool ethereum;
         char name[CONFIG_CHAIN_NAME], network[CONFIG_CHAIN_NAME]; /* network: to be written; or "" */
         char backend[16];                                         /* the same */
@@ -55,6 +56,9 @@ bool setup_has_section(const char *text, const char *kind, const char *name);
 /* before with block, a section with its header, in the place of the one of the same header, or at the
  * end. -E2BIG. ret may not be before. */
 _must_check_ int setup_merge(const char *before, const char *block, char ret[SETUP_TEXT_MAX]);
+/* The same, but of the section that is there already only the keys that block has are replaced, each
+ * where it stands first, and new ones come behind; what else stands in it stays. -E2BIG. */
+_must_check_ int setup_amend(const char *before, const char *block, char ret[SETUP_TEXT_MAX]);
 /* Where the line that begins at line ends, and whether text has such a line, too. */
 bool setup_has_line(const char *text, const char *line);
 /* What a file of ours begins with. */

@@ -230,9 +230,18 @@ static enum ctl_exit take_upstreams(struct setup *s) {
         return code;
 }
 
+static const struct config_chain *known_chain(const struct setup *s) {
+        for (size_t i = 0; s->config && i < s->config->n_chains; i++)
+                if (strcmp(s->config->chain[i].name, s->chain.name) == 0)
+                        return &s->config->chain[i];
+        return NULL;
+}
+
 static void find_sources(struct setup *s, struct checkpoint_sources *all,
                 struct checkpoint_times *times) {
+        const struct config_chain *known = known_chain(s);
         const struct setup_chain *c = &s->chain;
+        const char *network = c->network;
 
         for (size_t i = 0; i < s->ctl->n_urls; i++)
                 checkpoint_add(all, s->ctl->url[i]);
@@ -241,7 +250,9 @@ static void find_sources(struct setup *s, struct checkpoint_sources *all,
         for (size_t i = 0; i < c->upstreams.n; i++)
                 if (c->upstreams.u[i].kind == UPSTREAM_BEACON)
                         checkpoint_add(all, c->upstreams.u[i].url);
-        checkpoint_find(s->ctl, c->network[0] ? c->network : c->name, all, times);
+        if (network[0] == '\0' && known)
+                network = known->network;
+        checkpoint_find(s->ctl, network[0] ? network : c->name, all, times);
 }
 
 /* What servers say of a checkpoint is believed, as nothing proves it afterwards: so a person decides;
@@ -315,9 +326,19 @@ static enum ctl_exit take_id(struct setup *s) {
                                        "The chain's id, a number", NULL, take_chain_id });
 }
 
-/* A chain that the configuration does not have, or that is to be another. */
+static enum ctl_exit take_fleet_of(struct setup *s) {
+        const char *given = s->ctl->setup.fleet;
+
+        if (!s->chain.ethereum)
+                return take(s, &(struct question){ "--fleet", given,
+                                               "The fleet contract that the nodes ask for, 0x... "
+                                               "(none: just Enter)",
+                                               "", take_fleet, true });
+        return given ? ctl_fail(s->ctl, CTL_USAGE, "--fleet is of Diode's chains alone") : CTL_OK;
+}
+
+/* A chain that the configuration does not have. */
 static enum ctl_exit take_chain_section(struct setup *s) {
-        const struct ctl_setup *o = &s->ctl->setup;
         enum ctl_exit code = take_backend_of(s);
 
         s->chain.write = true;
@@ -327,21 +348,33 @@ static enum ctl_exit take_chain_section(struct setup *s) {
                 code = take_id(s);
         if (code == CTL_OK)
                 code = take_upstreams(s);
-        if (code == CTL_OK && o->fleet && s->chain.ethereum)
-                code = ctl_fail(s->ctl, CTL_USAGE, "--fleet is of Diode's chains alone");
-        if (code == CTL_OK && !s->chain.ethereum)
-                code = take(s, &(struct question){ "--fleet", o->fleet,
-                                               "The fleet contract that the nodes ask for, 0x... "
-                                               "(none: just Enter)",
-                                               "", take_fleet, true });
+        if (code == CTL_OK)
+                code = take_fleet_of(s);
         return code == CTL_OK ? take_anchor(s) : code;
 }
 
-static const struct config_chain *known_chain(const struct setup *s) {
-        for (size_t i = 0; s->config && i < s->config->n_chains; i++)
-                if (strcmp(s->config->chain[i].name, s->chain.name) == 0)
-                        return &s->config->chain[i];
-        return NULL;
+/* One that our file has: what is said of it, and nothing is asked. One that becomes of another kind
+ * begins anew, as none of its keys means the same there. */
+static enum ctl_exit take_chain_keys(struct setup *s, const struct config_chain *known) {
+        const struct ctl_setup *o = &s->ctl->setup;
+        bool ethereum = config_is_ethereum(known);
+        enum ctl_exit code = CTL_OK;
+
+        s->chain.ethereum = ethereum;
+        if (o->backend || o->network)
+                code = take_backend_of(s);
+        if (code == CTL_OK && s->chain.ethereum != ethereum)
+                return take_chain_section(s);
+        s->chain.write = s->chain.amend = true;
+        if (code == CTL_OK && s->ctl->chain_id > 0)
+                code = take_id(s);
+        if (code == CTL_OK && o->n_upstreams > 0)
+                code = take_upstreams(s);
+        if (code == CTL_OK && o->fleet)
+                code = take_fleet_of(s);
+        if (code == CTL_OK && (s->ctl->has_checkpoint || (ethereum && s->ctl->n_urls > 0)))
+                code = take_anchor(s);
+        return code;
 }
 
 static bool asks_for_chain(const struct ctl *ctl) {
@@ -374,7 +407,7 @@ static enum ctl_exit take_chain_words(struct setup *s) {
                                 "chain %s is configured already, and not in %s: change it where it "
                                 "stands, or leave out what is said of it here",
                                 s->chain.name, s->path);
-        return take_chain_section(s);
+        return take_chain_keys(s, known);
 }
 
 /* ---- a zone ---- */

@@ -1,5 +1,5 @@
 /* The drop-in that setup writes, as text. A section is replaced as a whole, or added at the end; the
- * others stay as they are, whoever wrote them. */
+ * others stay as they are, whoever wrote them. Of a chain that is there already single keys are. */
 
 #include <errno.h>
 #include <stdarg.h>
@@ -118,4 +118,71 @@ int setup_merge(const char *before, const char *block, char ret[SETUP_TEXT_MAX])
         if (!put_already)
                 put(&w, "\n%s", block);
         return w.n + 1 >= w.cap ? -E2BIG : 0;
+}
+
+/* How long a line's key is; 0: it has none. As kedged's reader has it. */
+static size_t key_of(const char *line) {
+        size_t n = strcspn(line, "=:\n");
+
+        if (line[n] == '\n' || line[n] == '\0' || strchr("#;[", line[0]))
+                return 0;
+        while (n > 0 && strchr(" \t", line[n - 1]))
+                n--;
+        return n;
+}
+
+static bool same_key(const char *a, const char *b) {
+        size_t n = key_of(a);
+
+        return n > 0 && n == key_of(b) && memcmp(a, b, n) == 0;
+}
+
+/* Is the key of this line one of the lines from to end? */
+static bool has_key(const char *from, const char *end, const char *line) {
+        for (; from < end; from = line_end(from))
+                if (same_key(from, line))
+                        return true;
+        return false;
+}
+
+/* The lines of block that have this one's key; or, line NULL, those of which the section, from to end,
+ * has none. */
+static void put_keys(struct writer *w, const char *block, const char *line, const char *from,
+                const char *end) {
+        for (const char *b = line_end(block); *b; b = line_end(b))
+                if (line ? same_key(b, line) : !has_key(from, end, b))
+                        put(w, "%.*s", (int) (line_end(b) - b), b);
+}
+
+static const char *section_end(const char *from) {
+        const char *end = from;
+
+        for (; *from && *from != '['; from = line_end(from))
+                if (seen(from) > 0)
+                        end = line_end(from); /* what is blank behind it is between the sections */
+        return end;
+}
+
+int setup_amend(const char *before, const char *block, char ret[SETUP_TEXT_MAX]) {
+        struct writer w = { ret, 0, SETUP_TEXT_MAX };
+        const char *from = before, *end;
+
+        while (*from && !same_line(from, block))
+                from = line_end(from);
+        if (*from == '\0')
+                return setup_merge(before, block, ret);
+        ret[0] = '\0';
+        from = line_end(from);
+        end = section_end(from);
+        put(&w, "%.*s%s", (int) (from - before), before, from[-1] == '\n' ? "" : "\n");
+        for (const char *line = from; line < end; line = line_end(line)) {
+                if (!has_key(line_end(block), block + strlen(block), line))
+                        put(&w, "%.*s%s", (int) (line_end(line) - line), line,
+                                        line_end(line)[-1] == '\n' ? "" : "\n");
+                else if (!has_key(from, line, line))
+                        put_keys(&w, block, line, NULL, NULL);
+        }
+        put_keys(&w, block, NULL, from, end);
+        put(&w, "%s", end);
+        return w.n + 1 < w.cap ? 0 : -E2BIG;
 }

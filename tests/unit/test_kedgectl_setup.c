@@ -14,6 +14,7 @@
 
 #define ROOT     "0x4b363db94e286120d76eb905340fdd4e54bfe9f06bf33ff6cf5ad27f511bfe95"
 #define ZEROS    "0x0000000000000000000000000000000000000000000000000000000000000000"
+#define OTHER    "0x2222222222222222222222222222222222222222222222222222222222222222"
 #define CONTRACT "0x00112233445566778899aabbccddeeff00112233"
 #define NODE     "diode://0x5d9ea629946ef66e5fcb070f11b6cf989b19bf91@a.example:41046"
 #define NODE2    "diode://0x5d9ea629946ef66e5fcb070f11b6cf989b19bf92@b.example:41046"
@@ -53,12 +54,40 @@ START_TEST(setup_puts_a_section_in_its_place) {
 }
 END_TEST
 
+static const struct {
+        const char *what, *before, *block, *after;
+} amends[] = {
+        { "none yet", "[A]\nx=1\n", "[B]\ny=2\n", "[A]\nx=1\n\n[B]\ny=2\n" },
+        { "one key of three", "[A]\nx=1\n# why\ny = 2\nz=3\n\n[B]\ny=9\n", "[A]\ny=4\n",
+                        "[A]\nx=1\n# why\ny=4\nz=3\n\n[B]\ny=9\n" },
+        { "a new one", "[A]\nx=1\n\n[B]\ny=9\n", "[A]\ny=4\n", "[A]\nx=1\ny=4\n\n[B]\ny=9\n" },
+        { "fewer", "[A]\nu=1\nx=1\nu=2\n", "[A]\nu=3\n", "[A]\nu=3\nx=1\n" },
+        { "more", "[A]\nu=1\nx=1\n", "[A]\nu=3\nu=4\n", "[A]\nu=3\nu=4\nx=1\n" },
+        { "none", "[A]\nu=1\n", "[A]\n", "[A]\nu=1\n" },
+        { "no newline at the end", "[A]\nu=1", "[A]\nx=1\n", "[A]\nu=1\nx=1\n" },
+        { "no key at all yet", "[A]", "[A]\nx=1\n", "[A]\nx=1\n" },
+        { "keys that begin alike, a comment, a colon", "[A]\nxy=1\n#x=1\nx: 1\n", "[A]\nx=2\n",
+                        "[A]\nxy=1\n#x=1\nx=2\n" },
+};
+
+START_TEST(setup_replaces_single_keys) {
+        static char after[SETUP_TEXT_MAX], again[SETUP_TEXT_MAX];
+
+        ck_assert_int_eq(setup_amend(amends[_i].before, amends[_i].block, after), 0);
+        ck_assert_msg(strcmp(after, amends[_i].after) == 0, "%s: %s", amends[_i].what, after);
+        ck_assert_int_eq(setup_amend(after, amends[_i].block, again), 0);
+        ck_assert_str_eq(again, after);
+}
+END_TEST
+
 START_TEST(setup_keeps_to_what_kedged_reads) {
         static char before[SETUP_TEXT_MAX], after[SETUP_TEXT_MAX];
 
         memset(before, '#', sizeof(before) - 40);
         strcpy(before + sizeof(before) - 40, "\n[A]\n");
         ck_assert_int_eq(setup_merge(before, "[A]\nx=1\n", after), 0);
+        ck_assert_int_eq(setup_amend(before, "[A]\nthis=does not fit any more, by a word or two\n", after),
+                        -E2BIG);
         ck_assert_int_eq(setup_merge(before, "[B]\nthis=does not fit any more, by a word or two\n", after),
                         -E2BIG);
 }
@@ -254,6 +283,44 @@ START_TEST(setup_adds_to_what_it_wrote_and_replaces_its_own_only) {
 }
 END_TEST
 
+/* Whatever stands in a chain's section, of an earlier run or by hand, outlives what is not about it. */
+START_TEST(setup_replaces_of_a_chain_what_is_said) {
+        static const char own[] = "[Chain hoodi]\n# ours\nUpstream=beacon+https://b.example\nCheckpoint=" ROOT "\nUpstream="
+                                  "execution+https://e.example\nDailyBytes=20MB\n\n[Zone a.internal]\nChain=hoodi\nKind=ens\n";
+        static const char diode[] = "[Chain diode]\nBackend=blockquick\nChainId=15\nCheckpoint=1000:" ROOT "\nUpstream=" NODE
+                                    "\nFleet=" CONTRACT "\nHeadShare=40\n";
+        char path[128], text[4096], want[4096];
+
+        begin("");
+        (void) snprintf(path, sizeof(path), "%s/k.conf.d", work);
+        ck_assert_int_eq(mkdir(path, 0755), 0);
+        write_file("k.conf.d/50-setup.conf", own);
+        ck_assert_msg(run("--chain hoodi --checkpoint " OTHER " --yes --no-wait") == 0, "%s", err);
+        slurp("k.conf.d/50-setup.conf", text, sizeof(text));
+        (void) snprintf(want, sizeof(want), "%s", own);
+        memcpy(strstr(want, ROOT), OTHER, strlen(OTHER));
+        ck_assert_str_eq(text, want);
+        ck_assert_int_eq(run("--chain hoodi --checkpoint " OTHER " --no-wait"), 0);
+        ck_assert_ptr_nonnull(strstr(out, "unchanged"));
+        ck_assert_int_eq(run("--chain hoodi --fleet " CONTRACT " --no-wait"), 2);
+        ck_assert_int_eq(run("--chain hoodi --upstream " NODE " --no-wait"), 2);
+
+        /* the cures that the doctor names; the only chain need not be said */
+        write_file("k.conf.d/50-setup.conf", diode);
+        ck_assert_msg(run("--upstream " NODE " --upstream " NODE2 " --no-wait") == 0, "%s", err);
+        ck_assert_int_eq(run("--checkpoint 2000:" OTHER " --no-wait"), 0);
+        slurp("k.conf.d/50-setup.conf", text, sizeof(text));
+        ck_assert_str_eq(text, "[Chain diode]\nBackend=blockquick\nChainId=15\nCheckpoint=2000:" OTHER "\nUpstream=" NODE
+                               "\nUpstream=" NODE2 "\nFleet=" CONTRACT "\nHeadShare=40\n");
+
+        /* of another kind nothing is the same */
+        ck_assert_int_eq(run("--chain diode --backend ethereum --network hoodi --checkpoint " ROOT " --no-wait"), 0);
+        slurp("k.conf.d/50-setup.conf", text, sizeof(text));
+        ck_assert_str_eq(text, "[Chain diode]\nBackend=ethereum\nNetwork=hoodi\nCheckpoint=" ROOT "\n");
+        end();
+}
+END_TEST
+
 START_TEST(setup_leaves_nothing_of_what_kedged_refuses) {
         char path[128], text[4096];
 
@@ -302,10 +369,12 @@ int main(int argc, char **argv) {
         program = argv[1];
         tcase_set_timeout(t, 60);
         tcase_add_loop_test(t, setup_puts_a_section_in_its_place, 0, ELEMENTSOF(merges));
+        tcase_add_loop_test(t, setup_replaces_single_keys, 0, ELEMENTSOF(amends));
         tcase_add_test(t, setup_keeps_to_what_kedged_reads);
         tcase_add_loop_test(t, setup_writes_what_it_was_told, 0, ELEMENTSOF(written));
         tcase_add_loop_test(t, setup_refuses_and_writes_nothing, 0, ELEMENTSOF(refused));
         tcase_add_test(t, setup_adds_to_what_it_wrote_and_replaces_its_own_only);
+        tcase_add_test(t, setup_replaces_of_a_chain_what_is_said);
         tcase_add_test(t, setup_leaves_nothing_of_what_kedged_refuses);
         tcase_add_test(t, setup_never_writes_through_a_link);
         suite_add_tcase(s, t);
