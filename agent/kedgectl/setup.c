@@ -164,15 +164,11 @@ static bool has_state(const struct setup *s) {
 
 /* ---- into effect ---- */
 
-/* May a running kedged take it? By what the files said before. */
+/* May a running kedged not take it? By what the files said before. */
 static bool needs_restart(const struct setup *s) {
-        struct config *next = NULL;
         char why[CONFIG_WHY_MAX] = "";
-        bool restart = config_load(s->main, &next, why) < 0 ||
-                       config_may_replace(s->config, next, why) < 0;
 
-        next = config_free(next);
-        return restart;
+        return !s->next || config_may_replace(s->config, s->next, why) < 0;
 }
 
 static void row(const struct setup *s, const char *label, const char *text) {
@@ -180,38 +176,16 @@ static void row(const struct setup *s, const char *label, const char *text) {
                 ctl_row(label, "%s", text);
 }
 
-static bool has_chain(const struct setup *s) {
-        struct query_reply reply;
-
-        for (uint32_t i = 0; i < QUERY_CHAINS_MAX; i++) {
-                struct query_request q = { .verb = QUERY_CHECKPOINT, .index = i };
-
-                if (ctl_get(s->ctl, &q, &reply) < 0 || reply.result != QUERY_OK)
-                        return false;
-                if (strcmp(reply.checkpoint.chain, s->chain.name) == 0)
-                        return true;
-        }
-        return false;
-}
-
-static bool has_zone(const struct setup *s) {
-        struct query_reply reply;
-
-        for (uint32_t i = 0; i < CONFIG_ZONES_MAX; i++) {
-                struct query_request q = { .verb = QUERY_ZONE, .index = i };
-
-                if (ctl_get(s->ctl, &q, &reply) < 0 || reply.result != QUERY_OK)
-                        return false;
-                if (strcmp(reply.zone.suffix, s->zone.name) == 0)
-                        return true;
-        }
-        return false;
-}
-
 /* Does the agent have what the files say? Not where an earlier run was ended before it could tell it,
  * or another hand has written them. */
 static bool is_in_effect(const struct setup *s) {
-        return has_chain(s) && (s->zone.name[0] == '\0' || has_zone(s));
+        const struct config_chain *chain = NULL;
+
+        for (size_t i = 0; s->next && i < s->next->n_chains; i++)
+                if (strcmp(s->next->chain[i].name, s->chain.name) == 0)
+                        chain = &s->next->chain[i];
+        return chain && setup_has_chain(s->ctl, chain) &&
+               (s->zone.name[0] == '\0' || setup_has_zone(s->ctl, s->chain.name, &s->zone));
 }
 
 /* A reload of which it could not say what became: a refusal is told in its journal alone. */
@@ -265,18 +239,19 @@ static enum ctl_exit does_not_come_up(const struct setup *s, bool changed) {
                                                 : "does not start with that, either");
 }
 
-static enum ctl_exit put_into_effect(const struct setup *s, bool changed) {
-        bool restart = !changed || needs_restart(s), restarted = false;
-        char why[CTL_WHY_MAX] = "";
+static enum ctl_exit put_into_effect(struct setup *s, bool changed) {
+        bool restart, restarted = false;
+        char why[CTL_WHY_MAX] = "", wrong[CONFIG_WHY_MAX];
         int r;
 
+        if (config_load(s->main, &s->next, wrong) < 0)
+                s->next = NULL;
         if (!changed && is_in_effect(s))
                 return CTL_OK;
+        restart = !changed || needs_restart(s);
         r = s->ctl->config || geteuid() != 0 ? -ENOENT : setup_effect(needs_restart(s), &restarted, why);
-        if (r == 0 && !restarted && !has_taken(s)) {
-                (void) snprintf(why, sizeof(why), "it did not say why");
-                r = -EBADMSG;
-        }
+        if (r == -EAGAIN)
+                r = has_taken(s) ? 0 : -EBADMSG;
         if (r == -EBADMSG)
                 return refused(s, changed, why);
         if (r == -ECANCELED)
@@ -451,6 +426,7 @@ enum ctl_exit verb_setup(const struct ctl *ctl, int argc _unused_, char **argv _
         s->asks = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !ctl->json;
         code = run(s);
         s->config = config_free(s->config);
+        s->next = config_free(s->next);
         free(s);
         return code;
 }

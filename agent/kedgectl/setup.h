@@ -33,6 +33,7 @@ struct setup_zone {
 struct setup {
         const struct ctl *ctl;
         struct config *config; /* as it is */
+        struct config *next;   /* as the files say it when all is written; NULL: not known */
         bool asks;             /* somebody is there to be asked */
         bool asked;            /* and was */
         char main[SETUP_PATH_MAX], path[SETUP_PATH_MAX]; /* the configuration, and our drop-in */
@@ -65,13 +66,17 @@ bool setup_has_line(const char *text, const char *line);
 extern const char setup_head[];
 
 /* setup_effect.c: has kedged read what the files say, or has systemd restart it where it needs that;
- * where it is not on the bus to say so, unheard says it. 0: it has read it, or cannot say whether; or it
- * was restarted, and runs. -ENOENT: there is no systemd, or no unit; -EBADMSG: it refuses what the files
+ * where it is not on the bus to say so, unheard says it. 0: it has read it, or was restarted, and runs.
+ * -EAGAIN: it was told, and cannot say what became of it; -ENOENT: there is no systemd, or no unit; -EBADMSG: it refuses what the files
  * say, and runs on as it did, ret_why is why; -ECANCELED: it was restarted, and does not come up; other
  * -errno with ret_why. */
 _must_check_ int setup_effect(bool unheard, bool *ret_restarted, char ret_why[CTL_WHY_MAX]);
 /* A restart alone. 0, or as above. */
 _must_check_ int setup_restart(char ret_why[CTL_WHY_MAX]);
+
+/* setup_has.c: does the agent have the chain, the zone, as they are wanted? */
+bool setup_has_chain(const struct ctl *ctl, const struct config_chain *want);
+bool setup_has_zone(const struct ctl *ctl, const char *chain, const struct setup_zone *want);
 
 /* setup_follow.c: looks at the agent at ctl->path until the first answer is there, and tells each step.
  */

@@ -107,8 +107,13 @@ int setup_restart(char ret_why[CTL_WHY_MAX]) {
 static int reload(sd_bus *bus, bool unheard, char ret_why[CTL_WHY_MAX]) {
         int r = ctl_bus_tell("Reload", ret_why, "");
 
-        if (r == -ENOENT)
-                return unheard ? -ERESTART : run_job(bus, "ReloadUnit", ret_why);
+        if (r == -ENOENT && unheard)
+                return -ERESTART;
+        if (r == -ENOENT) {
+                (void) snprintf(ret_why, CTL_WHY_MAX, "it is not on the bus to say why");
+                r = run_job(bus, "ReloadUnit", ret_why);
+                return r < 0 ? r : -EAGAIN;
+        }
         return r == 0 || r == -ERESTART ? r : -EBADMSG;
 }
 

@@ -304,13 +304,36 @@ static enum ctl_exit say_empty(struct setup_follow *f) {
         return CTL_OK;
 }
 
+/* Until the agent has the zone as it is written: what it proves from another contract says nothing. */
+static enum ctl_exit await_zone(struct setup_follow *f) {
+        struct setup_zone want = { .ens = f->ens, .contract = f->contract, .slot = f->slot };
+
+        (void) snprintf(want.name, sizeof(want.name), "%s", f->zone);
+        while (!setup_has_zone(f->ctl, f->chain, &want)) {
+                if (has_ended(f))
+                        return CTL_FAILURE;
+                if (is_over(f)) {
+                        wipe_live(f);
+                        return ctl_fail(f->ctl, CTL_UNPROVEN,
+                                        "kedged does not have zone %s as it is written: systemctl restart "
+                                        "kedged",
+                                        f->zone);
+                }
+                show_live(f, "kedged has not read the zone yet");
+                (void) poll(NULL, 0, EVERY_MS);
+        }
+        return CTL_OK;
+}
+
 static enum ctl_exit follow_zone(struct setup_follow *f) {
         char member[NAME_MAX_LEN + 1];
         const char *given = f->attempt[0] ? f->attempt : NULL;
         enum ctl_exit code;
-        bool there;
+        bool there = false;
 
-        code = ask_name(f, given ? given : f->zone, &there);
+        code = await_zone(f);
+        if (code == CTL_OK)
+                code = ask_name(f, given ? given : f->zone, &there);
         if (code != CTL_OK || there)
                 return code == CTL_OK ? say_found(f) : code;
         if (given)

@@ -267,6 +267,28 @@ def test_setup_finds_what_is_in_effect(folder):
     assert "unchanged" in out and "next" not in out, out
 
 
+def test_setup_is_not_content_with_names(folder):
+    """A kedged that has not read what is written may have a zone and a chain of that name: of other contracts and upstreams."""
+    dn, box = start(folder)
+    box.setup(*words(dn), *zone(dn), "--no-wait")
+    box.restart()
+    assert "10.1.2.3" in box.setup(*zone(dn), "--try", NAME)
+    for more in (["--contract", "0x" + "77" * 20], [*zone(dn)[2:], "--slot", "3"]):
+        out = box.setup("--zone", ZONE, *more, "--try", NAME, "--wait=3", code=4)
+        assert f"does not have zone {ZONE} as it is written" in out and "proven" not in out, out
+        out = box.setup("--zone", ZONE, *more, "--no-wait")
+        assert "unchanged" in out and "next" in out, out
+    box.setup(*zone(dn), "--no-wait")
+    assert "next" not in box.setup(*zone(dn), "--no-wait")
+    nodes, other = words(dn)[8:], dn.info["CHECKPOINT"].split(":")[0] + ":0x" + "11" * 32
+    for more in (nodes[:2], [*nodes[2:], *nodes[:2]], [*nodes, "--checkpoint", other]):
+        box.setup("--chain", "diode", *more, "--no-wait")
+        out = box.setup("--chain", "diode", *more, "--no-wait")
+        assert "unchanged" in out and "next" in out, (more, out)
+    box.setup(*words(dn), "--no-wait")
+    assert "next" not in box.setup(*words(dn), "--no-wait")
+
+
 def test_setup_on_ethereum(folder):
     en = Ethnode(folder)
     os.chmod(folder.path, 0o755)
