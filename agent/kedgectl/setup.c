@@ -59,7 +59,10 @@ static enum ctl_exit read_config(struct setup *s) {
         if (access(s->main, F_OK) < 0)
                 return ctl_fail(s->ctl, CTL_FAILURE,
                                 "%s is not there: is kedged installed? (apt install kedged)", s->main);
-        if (config_load(s->main, &s->config, why) < 0)
+        if (config_load(s->main, &s->config, why) == 0)
+                return CTL_OK;
+        s->config = NULL;
+        if (!s->ctl->setup.undo) /* what is wrong may stand in the file that goes */
                 return ctl_fail(s->ctl, CTL_FAILURE,
                                 "the configuration is not good as it is, mend it first: %s", why);
         return CTL_OK;
@@ -130,7 +133,8 @@ static void show(const struct setup *s) {
 static enum ctl_exit not_written(const struct setup *s, int r, const char *why) {
         if (r == -EBADMSG)
                 return ctl_fail(s->ctl, CTL_FAILURE,
-                                "kedged would not start with it, so nothing is changed: %s", why);
+                                "kedged would not start with%s it, so nothing is changed: %s",
+                                s->ctl->setup.undo ? "out" : "", why);
         return ctl_fail(s->ctl, CTL_FAILURE, "%s cannot be written: %s", s->path,
                         strerrordesc_np(-r));
 }
@@ -168,7 +172,7 @@ static bool has_state(const struct setup *s) {
 static bool needs_restart(const struct setup *s) {
         char why[CONFIG_WHY_MAX] = "";
 
-        return !s->next || config_may_replace(s->config, s->next, why) < 0;
+        return !s->config || !s->next || config_may_replace(s->config, s->next, why) < 0;
 }
 
 static void row(const struct setup *s, const char *label, const char *text) {

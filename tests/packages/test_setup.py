@@ -96,8 +96,9 @@ def refused_is_taken_back(m, chain):
     out = setup(m, *third, *zone(chain, "c3.internal"), code=1)
     assert "refuses what is new: the new configuration cannot be put into effect" in out and "as it was before" in out, out
     assert "journalctl -u kedged" in out and main_pid(m) == pid and m.must("sha256sum", FILE) == before, out
-    m.must("rm", "/var/lib/kedge/chain-c3.state")
 
+    not_on_the_bus(m, chain, third)
+    pid, before = main_pid(m), m.must("sha256sum", FILE)
     m.write("/etc/systemd/system/kedged.service.d/no.conf", f"[Service]\nExecStartPre=/bin/sh -c '! grep -q {WRONG} {FILE}'\n")
     m.must("systemctl", "daemon-reload")
     out = setup(m, *words(chain), "--checkpoint", WRONG, code=1)
@@ -106,6 +107,22 @@ def refused_is_taken_back(m, chain):
     m.must("rm", "-r", "/etc/systemd/system/kedged.service.d")
     m.must("systemctl", "daemon-reload")
     assert m.must("kedgectl", "status", "--wait") and m.must("getent", "hosts", NAME).split() == ["10.1.2.3", NAME]
+
+
+def not_on_the_bus(m, chain, third):
+    """It is sent its signal, and cannot say what it makes of it: what it has afterwards does."""
+    m.write("/etc/kedge/kedged.conf.d/10-bus.conf", "[Agent]\nBus=no\n")
+    m.must("systemctl", "restart", "kedged")
+    m.must("kedgectl", "status", "--wait")
+    pid, before = main_pid(m), m.must("sha256sum", FILE)
+    out = setup(m, *third, *zone(chain, "c3.internal"), code=1)
+    assert "it is not on the bus to say why" in out and main_pid(m) == pid and m.must("sha256sum", FILE) == before, out
+    m.must("rm", "/var/lib/kedge/chain-c3.state")
+    out = setup(m, *zone(chain, "hall.internal"), "--try", "pump1.hall.internal")
+    assert "it was not restarted" in out and main_pid(m) == pid, out
+    m.must("rm", "/etc/kedge/kedged.conf.d/10-bus.conf")
+    m.must("systemctl", "restart", "kedged")
+    m.must("kedgectl", "status", "--wait")
 
 
 def wrong_checkpoint(m, chain):

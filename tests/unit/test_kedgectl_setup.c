@@ -338,6 +338,14 @@ START_TEST(setup_leaves_nothing_of_what_kedged_refuses) {
         write_file("k.conf", "[Chain x]\nPol=1\n");
         ck_assert_int_eq(run(DIODE " --no-wait"), 1);
         ck_assert_ptr_nonnull(strstr(err, "mend it first"));
+
+        /* but what is wrong goes by --undo, where it stands in our own file */
+        write_file("k.conf", "");
+        write_file("k.conf.d/50-setup.conf", "[Chain x]\nPol=1\n");
+        ck_assert_int_eq(run(DIODE " --no-wait"), 1);
+        ck_assert_ptr_nonnull(strstr(err, "mend it first"));
+        ck_assert_msg(run("--undo") == 0, "%s", err);
+        ck_assert_int_eq(rmdir(path), 0); /* there was nothing else in it */
         end();
 }
 END_TEST
