@@ -264,7 +264,7 @@ static enum ctl_exit put_into_effect(struct setup *s, bool changed) {
                 row(s, "next", restart ? "type: systemctl restart kedged" : "type: systemctl reload kedged");
         else if (r < 0)
                 return ctl_fail(s->ctl, CTL_FAILURE,
-                                "%s is %s, but kedged could not be told: %s", s->path,
+                                "%s is %s, but kedged has not taken it: %s", s->path,
                                 s->ctl->setup.undo ? "removed" : "written", why);
         else
                 row(s, "kedged", restarted ? "restarted for it" : "has read it; it was not restarted");

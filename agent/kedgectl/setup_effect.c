@@ -119,19 +119,21 @@ static int reload(sd_bus *bus, bool unheard, char ret_why[CTL_WHY_MAX]) {
 
 int setup_effect(bool unheard, bool *ret_restarted, char ret_why[CTL_WHY_MAX]) {
         sd_bus *bus = NULL;
-        int r;
+        int ran, r;
 
         *ret_restarted = false;
         if (sd_bus_open_system(&bus) < 0)
                 return -ENOENT;
-        r = is_active(bus, ret_why);
-        if (r > 0)
-                r = reload(bus, unheard, ret_why);
-        else if (r == 0)
-                r = -ERESTART;
+        ran = is_active(bus, ret_why);
+        r = ran > 0 ? reload(bus, unheard, ret_why) : ran == 0 ? -ERESTART : ran;
         if (r == -ERESTART) {
                 *ret_restarted = true;
                 r = restart(bus, ret_why);
+        }
+        if (r == -ECANCELED && ran == 0) {
+                (void) snprintf(ret_why, CTL_WHY_MAX, "it did not run, and does not start. See: "
+                                                      "journalctl -u kedged");
+                r = -EHOSTDOWN;
         }
         (void) sd_bus_close_unref(bus);
         return r < 0 ? r : 0;

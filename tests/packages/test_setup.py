@@ -104,6 +104,11 @@ def refused_is_taken_back(m, chain):
     out = setup(m, *words(chain), "--checkpoint", WRONG, code=1)
     assert "does not start with what is new" in out and "was started again" in out, out
     assert main_pid(m) not in ("0", pid) and m.must("sha256sum", FILE) == before, out
+    m.must("systemctl", "stop", "kedged")  # one that did not run has nothing to go back to
+    out = setup(m, *words(chain), "--checkpoint", WRONG, code=1)
+    assert "is written, but" in out and "it did not run, and does not start" in out and m.must("sha256sum", FILE) != before, out
+    out = setup(m, *words(chain), "--checkpoint", chain.info["CHECKPOINT"])
+    assert "restarted for it" in out and m.must("sha256sum", FILE) == before, out
     m.must("rm", "-r", "/etc/systemd/system/kedged.service.d")
     m.must("systemctl", "daemon-reload")
     assert m.must("kedgectl", "status", "--wait") and m.must("getent", "hosts", NAME).split() == ["10.1.2.3", NAME]
