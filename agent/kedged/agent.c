@@ -281,6 +281,17 @@ static int open_floor(struct agent *a) {
         return a->floor.foreign ? store_of_a_later(a->config->state_dir, FLOOR_FILE) : 0;
 }
 
+/* What a later kedge may have written, before we write anything. */
+static int read_state(struct agent *a) {
+        int r = open_book(a);
+
+        if (r >= 0)
+                r = open_floor(a);
+        if (r >= 0)
+                r = net_desk_read(a);
+        return r;
+}
+
 static int open_words(struct agent *a) {
         int r = operator_open(&a->words, a->state_fd);
 
@@ -399,9 +410,7 @@ int agent_new(const char *config_path, struct config *config_take, struct agent 
         if (r >= 0)
                 r = device_key_open(a->state_fd, a->device_key);
         if (r >= 0)
-                r = open_book(a);
-        if (r >= 0)
-                r = open_floor(a);
+                r = read_state(a);
         if (r >= 0)
                 r = open_words(a);
         if (r >= 0)

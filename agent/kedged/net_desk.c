@@ -287,7 +287,25 @@ static int open_netd(struct agent *a) {
         return r;
 }
 
-int net_desk_open(struct agent *a) {
+int net_desk_may_replace(const struct agent *a, const struct net_config *next) {
+        for (size_t i = 0; i < next->n; i++) {
+                const char *name = next->network[i].name;
+                struct net_state state;
+                int r;
+
+                if (net_desk_find(&a->net, name))
+                        continue;
+                r = net_state_open(&state, a->state_fd, name, a->publish.boot_id, now_ms());
+                if (r == -EPROTONOSUPPORT)
+                        r = store_of_a_later(a->config->state_dir, state.store.name);
+                net_state_done(&state);
+                if (r == -EPROTONOSUPPORT)
+                        return r;
+        }
+        return 0;
+}
+
+int net_desk_read(struct agent *a) {
         struct net_desk *d = &a->net;
         char why[CONFIG_WHY_MAX];
         int r = net_config_load(a->config_path, a->config, &d->config, why);
@@ -297,9 +315,15 @@ int net_desk_open(struct agent *a) {
                 return r;
         }
         d->netd.fd = -1;
-        r = net_links_open(&d->links, a->state_fd);
-        if (r < 0)
+        if (net_links_open(&d->links, a->state_fd) < 0)
                 return store_of_a_later(a->config->state_dir, NET_LINKS_FILE);
+        return net_desk_may_replace(a, &d->config);
+}
+
+int net_desk_open(struct agent *a) {
+        struct net_desk *d = &a->net;
+        int r = 0;
+
         for (size_t i = 0; r >= 0 && i < d->config.n; i++) {
                 r = open_network(a, &d->config.network[i], &d->network[i]);
                 d->n += r >= 0;
@@ -358,24 +382,6 @@ static int replace_one(struct agent *a, const struct net_network *config,
         return open_network(a, config, ret);
 }
 
-int net_desk_may_replace(const struct agent *a, const struct net_config *next) {
-        for (size_t i = 0; i < next->n; i++) {
-                const char *name = next->network[i].name;
-                struct net_state state;
-                int r;
-
-                if (net_desk_find(&a->net, name))
-                        continue;
-                r = net_state_open(&state, a->state_fd, name, a->publish.boot_id, now_ms());
-                if (r == -EPROTONOSUPPORT)
-                        r = store_of_a_later(a->config->state_dir, state.store.name);
-                net_state_done(&state);
-                if (r == -EPROTONOSUPPORT)
-                        return r;
-        }
-        return 0;
-}
-
 void net_desk_replace(struct agent *a, struct net_config *next_take) {
         struct net_desk *d = &a->net;
         struct net_config before = d->config;
@@ -384,6 +390,7 @@ void net_desk_replace(struct agent *a, struct net_config *next_take) {
         int r = 0;
 
         memcpy(was, d->network, sizeof(was));
+        memset(d->network, 0, sizeof(d->network));
         for (size_t i = 0; i < n_was; i++) /* theirs is about to be overwritten */
                 was[i].config = &before.network[was[i].config - d->config.network];
         d->config = *next_take;

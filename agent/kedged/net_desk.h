@@ -90,7 +90,8 @@ struct net_desk {
 };
 
 /* At the start, and with another net.conf: networks that are gone are removed. Errors are logged.
- */
+ * Read comes first, and touches nothing: -EPROTONOSUPPORT where a later kedge has written a file. */
+_must_check_ int net_desk_read(struct agent *a);
 _must_check_ int net_desk_open(struct agent *a);
 void net_desk_done(struct net_desk *d);
 /* -EPROTONOSUPPORT: a later kedge has written what is on disk of a network that next adds; logged. */

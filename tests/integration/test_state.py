@@ -168,6 +168,8 @@ def test_what_a_later_one_wrote_stops_the_start_and_stays(folder):
     for name, forge in LATER.items():
         with open(f"{agent.state}/{name}", "wb") as f:
             f.write(forge(agent.state))
+        with open(agent.state + "/kept", "wb") as f:  # by itself it is dropped; of a start that is refused it is none of its business
+            f.write(generation(2, b"?"))
         before, said = holds(agent.state), len(agent.kedged.text())
         agent.kedged.start()
         wait(name + " to be refused", lambda: not agent.kedged.alive())

@@ -123,6 +123,7 @@ static void desk_opens(void) {
         watch_init(&ag->watch, &w.config, ag->runs, &w.proofs, &w.book, heard, ag);
         ag->watch.news = &ag->news;
         ck_assert_int_eq(news_listen(&ag->news, on_news, NULL), 0);
+        ck_assert_int_eq(net_desk_read(ag), 0);
         ck_assert_int_eq(net_desk_open(ag), 0);
         n_told = n_removed = n_news = n_notes = 0;
         n_peers = 0;
@@ -409,6 +410,20 @@ START_TEST(confirm_holds_all_but_revocations) {
         ck_assert_str_eq(ag->net.network[0].hold_why, "");
 } END_TEST
 
+/* Larger than any of ours; who asks has not looked before. */
+START_TEST(a_state_of_a_later_kedge_is_left) {
+        static const char later_one[12] = { 'K', 'E', 'D', 'G', 'E', 'S', 'T', 'O', 0, 0, 0, 2 };
+        int fd = openat(w.dir_fd, "net.hall", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+        ck_assert_int_eq(write(fd, later_one, sizeof(later_one)), sizeof(later_one));
+        ck_assert_int_eq(ftruncate(fd, 1 << 24), 0);
+        close(fd);
+        conf_again("[Network hall]\nZone=plant.fleet\nHost=gw0\nInterface=kedge1\n"
+                   "Prefix=10.77.0.0/16\nMembers=gw0 gw1\n");
+        ck_assert_uint_eq(ag->net.n, 0);
+        ck_assert_int_lt(faccessat(w.dir_fd, "net.hall.1", F_OK, 0), 0);
+} END_TEST
+
 START_TEST(apply_needs_a_network_and_kedge_netd) {
         ck_assert_int_eq(net_desk_apply(ag, "hall", 0, why), -ENOENT);
         ck_assert_int_eq(net_desk_apply(ag, "plant", NET_TIMEOUT_MAX + 1, why), -EINVAL);
@@ -684,6 +699,7 @@ int main(void) {
         tcase_add_loop_test(t, what_is_old_is_kept_or_goes_as_configured, 0, 3);
         tcase_add_test(t, nothing_old_revives_a_revocation);
         tcase_add_test(t, confirm_holds_all_but_revocations);
+        tcase_add_test(t, a_state_of_a_later_kedge_is_left);
         tcase_add_test(t, apply_needs_a_network_and_kedge_netd);
         tcase_add_test(t, apply_waits_for_the_disk);
         tcase_add_loop_test(t, what_is_not_confirmed_is_taken_back, 0, 3);
