@@ -289,6 +289,8 @@ static int read_state(struct agent *a) {
                 r = open_floor(a);
         if (r >= 0)
                 r = net_desk_read(a);
+        if (r >= 0)
+                r = agent_chains_readable(a, a->config, 0);
         return r;
 }
 

@@ -88,6 +88,11 @@ _must_check_ int agent_chain_new(struct agent *a, const struct config_chain *con
 /* The floor of time as of now, with what the chains have proven by now. */
 uint64_t agent_floor_s(struct agent *a);
 
+/* -EPROTONOSUPPORT: a later kedge has written the state file of a chain from number first on; logged.
+ * To be asked before anything is written. */
+_must_check_ int agent_chains_readable(
+                const struct agent *a, const struct config *config, size_t first);
+
 /* Opens the state file of the chain that is to be number index, and makes its run, which is no part
  * of the agent yet. Errors are logged. */
 _must_check_ int agent_run_open(struct agent *a, const struct config_chain *config, size_t index,

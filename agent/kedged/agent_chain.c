@@ -205,6 +205,17 @@ static int open_state(struct agent *a, const struct config_chain *config, struct
         return r;
 }
 
+int agent_chains_readable(const struct agent *a, const struct config *config, size_t first) {
+        char file[STORE_NAME_MAX];
+
+        for (size_t i = first; i < config->n_chains; i++) {
+                (void) snprintf(file, sizeof(file), "chain-%s.state", config->chain[i].name);
+                if (store_is_of_a_later(a->state_fd, file, CHAIN_STATE_MAX))
+                        return store_of_a_later(a->config->state_dir, file);
+        }
+        return 0;
+}
+
 int agent_run_open(struct agent *a, const struct config_chain *config, size_t index,
                 struct run **ret) {
         const struct run_hooks hooks = {

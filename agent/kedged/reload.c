@@ -92,7 +92,9 @@ static int replace(struct agent *a, struct config **next, struct login_config *l
 
         if (r < 0)
                 return r;
-        r = net_desk_may_replace(a, net);
+        r = agent_chains_readable(a, *next, a->n_runs);
+        if (r >= 0)
+                r = net_desk_may_replace(a, net);
         if (r >= 0)
                 r = make_machines(a, *next, &m);
         if (r >= 0)

@@ -62,7 +62,7 @@ static int generation_parse(struct view file, size_t max, struct generation *g) 
         return 0;
 }
 
-/* Of a file that is larger than any of ours: by its first bytes alone. */
+/* By its first bytes alone: it may be larger than any of ours. */
 static bool is_of_a_later(int dir_fd, const char *name) {
         _cleanup_(fd_closep) int fd =
                 openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -132,6 +132,17 @@ int store_open(struct store *s, int dir_fd, const char *name, size_t max, uint8_
         *ret = p;
         *ret_n = best->payload.n;
         return 0;
+}
+
+bool store_is_of_a_later(int dir_fd, const char *name, size_t max) {
+        _cleanup_(freep) uint8_t *p = NULL;
+        char second[STORE_NAME_MAX + 2];
+        struct store s;
+        size_t n;
+
+        (void) snprintf(second, sizeof(second), "%s.1", name);
+        return (is_of_a_later(dir_fd, name) || is_of_a_later(dir_fd, second)) &&
+               store_open(&s, dir_fd, name, max, &p, &n) == -EPROTONOSUPPORT;
 }
 
 int store_of_a_later(const char *folder, const char *name) {

@@ -29,6 +29,9 @@ struct store {
 _must_check_ int store_open(struct store *s, int dir_fd, const char *name, size_t max,
         uint8_t **ret, size_t *ret_n);
 
+/* Would store_open() say -EPROTONOSUPPORT? Where not, a few bytes are read, and nothing is logged. */
+_must_check_ bool store_is_of_a_later(int dir_fd, const char *name, size_t max);
+
 /* Logs which file of folder a later kedge has written, and what to do. -EPROTONOSUPPORT */
 int store_of_a_later(const char *folder, const char *name);
 

@@ -121,8 +121,8 @@ def test_it_stands_where_the_first_of_ethereum_stood(folder):
     assert s["final"] == 408 and s["final_hash"].hex().startswith("a5319f723113"), s
 
 
-def generation(version, payload, serial=99):
-    body = b"KEDGESTO" + struct.pack(">IIQQI", version, 0, serial, 1 << 40, len(payload)) + payload
+def generation(version, payload, serial=99, height=1 << 40):
+    body = b"KEDGESTO" + struct.pack(">IIQQI", version, 0, serial, height, len(payload)) + payload
     return body + hashlib.sha256(body).digest()
 
 
@@ -188,6 +188,65 @@ def test_what_a_later_one_wrote_stops_the_start_and_stays(folder):
             os.chmod(f"{agent.state}/{path}", 0o600)
     agent.kedged.start()
     agent.wait_following(FINAL)
+
+
+def import_is_due(agent, chain):
+    """As a power cut leaves it: the word is on disk, and the former state still in its place."""
+    number, block = agent.checkpoint.split(":")
+    ref = int(number).to_bytes(8, "big") + bytes.fromhex(block[2:])
+    entry = bytes([len(chain)]) + chain.encode() + ref + ref + bytes(8) + b"\0"
+    with open(agent.state + "/operator", "wb") as f:
+        f.write(generation(1, b"\1" + entry, height=0))
+
+
+def with_chains(agent, *names):
+    conf = read(agent.conf).decode()
+    chain = conf[conf.index("[Chain "):conf.index("[Zone ")]
+    with open(agent.conf, "w") as f:
+        f.write(conf + "".join("\n" + chain.replace("[Chain diode]", f"[Chain {name}]") for name in names))
+
+
+def test_an_import_is_not_finished_by_a_start_that_is_refused(folder):
+    dn = the_same_chain(folder)
+    agent = Heir(folder, dn, FIXTURES + "/4-operations")
+    agent.wait_following(FINAL)
+    agent.kedged.stop()
+    import_is_due(agent, "diode")
+    with_chains(agent, "second")
+    with open(agent.state + "/chain-second.state", "wb") as f:
+        f.write(LATER["chain-diode.state"](agent.state))
+    before = holds(agent.state)
+    assert "kept" in before or "kept.1" in before
+    agent.kedged.start()
+    wait("the start to be refused", lambda: not agent.kedged.alive())
+    assert agent.kedged.p.returncode == 78, agent.kedged.text()
+    assert "chain-second.state was written by a later kedge" in agent.kedged.text()
+    assert holds(agent.state) == before
+    os.unlink(agent.state + "/chain-second.state")
+    agent.kedged.start()
+    agent.kedged.wait_log("chain diode: its former state is kept as chain-diode.state.before-1")
+
+
+def test_an_import_is_not_finished_by_a_reload_that_is_refused(folder):
+    dn = the_same_chain(folder)
+    agent = Heir(folder, dn, FIXTURES + "/4-operations")
+    agent.kedged.stop()
+    import_is_due(agent, "second")
+    agent.kedged.start()
+    agent.wait_following(FINAL)
+    with_chains(agent, "second", "third")
+    later = LATER["chain-diode.state"](agent.state)
+    for name in "second", "third":
+        with open(agent.state + f"/chain-{name}.state", "wb") as f:
+            f.write(later if name == "third" else b"what was known before the import")
+    agent.kedged.p.send_signal(signal.SIGHUP)
+    agent.kedged.wait_log("the running configuration stays")
+    assert read(agent.state + "/chain-second.state") == b"what was known before the import"
+    assert "chain-third.state was written by a later kedge" in agent.kedged.text()
+    os.unlink(agent.state + "/chain-third.state")
+    agent.kedged.p.send_signal(signal.SIGHUP)
+    agent.kedged.wait_log("chain second: its former state is kept as chain-second.state.before-1")
+    agent.kedged.wait_log("reloaded: 3 chains")
 
 
 def test_a_reload_takes_nothing_where_a_network_is_of_a_later_one(folder):
