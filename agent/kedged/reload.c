@@ -103,7 +103,10 @@ static int replace(struct agent *a, struct config **next, struct login_config *l
                 r = publish_suffixes(&a->publish, *next);
         if (r < 0) {
                 (void) snprintf(ret_why, CONFIG_WHY_MAX,
-                                "the new configuration cannot be put into effect: %s", strerror(-r));
+                                "the new configuration cannot be put into effect: %s",
+                                r == -EPROTONOSUPPORT ? "a file of it in the state folder was written by a "
+                                                        "later kedge; the journal says which"
+                                                      : strerror(-r));
                 return r == -ERESTART ? -EINVAL : r;
         }
         operator_prune(&a->words, *next);

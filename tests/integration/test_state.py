@@ -263,6 +263,7 @@ def test_a_reload_takes_nothing_where_a_network_is_of_a_later_one(folder):
     agent.kedged.p.send_signal(signal.SIGHUP)
     agent.kedged.wait_log("the running configuration stays")
     assert plant + " was written by a later kedge" in agent.kedged.text()
+    agent.kedged.wait_log("a file of it in the state folder was written by a later kedge; the journal says which; the running")
     agent.wait_following(FINAL)
     assert "reloaded:" not in agent.kedged.text()
     assert (read(plant), read(agent.state + "/public/suffixes")) == (left, suffixes)
