@@ -46,6 +46,20 @@ static void move(uint64_t final, uint64_t head) {
         pump();
 }
 
+static void is_served(void) {
+        pump1();
+        heads(100, 103);
+        ck_assert_int_eq(ask(NAME)->result, QUERY_OK);
+}
+
+/* And started again, with what is on disk. */
+static void is_killed(void) {
+        proofs_done(&w.proofs);
+        watch_done(&w.watch);
+        book_done(&w.book);
+        parts();
+}
+
 static void check_last(size_t n, const char *name, const char *field, uint64_t block) {
         ck_assert_uint_eq(heard.n, n);
         ck_assert_str_eq(heard.revoked[n - 1].name, name);
@@ -71,9 +85,7 @@ START_TEST(each_key_is_told_by_its_field) {
 } END_TEST
 
 START_TEST(another_key_in_its_place_is_told) {
-        pump1();
-        heads(100, 103);
-        (void) ask(NAME);
+        is_served();
         both("pump1.signature", RECORD_SIGNATURE, PIN_B);
         move(104, 104);
         check_last(1, NAME, "signature", 104);
@@ -81,9 +93,7 @@ START_TEST(another_key_in_its_place_is_told) {
 } END_TEST
 
 START_TEST(key_that_moves_to_the_next_or_from_it_is_not) {
-        pump1();
-        heads(100, 103);
-        (void) ask(NAME);
+        is_served();
         both("pump1.signature_next", RECORD_SIGNATURE_NEXT, PIN_A);
         both("pump1.signature", RECORD_SIGNATURE, PIN_B);
         move(104, 105);
@@ -95,9 +105,7 @@ START_TEST(key_that_moves_to_the_next_or_from_it_is_not) {
 } END_TEST
 
 START_TEST(whole_record_is_told_as_one) {
-        pump1();
-        heads(100, 103);
-        (void) ask(NAME);
+        is_served();
         both("pump1.server_ip", RECORD_SERVER_IP, "");
         both("pump1.signature", RECORD_SIGNATURE, "");
         move(104, 105);
@@ -106,9 +114,7 @@ START_TEST(whole_record_is_told_as_one) {
 } END_TEST
 
 START_TEST(address_alone_that_moves_is_not_told) {
-        pump1();
-        heads(100, 103);
-        (void) ask(NAME);
+        is_served();
         both("pump1.server_ip", RECORD_SERVER_IP, "10.0.0.2");
         move(104, 105);
         ck_assert_uint_eq(heard.n, 0);
@@ -156,15 +162,10 @@ START_TEST(bits_that_a_head_has_taken_stand_in_the_same_note) {
 
 /* Killed before the finalized block was on disk, and upstreams show only the block before. */
 START_TEST(older_chain_after_a_crash_does_not_bring_it_back) {
-        pump1();
-        heads(100, 103);
-        (void) ask(NAME);
+        is_served();
         both("pump1.signature", RECORD_SIGNATURE, "");
         move(104, 105);
-        proofs_done(&w.proofs);
-        watch_done(&w.watch);
-        book_done(&w.book);
-        parts();
+        is_killed();
         pump1();
         heads(100, 103);
         ck_assert_int_eq(ask(NAME)->result, QUERY_OK);
@@ -176,9 +177,7 @@ START_TEST(older_chain_after_a_crash_does_not_bring_it_back) {
 
 /* The book remembers for a restart what finalized has undone: taken once more, it is told once more. */
 START_TEST(key_that_came_back_is_told_again) {
-        pump1();
-        heads(100, 103);
-        (void) ask(NAME);
+        is_served();
         both("pump1.signature", RECORD_SIGNATURE, "");
         move(104, 105);
         both("pump1.signature", RECORD_SIGNATURE, PIN_A);
@@ -211,9 +210,7 @@ START_TEST(key_that_goes_while_the_record_is_invalid_is_told) {
         struct hash32 key, slot;
         struct fake_value *v;
 
-        pump1();
-        heads(100, 103);
-        (void) ask(NAME);
+        is_served();
         ck_assert_int_eq(slot_key_of_text(VIEW_TEXT("pump1.port"), &key), 0);
         slot_of_mapping(&key, 0, &slot);
         v = fake_slot(&w.fake, &slot);
@@ -230,9 +227,7 @@ START_TEST(key_that_goes_while_the_record_is_invalid_is_told) {
 
 /* Finalized has dropped it, a head lists it again, and the next does not. */
 START_TEST(key_on_its_way_back_that_goes_is_told) {
-        pump1();
-        heads(100, 103);
-        (void) ask(NAME);
+        is_served();
         set("pump1.signature", RECORD_SIGNATURE, "", PIN_A);
         w.fake.final_root.b[0] = 20;
         w.fake.head_root.b[0] = 30;
@@ -272,10 +267,7 @@ START_TEST(key_that_is_still_to_come_is_not_told) {
         heads(104, 105);
         (void) ask(NAME);
         v = entry(NAME)->values;
-        proofs_done(&w.proofs);
-        watch_done(&w.watch);
-        book_done(&w.book);
-        parts();
+        is_killed();
         w.watch.news = &heard.desk;
         ck_assert_int_eq(watch_restore(&w.watch, NAME, &v, now_ms()), 0);
         both("pump1.signature", RECORD_SIGNATURE, "");
@@ -290,9 +282,7 @@ START_TEST(key_that_is_still_to_come_is_not_told) {
 
 /* Nobody asks for it any more, so nothing settles its note but time. */
 START_TEST(note_of_a_record_that_is_gone_goes_too) {
-        pump1();
-        heads(100, 103);
-        (void) ask(NAME);
+        is_served();
         both("pump1.server_ip", RECORD_SERVER_IP, "");
         both("pump1.signature", RECORD_SIGNATURE, "");
         move(104, 105);
@@ -320,9 +310,7 @@ static void fill_notes(void) {
 
 /* What finalized does not list no head of this run brings back: no reason to refuse the others. */
 START_TEST(without_room_to_note_it_the_others_are_served) {
-        pump1();
-        heads(100, 103);
-        (void) ask(NAME);
+        is_served();
         fill_notes();
         both("pump1.signature", RECORD_SIGNATURE, PIN_B);
         move(104, 168);
@@ -331,9 +319,7 @@ START_TEST(without_room_to_note_it_the_others_are_served) {
 } END_TEST
 
 START_TEST(with_a_full_book_the_others_are_served) {
-        pump1();
-        heads(100, 103);
-        (void) ask(NAME);
+        is_served();
         w.book.bytes = BOOK_BYTES_MAX - 4;
         both("pump1.signature", RECORD_SIGNATURE, PIN_B);
         move(104, 168);
@@ -344,9 +330,7 @@ START_TEST(with_a_full_book_the_others_are_served) {
 /* But what only a head has taken comes back with an older one: nothing is served until finalized is
  * as far. */
 START_TEST(without_room_for_a_heads_word_nothing_is_served) {
-        pump1();
-        heads(100, 103);
-        (void) ask(NAME);
+        is_served();
         fill_notes();
         set("pump1.signature", RECORD_SIGNATURE, NULL, "");
         w.fake.head_root.b[0] = 30;
