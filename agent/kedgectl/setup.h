@@ -67,9 +67,9 @@ extern const char setup_head[];
 
 /* setup_effect.c: has kedged read what the files say, or has systemd restart it where it needs that;
  * where it is not on the bus to say so, unheard says it. 0: it has read it, or was restarted, and runs.
- * -EAGAIN: it was told, and cannot say what became of it; -ENOENT: there is no systemd, or no unit; -EBADMSG: it refuses what the files
- * say, and runs on as it did, ret_why is why; -ECANCELED: it ran, was restarted, and does not come up;
- * other -errno with ret_why. */
+ * -EAGAIN: it was told, and cannot say what became of it; -ENOENT: there is no systemd, or no unit;
+ * -EBADMSG: it refuses what the files say, and runs on as it did, ret_why is why; -ECANCELED: it ran,
+ * was restarted, and does not come up; other -errno with ret_why. */
 _must_check_ int setup_effect(bool unheard, bool *ret_restarted, char ret_why[CTL_WHY_MAX]);
 /* A restart alone. 0, or as above. */
 _must_check_ int setup_restart(char ret_why[CTL_WHY_MAX]);
